@@ -1,0 +1,464 @@
+//! API Gateway REST APIs: the editable tree, deployments, the stage, usage plans and API keys.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Tags, Text};
+use crate::access::PolicyDocument;
+
+/// A REST API as the stack wants it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spec {
+    /// Settings of the API itself.
+    pub settings: Settings,
+    /// The editable tree, by part.
+    pub parts: BTreeMap<PartId, Part>,
+    /// Hash over everything that a deployment snapshots, hexadecimal.
+    pub fingerprint: String,
+    /// The stage.
+    pub stage: Stage,
+    /// Usage plans by name in the stack file.
+    pub usage_plans: BTreeMap<String, UsagePlan>,
+    /// API keys by name in the stack file.
+    pub api_keys: BTreeMap<String, ApiKey>,
+}
+
+/// Settings of a REST API.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Name; not unique in AWS.
+    pub api_name: String,
+    /// Description, empty for none.
+    pub description: String,
+    /// `REGIONAL`, `EDGE` or `PRIVATE`.
+    pub endpoint_type: String,
+    /// VPC endpoint ids of a private API.
+    pub vpc_endpoints: BTreeSet<String>,
+    /// Media types passed as bytes.
+    pub binary_types: BTreeSet<String>,
+    /// Resource policy.
+    pub policy: Option<PolicyDocument>,
+    /// Smallest body in bytes that is compressed; `None` turns compression off.
+    pub min_compression: Option<u32>,
+    /// `HEADER` or `AUTHORIZER`.
+    pub api_key_source: String,
+    /// Whether the `execute-api` address is switched off.
+    pub disable_execute_api: bool,
+    /// All tags, those of lockstep included.
+    pub tags: Tags,
+}
+
+/// Address of one part of the editable tree, stable across ids.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum PartId {
+    /// An authorizer by name.
+    Authorizer(String),
+    /// A request validator by name.
+    Validator(String),
+    /// A model by name.
+    Model(String),
+    /// A gateway response by type, such as `DEFAULT_4XX`.
+    GatewayResponse(String),
+    /// A resource by path, such as `/encrypt`. The root always exists and is never listed.
+    Resource(String),
+    /// A method by path and verb.
+    Method(String, String),
+}
+
+impl From<PartId> for String {
+    fn from(id: PartId) -> Self {
+        id.to_string()
+    }
+}
+
+impl std::fmt::Display for PartId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            PartId::Authorizer(name) => write!(f, "authorizers.{name}"),
+            PartId::Validator(name) => write!(f, "validators.{name}"),
+            PartId::Model(name) => write!(f, "models.{name}"),
+            PartId::GatewayResponse(kind) => write!(f, "gateway_responses.{kind}"),
+            PartId::Resource(path) => write!(f, "resources {path}"),
+            PartId::Method(path, verb) => write!(f, "routes {verb} {path}"),
+        }
+    }
+}
+
+impl TryFrom<String> for PartId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let read = || {
+            if let Some(path) = text.strip_prefix("resources ") {
+                return Some(PartId::Resource(path.to_owned()));
+            }
+            if let Some(route) = text.strip_prefix("routes ") {
+                let (verb, path) = route.split_once(' ')?;
+                return Some(PartId::Method(path.to_owned(), verb.to_owned()));
+            }
+            let (section, name) = text.split_once('.')?;
+            let name = name.to_owned();
+            match section {
+                "authorizers" => Some(PartId::Authorizer(name)),
+                "validators" => Some(PartId::Validator(name)),
+                "models" => Some(PartId::Model(name)),
+                "gateway_responses" => Some(PartId::GatewayResponse(name)),
+                _ => None,
+            }
+        };
+        read().ok_or_else(|| format!("`{text}` is not a part of an API"))
+    }
+}
+
+/// One part of the editable tree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "part", rename_all = "snake_case")]
+pub enum Part {
+    /// An authorizer.
+    Authorizer(Authorizer),
+    /// A request validator.
+    Validator {
+        /// Whether bodies are validated.
+        body: bool,
+        /// Whether parameters are validated.
+        parameters: bool,
+    },
+    /// A model.
+    Model {
+        /// Media type. Immutable.
+        content_type: String,
+        /// JSON Schema.
+        schema: serde_json::Value,
+        /// Description, empty for none.
+        description: String,
+    },
+    /// A gateway response.
+    GatewayResponse(GatewayResponse),
+    /// A resource (a path).
+    Resource,
+    /// A method with its integration.
+    Method(Box<Method>),
+}
+
+/// An authorizer of an API.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Authorizer {
+    /// `TOKEN`, `REQUEST` or `COGNITO_USER_POOLS`.
+    pub kind: String,
+    /// Invocation URI of the authorizer function.
+    pub uri: Option<Text>,
+    /// ARNs of Cognito user pools.
+    pub providers: BTreeSet<String>,
+    /// Identity sources, in order (`method.request.header.Authorization`).
+    pub identity: Vec<String>,
+    /// Regular expression that a token must match.
+    pub validation: Option<String>,
+    /// Seconds that an answer is kept (0 to 3600).
+    pub ttl: u32,
+    /// ARN of a role that API Gateway assumes to call the function.
+    pub credentials: Option<String>,
+}
+
+/// An answer that API Gateway itself gives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewayResponse {
+    /// HTTP status, `None` for the default of the type.
+    pub status: Option<String>,
+    /// `gatewayresponse.header.X` to value (literals in single quotes).
+    pub parameters: BTreeMap<String, String>,
+    /// Media type to template.
+    pub templates: BTreeMap<String, String>,
+}
+
+/// A method of a resource.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Method {
+    /// `NONE`, `AWS_IAM`, `CUSTOM` or `COGNITO_USER_POOLS`.
+    pub authorization: String,
+    /// Name of the authorizer, for the last two.
+    pub authorizer: Option<String>,
+    /// OAuth scopes.
+    pub scopes: BTreeSet<String>,
+    /// Whether an API key is demanded.
+    pub api_key_required: bool,
+    /// Name of the request validator.
+    pub validator: Option<String>,
+    /// Media type to model name.
+    pub request_models: BTreeMap<String, String>,
+    /// `method.request.…` to whether it is required.
+    pub request_parameters: BTreeMap<String, bool>,
+    /// The integration behind the method.
+    pub integration: Integration,
+    /// Method responses by status, for integrations that are not proxies.
+    pub responses: BTreeMap<String, MethodResponse>,
+}
+
+/// What a method calls.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Integration {
+    /// `AWS_PROXY`, `HTTP_PROXY`, `HTTP` or `MOCK`.
+    pub kind: String,
+    /// Invocation URI of a function, or URL; `None` for `MOCK`.
+    pub uri: Option<Text>,
+    /// Verb towards the backend; always `POST` for a function.
+    pub http_method: Option<String>,
+    /// ARN of a role that API Gateway assumes.
+    pub credentials: Option<String>,
+    /// Milliseconds (50 to 29000).
+    pub timeout_ms: u32,
+    /// `integration.request.…` to source.
+    pub request_parameters: BTreeMap<String, String>,
+    /// Media type to mapping template.
+    pub request_templates: BTreeMap<String, String>,
+    /// `WHEN_NO_MATCH`, `WHEN_NO_TEMPLATES` or `NEVER`.
+    pub passthrough: String,
+}
+
+/// A response of a method, with the integration response that produces it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MethodResponse {
+    /// `method.response.header.X` to value (literals in single quotes).
+    pub headers: BTreeMap<String, String>,
+    /// Media type to template.
+    pub templates: BTreeMap<String, String>,
+    /// Regular expression over the backend's status; `None` for the default response.
+    pub selection: Option<String>,
+}
+
+/// A stage: where a deployment is served.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stage {
+    /// Name, a part of the URL. A new name is a new stage.
+    pub stage_name: String,
+    /// Description, empty for none.
+    pub description: String,
+    /// Stage variables.
+    pub variables: BTreeMap<String, Text>,
+    /// X-Ray tracing.
+    pub tracing: bool,
+    /// Access log.
+    pub access_log: Option<AccessLog>,
+    /// Settings by method as GetStage keys them: `*/*`, or path without its first slash and verb (`encrypt/POST`).
+    pub methods: BTreeMap<String, MethodSettings>,
+    /// All tags, those of lockstep included.
+    pub tags: Tags,
+}
+
+/// Where a stage logs its requests to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessLog {
+    /// ARN of a log group without `:*`, or of a Firehose stream.
+    pub destination: Text,
+    /// One line holding `$context.requestId`.
+    pub format: String,
+}
+
+/// Settings of a stage for one method or all; `None` where the stack says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MethodSettings {
+    /// Requests per second, in thousandths, so that specs can be compared exactly.
+    pub rate_millis: Option<u64>,
+    /// Burst.
+    pub burst: Option<u32>,
+    /// CloudWatch metrics.
+    pub metrics: Option<bool>,
+    /// `OFF`, `ERROR` or `INFO`.
+    pub logging: Option<String>,
+    /// Whether whole bodies are logged.
+    pub data_trace: Option<bool>,
+}
+
+/// A usage plan for the stage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsagePlan {
+    /// Name in AWS; not unique there.
+    pub plan_name: String,
+    /// Description, empty for none.
+    pub description: String,
+    /// Requests per second in thousandths, and burst.
+    pub throttle: Option<(u64, u32)>,
+    /// Limit, offset and period (`DAY`, `WEEK`, `MONTH`).
+    pub quota: Option<(u32, u32, String)>,
+    /// Names (in the stack file) of the API keys in the plan.
+    pub keys: BTreeSet<String>,
+    /// Stages in the plan, by stage name of this API.
+    pub stages: BTreeSet<String>,
+    /// All tags, those of lockstep included.
+    pub tags: Tags,
+}
+
+/// An API key. Its value is made by AWS and never read by lockstep.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiKey {
+    /// Name in AWS; not unique there.
+    pub key_name: String,
+    /// Description, empty for none.
+    pub description: String,
+    /// Whether it is accepted.
+    pub enabled: bool,
+    /// All tags, those of lockstep included.
+    pub tags: Tags,
+}
+
+/// A REST API as AWS shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// API id.
+    pub id: String,
+    /// Settings.
+    pub settings: Settings,
+    /// The editable tree.
+    pub parts: BTreeMap<PartId, Part>,
+    /// Deployments, newest first.
+    pub deployments: Vec<Deployment>,
+    /// Stages by name.
+    pub stages: BTreeMap<String, SeenStage>,
+    /// Usage plans by name in the stack file (from the tag `lockstep:id`).
+    pub usage_plans: BTreeMap<String, UsagePlan>,
+    /// API keys by name in the stack file (from the tag `lockstep:id`).
+    pub api_keys: BTreeMap<String, ApiKey>,
+    /// What could not be read: field to reason.
+    pub unread: BTreeMap<String, String>,
+}
+
+/// An immutable snapshot of the tree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployment {
+    /// Deployment id.
+    pub id: String,
+    /// Fingerprint from the description (`fp=<hex>`), `None` for deployments made by others.
+    pub fingerprint: Option<String>,
+}
+
+/// A stage as AWS shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenStage {
+    /// Id of the deployment it serves.
+    pub deployment: String,
+    /// What can be compared with the spec.
+    pub spec: Stage,
+}
+
+/// One mutating call (or, for a method, the few calls that make one) on an API.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "call", rename_all_fields = "snake_case")]
+pub enum Op {
+    /// `CreateRestApi`.
+    Create {
+        /// Everything the create call takes.
+        settings: Box<Settings>,
+    },
+    /// `UpdateRestApi` with the patches from one state to the other.
+    Update {
+        /// What AWS has.
+        from: Box<Settings>,
+        /// What the stack wants.
+        to: Box<Settings>,
+    },
+    /// Creates one part: `CreateAuthorizer`, `CreateResource`, or for a method `PutMethod`,
+    /// `PutIntegration` and their responses.
+    AddPart {
+        /// Which part.
+        part: PartId,
+        /// What it is.
+        spec: Part,
+    },
+    /// Changes one part in place.
+    UpdatePart {
+        /// Which part.
+        part: PartId,
+        /// What AWS has.
+        from: Part,
+        /// What the stack wants.
+        to: Part,
+    },
+    /// Deletes one part.
+    RemovePart {
+        /// Which part.
+        part: PartId,
+    },
+    /// `CreateDeployment` without a stage.
+    Deploy {
+        /// Fingerprint for its description.
+        fingerprint: String,
+    },
+    /// `CreateStage` on the deployment with this fingerprint, then its settings.
+    CreateStage {
+        /// The stage.
+        stage: Box<Stage>,
+        /// Fingerprint of the deployment it serves.
+        fingerprint: String,
+    },
+    /// `UpdateStage`: serves the deployment with this fingerprint. Flushes cached authorizer answers.
+    MoveStage {
+        /// Stage name.
+        stage: String,
+        /// Fingerprint of the deployment it serves from now on.
+        fingerprint: String,
+    },
+    /// `UpdateStage` with the patches from one state to the other, and its tags.
+    UpdateStage {
+        /// What AWS has.
+        from: Box<Stage>,
+        /// What the stack wants.
+        to: Box<Stage>,
+    },
+    /// `DeleteStage`.
+    DeleteStage {
+        /// Stage name.
+        stage: String,
+    },
+    /// `DeleteDeployment`.
+    DeleteDeployment {
+        /// Deployment id.
+        id: String,
+    },
+    /// `CreateUsagePlan` and its keys.
+    AddUsagePlan {
+        /// Name in the stack file.
+        plan: String,
+        /// The plan.
+        spec: UsagePlan,
+    },
+    /// `UpdateUsagePlan` and its keys.
+    UpdateUsagePlan {
+        /// Name in the stack file.
+        plan: String,
+        /// What AWS has.
+        from: UsagePlan,
+        /// What the stack wants.
+        to: UsagePlan,
+    },
+    /// Detaches stages and keys, then `DeleteUsagePlan`.
+    RemoveUsagePlan {
+        /// Name in the stack file.
+        plan: String,
+        /// What AWS has.
+        from: UsagePlan,
+    },
+    /// `CreateApiKey`.
+    AddApiKey {
+        /// Name in the stack file.
+        key: String,
+        /// The key.
+        spec: ApiKey,
+    },
+    /// `UpdateApiKey` and its tags.
+    UpdateApiKey {
+        /// Name in the stack file.
+        key: String,
+        /// What AWS has.
+        from: ApiKey,
+        /// What the stack wants.
+        to: ApiKey,
+    },
+    /// `DeleteApiKey`.
+    RemoveApiKey {
+        /// Name in the stack file.
+        key: String,
+    },
+    /// `DeleteRestApi`, with everything in it.
+    Delete,
+}

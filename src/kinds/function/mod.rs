@@ -1,0 +1,253 @@
+//! Lambda functions: configuration, code, versions, aliases and who may invoke them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Tags, Text};
+
+/// Description by which lockstep knows the aliases that it made; aliases have no tags.
+pub const ALIAS_MARK: &str = "managed by lockstep";
+
+/// A function as the stack wants it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spec {
+    /// `FunctionName` in the account and region. Immutable.
+    pub function_name: String,
+    /// What one `UpdateFunctionConfiguration` call sets.
+    pub config: Config,
+    /// Identity of the code.
+    pub code: Code,
+    /// Reserved concurrency; `None` for unreserved.
+    pub reserved_concurrency: Option<u32>,
+    /// Aliases by name.
+    pub aliases: BTreeMap<String, Alias>,
+    /// Statements of the resource policies, by statement id.
+    pub permissions: BTreeMap<String, Permission>,
+    /// All tags, those of lockstep included but for `lockstep:source`, `lockstep:code` and
+    /// `lockstep:role-id`, which follow from the other fields.
+    pub tags: Tags,
+}
+
+/// The part of a function that `UpdateFunctionConfiguration` sets and a version freezes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Config {
+    /// ARN of the execution role.
+    pub role: String,
+    /// Description, empty for none.
+    pub description: String,
+    /// Runtime, such as `provided.al2023`.
+    pub runtime: String,
+    /// Handler.
+    pub handler: String,
+    /// Memory in MB.
+    pub memory: u32,
+    /// Timeout in seconds.
+    pub timeout: u32,
+    /// Environment variables.
+    pub env: BTreeMap<String, Text>,
+    /// ARN of the key that encrypts the environment variables; `None` for `aws/lambda`.
+    pub env_key: Option<Text>,
+    /// Size of `/tmp` in MB.
+    pub ephemeral_storage: u32,
+    /// ARNs of layer versions, in order.
+    pub layers: Vec<String>,
+    /// Subnets and security groups.
+    pub vpc: Option<Vpc>,
+    /// `Active` when true, `PassThrough` otherwise.
+    pub tracing: bool,
+    /// Log group that the function writes to.
+    pub log_group: String,
+}
+
+/// Network of a function.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vpc {
+    /// Subnet ids.
+    pub subnets: BTreeSet<String>,
+    /// Security group ids.
+    pub security_groups: BTreeSet<String>,
+}
+
+/// Identity of a function's code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Code {
+    /// Hash of what the code is built from, hexadecimal.
+    pub source: String,
+    /// `x86_64` or `arm64`.
+    pub architecture: String,
+}
+
+/// An alias of a function.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alias {
+    /// The version it routes to.
+    pub version: Version,
+    /// A second version and its share of the traffic in millionths, as AWS has it.
+    pub additional: Option<(String, u32)>,
+}
+
+/// A version that an alias wants.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Version {
+    /// The newest version, published after every change.
+    Latest,
+    /// A version by number.
+    Number(String),
+}
+
+/// One statement of a function's resource policy.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Permission {
+    /// Service principal, such as `apigateway.amazonaws.com`.
+    pub principal: String,
+    /// ARN pattern of the source.
+    pub source_arn: Text,
+    /// Alias that the statement is on; `None` for the function itself.
+    pub alias: Option<String>,
+}
+
+/// A function as AWS shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Function ARN without qualifier.
+    pub arn: String,
+    /// Configuration of `$LATEST`.
+    pub config: Config,
+    /// Architecture of `$LATEST`.
+    pub architecture: String,
+    /// `CodeSha256` of `$LATEST`, base64.
+    pub code_sha256: String,
+    /// `RevisionId` of `$LATEST`.
+    pub revision: String,
+    /// `lockstep:source`, `lockstep:code` and `lockstep:role-id`, where they are set.
+    pub marks: Marks,
+    /// Reserved concurrency.
+    pub reserved_concurrency: Option<u32>,
+    /// Published versions by number (as text, without leading zeros).
+    pub versions: BTreeMap<String, PublishedVersion>,
+    /// Aliases by name.
+    pub aliases: BTreeMap<String, SeenAlias>,
+    /// Statements of the resource policies, by statement id.
+    pub permissions: BTreeMap<String, Permission>,
+    /// All tags but the three marks.
+    pub tags: Tags,
+    /// What could not be read: field to reason.
+    pub unread: BTreeMap<String, String>,
+}
+
+/// What lockstep writes into a function's tags beside its address.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marks {
+    /// Hash of the sources of the uploaded code.
+    pub source: Option<String>,
+    /// `CodeSha256` that AWS answered to that upload.
+    pub code: Option<String>,
+    /// `RoleId` of the role at the time the function was configured with it.
+    pub role_id: Option<String>,
+}
+
+/// A published version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishedVersion {
+    /// The configuration it froze.
+    pub config: Config,
+    /// The code it froze, `CodeSha256` in base64.
+    pub code_sha256: String,
+}
+
+/// An alias as AWS shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenAlias {
+    /// The version that it routes to.
+    pub version: String,
+    /// A second version and its share of the traffic in millionths.
+    pub additional: Option<(String, u32)>,
+    /// Whether lockstep made it (its description is [`ALIAS_MARK`]).
+    pub managed: bool,
+    /// `RevisionId` of the alias.
+    pub revision: String,
+}
+
+/// One mutating call on a function.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "call", rename_all_fields = "snake_case")]
+pub enum Op {
+    /// `CreateFunction` with configuration, code and tags.
+    Create {
+        /// Everything the create call takes.
+        spec: Box<Spec>,
+    },
+    /// `UpdateFunctionConfiguration` with every field, then waiting until it is `Successful`.
+    Configure {
+        /// The whole configuration.
+        config: Config,
+    },
+    /// `UpdateFunctionCode`, then waiting until it is `Successful`.
+    UpdateCode {
+        /// The code to upload.
+        code: Code,
+    },
+    /// `TagResource` with the marks of the code and role that are now in place.
+    Mark {
+        /// Hash of the sources.
+        source: String,
+        /// ARN of the role whose id is recorded.
+        role: String,
+    },
+    /// `PutFunctionConcurrency`.
+    Reserve {
+        /// Concurrent executions.
+        concurrency: u32,
+    },
+    /// `DeleteFunctionConcurrency`.
+    Unreserve,
+    /// `PublishVersion`, then waiting until it is active.
+    Publish,
+    /// `CreateAlias`.
+    CreateAlias {
+        /// Alias name.
+        alias: String,
+        /// What it routes to.
+        target: Alias,
+    },
+    /// `UpdateAlias`.
+    MoveAlias {
+        /// Alias name.
+        alias: String,
+        /// What it routes to.
+        target: Alias,
+    },
+    /// `DeleteAlias`.
+    DeleteAlias {
+        /// Alias name.
+        alias: String,
+    },
+    /// `AddPermission`.
+    AddPermission {
+        /// Statement id.
+        sid: String,
+        /// The statement.
+        permission: Permission,
+    },
+    /// `RemovePermission`.
+    RemovePermission {
+        /// Statement id.
+        sid: String,
+        /// Alias that the statement is on.
+        alias: Option<String>,
+    },
+    /// `TagResource`.
+    Tag {
+        /// Tags to set.
+        tags: Tags,
+    },
+    /// `UntagResource`.
+    Untag {
+        /// Tag keys to remove.
+        keys: BTreeSet<String>,
+    },
+    /// `DeleteFunction`, all versions and aliases included.
+    Delete,
+}

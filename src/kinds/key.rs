@@ -1,0 +1,127 @@
+//! KMS keys: settings, key policy, rotation and aliases.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::Tags;
+use crate::access::PolicyDocument;
+
+/// A key as the stack wants it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spec {
+    /// `KeySpec`, such as `SYMMETRIC_DEFAULT`. Immutable.
+    pub key_spec: String,
+    /// `KeyUsage`, such as `ENCRYPT_DECRYPT`. Immutable.
+    pub usage: String,
+    /// Whether the key is a multi-Region primary. Immutable.
+    pub multi_region: bool,
+    /// Description, empty for none.
+    pub description: String,
+    /// Whether the key can be used.
+    pub enabled: bool,
+    /// Period of automatic rotation in days (90 to 2560); `None` turns it off.
+    pub rotation: Option<u32>,
+    /// Alias names with the prefix `alias/`.
+    pub aliases: BTreeSet<String>,
+    /// The key policy.
+    pub policy: PolicyDocument,
+    /// All tags, those of lockstep included.
+    pub tags: Tags,
+    /// Days between scheduling the deletion and the deletion (7 to 30). Not part of the key.
+    pub deletion_window: u32,
+}
+
+/// A key as AWS shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Key id: a UUID, or `mrk-` and 32 hexadecimal digits.
+    pub id: String,
+    /// Key ARN.
+    pub arn: String,
+    /// `KeyState`.
+    pub state: State,
+    /// What can be compared with the spec. `enabled` is true in the state `Enabled` only.
+    pub spec: Spec,
+    /// `Origin`, such as `AWS_KMS`.
+    pub origin: String,
+    /// What could not be read: field to reason.
+    pub unread: BTreeMap<String, String>,
+}
+
+/// The states of a key that lockstep tells apart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum State {
+    /// Usable.
+    Enabled,
+    /// Not usable, every setting but rotation can be changed.
+    Disabled,
+    /// Deleted at the end of its window, with the date as AWS gives it (RFC 3339).
+    PendingDeletion(Option<String>),
+    /// Any other state, by AWS's name (`Creating`, `PendingImport`, `Unavailable`, …).
+    Other(String),
+}
+
+/// One mutating call on a key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "call", rename_all_fields = "snake_case")]
+pub enum Op {
+    /// `CreateKey` with policy, description and tags.
+    Create {
+        /// Everything the create call takes.
+        spec: Spec,
+    },
+    /// `PutKeyPolicy`.
+    PutPolicy {
+        /// The policy to put.
+        policy: PolicyDocument,
+    },
+    /// `UpdateKeyDescription`.
+    Describe {
+        /// The new description.
+        description: String,
+    },
+    /// `EnableKey`.
+    Enable,
+    /// `DisableKey`.
+    Disable,
+    /// `EnableKeyRotation`, also for a new period.
+    Rotate {
+        /// Period in days.
+        days: u32,
+    },
+    /// `DisableKeyRotation`.
+    StopRotation,
+    /// `TagResource`.
+    Tag {
+        /// Tags to set.
+        tags: Tags,
+    },
+    /// `UntagResource`.
+    Untag {
+        /// Tag keys to remove.
+        keys: BTreeSet<String>,
+    },
+    /// `CreateAlias`.
+    CreateAlias {
+        /// Name with prefix.
+        alias: String,
+    },
+    /// `UpdateAlias`: points an alias of another key of this account here.
+    MoveAlias {
+        /// Name with prefix.
+        alias: String,
+    },
+    /// `DeleteAlias`.
+    DeleteAlias {
+        /// Name with prefix.
+        alias: String,
+    },
+    /// `ScheduleKeyDeletion`.
+    ScheduleDeletion {
+        /// Waiting period in days.
+        days: u32,
+    },
+    /// `CancelKeyDeletion`; AWS leaves the key disabled.
+    CancelDeletion,
+}

@@ -1,0 +1,43 @@
+//! The resource kinds: for each one what the stack wants, what AWS has, the operations between the two,
+//! and what AWS does with an operation (or why it refuses).
+//!
+//! Everything here is pure. Reading from and writing to AWS is `crate::aws`.
+
+pub mod api;
+pub mod function;
+pub mod ids;
+pub mod key;
+pub mod log_group;
+pub mod names;
+pub mod role;
+pub mod step;
+pub mod world;
+
+pub use ids::Ids;
+pub use names::{Kind, Name, ResourceId};
+pub use step::{Action, Change, Draft, Edge, Fact, Op};
+pub use world::{Refused, Target, World};
+
+use std::collections::BTreeMap;
+
+/// Tags of one resource: key to value.
+pub type Tags = BTreeMap<String, String>;
+
+/// A string that may hold references such as `${lockstep:keys.text.arn}`, filled in once the id is known.
+pub type Text = String;
+
+/// The tag keys that tie a resource to its stack.
+pub mod tag {
+    /// Name of the stack.
+    pub const STACK: &str = "lockstep:stack";
+    /// Name of the environment.
+    pub const ENV: &str = "lockstep:env";
+    /// Address in the stack file, such as `keys.text`.
+    pub const ID: &str = "lockstep:id";
+    /// Hash of what a function's code was built from.
+    pub const SOURCE: &str = "lockstep:source";
+    /// `CodeSha256` of the archive that was uploaded for that source.
+    pub const CODE: &str = "lockstep:code";
+    /// `RoleId` of the role that a function was last configured with.
+    pub const ROLE_ID: &str = "lockstep:role-id";
+}

@@ -1,0 +1,95 @@
+//! Names and addresses of resources.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Name of a resource in the stack file, unique within its kind.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Name(String);
+
+impl Name {
+    /// Wraps a name that the stack file has been checked for.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
+    /// Returns the name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<&str> for Name {
+    fn from(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+}
+
+/// The resource kinds, in the order in which plans show them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A KMS key with its policy and aliases.
+    Key,
+    /// An IAM role.
+    Role,
+    /// A CloudWatch Logs log group.
+    LogGroup,
+    /// A Lambda function with its versions, aliases and permissions.
+    Function,
+    /// An API Gateway REST API with its stage.
+    Api,
+}
+
+impl Kind {
+    /// Every kind, in display order.
+    pub const ALL: [Self; 5] = [Self::Key, Self::Role, Self::LogGroup, Self::Function, Self::Api];
+
+    /// Returns the section of the stack file that declares this kind.
+    pub const fn section(self) -> &'static str {
+        match self {
+            Self::Key => "keys",
+            Self::Role => "roles",
+            Self::LogGroup => "log_groups",
+            Self::Function => "functions",
+            Self::Api => "apis",
+        }
+    }
+}
+
+/// Address of a resource in the stack file, written `keys.text`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ResourceId {
+    /// The kind.
+    pub kind: Kind,
+    /// The name within the kind.
+    pub name: Name,
+}
+
+impl ResourceId {
+    /// Makes an address.
+    pub fn new(kind: Kind, name: &Name) -> Self {
+        Self { kind, name: name.clone() }
+    }
+
+    /// Reads `keys.text` as written in the tag `lockstep:id`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (section, name) = text.split_once('.')?;
+        let kind = Kind::ALL.into_iter().find(|kind| kind.section() == section)?;
+        (!name.is_empty()).then(|| Self { kind, name: Name::new(name) })
+    }
+}
+
+impl fmt::Display for ResourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.kind.section(), self.name)
+    }
+}

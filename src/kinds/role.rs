@@ -1,0 +1,110 @@
+//! IAM roles: trust policy, permissions and boundary.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::Tags;
+use crate::access::PolicyDocument;
+
+/// A role as the stack wants it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spec {
+    /// `RoleName` in the account. Immutable.
+    pub role_name: String,
+    /// Path, `/` or `/…/`. Immutable.
+    pub path: String,
+    /// ARN, which follows from account, path and name.
+    pub arn: String,
+    /// Description, empty for none.
+    pub description: String,
+    /// `MaxSessionDuration` in seconds (3600 to 43200).
+    pub max_session: u32,
+    /// Who may assume the role.
+    pub trust: PolicyDocument,
+    /// ARNs of the attached managed policies.
+    pub managed: BTreeSet<String>,
+    /// Inline policies by name.
+    pub inline: BTreeMap<String, PolicyDocument>,
+    /// ARN of the permissions boundary.
+    pub boundary: Option<String>,
+    /// All tags, those of lockstep included.
+    pub tags: Tags,
+}
+
+/// A role as AWS shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// `RoleId` (`AROA…`), new for every role even under an old name.
+    pub role_id: String,
+    /// What can be compared with the spec.
+    pub spec: Spec,
+    /// Documents of the attached managed policies and of the boundary, by ARN, where they could be read.
+    pub managed_documents: BTreeMap<String, PolicyDocument>,
+    /// What could not be read: field to reason.
+    pub unread: BTreeMap<String, String>,
+}
+
+/// One mutating call on a role.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "call", rename_all_fields = "snake_case")]
+pub enum Op {
+    /// `CreateRole` with path, trust, description, session duration, boundary and tags.
+    Create {
+        /// Everything the create call takes; policies are attached by calls of their own.
+        spec: Spec,
+    },
+    /// `UpdateAssumeRolePolicy`.
+    PutTrust {
+        /// The trust policy to put.
+        trust: PolicyDocument,
+    },
+    /// `UpdateRole`.
+    Update {
+        /// Description, empty for none.
+        description: String,
+        /// Seconds.
+        max_session: u32,
+    },
+    /// `PutRolePermissionsBoundary`.
+    PutBoundary {
+        /// Policy ARN.
+        arn: String,
+    },
+    /// `DeleteRolePermissionsBoundary`.
+    DeleteBoundary,
+    /// `AttachRolePolicy`.
+    Attach {
+        /// Policy ARN.
+        arn: String,
+    },
+    /// `DetachRolePolicy`.
+    Detach {
+        /// Policy ARN.
+        arn: String,
+    },
+    /// `PutRolePolicy`.
+    PutInline {
+        /// Policy name.
+        policy: String,
+        /// The document.
+        document: PolicyDocument,
+    },
+    /// `DeleteRolePolicy`.
+    DeleteInline {
+        /// Policy name.
+        policy: String,
+    },
+    /// `TagRole`.
+    Tag {
+        /// Tags to set.
+        tags: Tags,
+    },
+    /// `UntagRole`.
+    Untag {
+        /// Tag keys to remove.
+        keys: BTreeSet<String>,
+    },
+    /// `DeleteRole`.
+    Delete,
+}

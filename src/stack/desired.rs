@@ -1,0 +1,236 @@
+//! What a stack file asks for in one environment, in AWS's terms: the result of compiling it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::kinds::{Name, ResourceId, api, function, key, log_group, role};
+
+/// Where the stack is going to be: what compiling needs to know beside the file itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Partition, such as `aws`.
+    pub partition: String,
+    /// Account id, 12 digits.
+    pub account: String,
+    /// Region.
+    pub region: String,
+    /// Extra environment variables for every function, used by the local AWS only.
+    pub function_env: BTreeMap<String, String>,
+}
+
+/// A stack in one environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Desired {
+    /// Name of the stack.
+    pub stack: String,
+    /// Name of the environment.
+    pub env: String,
+    /// Where it goes.
+    pub place: Place,
+    /// Whether deletions need a flag that names them.
+    pub protect: bool,
+    /// Keys.
+    pub keys: BTreeMap<Name, KeyWant>,
+    /// Roles.
+    pub roles: BTreeMap<Name, role::Spec>,
+    /// Pairs of roles (role, twin) that must be able to do the same.
+    pub twins: Vec<(Name, Name)>,
+    /// Log groups, those of functions included.
+    pub log_groups: BTreeMap<Name, log_group::Spec>,
+    /// Functions.
+    pub functions: BTreeMap<Name, FunctionWant>,
+    /// APIs.
+    pub apis: BTreeMap<Name, api::Spec>,
+    /// Statements about access that must hold.
+    pub assertions: Vec<Assertion>,
+    /// Where each resource and field stands in the file: `functions.encrypt.role` to its place.
+    pub lines: BTreeMap<String, Line>,
+}
+
+/// A place in a stack file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Line {
+    /// File as the user named it.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column, from 1.
+    pub column: u32,
+}
+
+impl std::fmt::Display for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// A key before its policy is derived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyWant {
+    /// The key; its policy holds delegation, administrators and extra statements, and no use by functions.
+    pub spec: key::Spec,
+    /// Services that the stack itself makes use the key (logs, environment variables): their statements are
+    /// already part of the policy. Principals named as administrators, as ARNs.
+    pub administrators: BTreeSet<String>,
+}
+
+/// A function, with what does not end up in its own configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionWant {
+    /// The function; `code.source` is empty until the sources are hashed.
+    pub spec: function::Spec,
+    /// Where its code comes from.
+    pub source: CodeSource,
+    /// The keys that it uses, and the KMS actions (`kms:Encrypt`) on each.
+    pub uses: BTreeMap<Name, BTreeSet<String>>,
+    /// How to see that it works.
+    pub probe: Option<Probe>,
+}
+
+/// Where a function's code comes from. Paths are relative to the folder of the stack file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CodeSource {
+    /// A binary of the cargo workspace around the stack file.
+    Cargo {
+        /// Name of the binary target.
+        bin: String,
+        /// Folder of the workspace; `.` unless told.
+        workspace: PathBuf,
+    },
+    /// A folder that is packed as it is.
+    Directory(PathBuf),
+    /// A zip archive that is uploaded as it is.
+    Zip(PathBuf),
+    /// A command that makes a folder or a zip archive.
+    Command {
+        /// Program and arguments.
+        run: Vec<String>,
+        /// The folder or archive that it makes.
+        output: PathBuf,
+        /// Files and folders that it reads: their hash is the identity of the code.
+        inputs: Vec<PathBuf>,
+    },
+}
+
+/// A request that shows whether a function works.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// What is called.
+    pub target: ProbeTarget,
+    /// JSON body, or the event of an invocation.
+    pub body: serde_json::Value,
+    /// Requests that are sent after the first, with values taken from its answer.
+    pub then: Vec<ProbeStep>,
+    /// HTTP status that is expected of a route.
+    pub expect: u16,
+    /// How many times in a row it must succeed.
+    pub successes: u32,
+    /// Seconds until it counts as failed.
+    pub timeout: u32,
+    /// Scopes of the token that is minted for it.
+    pub scopes: BTreeSet<String>,
+}
+
+/// One more request of a probe; strings `${answer.FIELD}` take a field of the answer before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeStep {
+    /// Verb.
+    pub method: String,
+    /// Path of the route.
+    pub path: String,
+    /// JSON body.
+    pub body: serde_json::Value,
+    /// Expected HTTP status.
+    pub expect: u16,
+}
+
+/// What a probe calls.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProbeTarget {
+    /// A route of an API of the stack, through its real address.
+    Route {
+        /// The API.
+        api: Name,
+        /// Verb.
+        method: String,
+        /// Path.
+        path: String,
+    },
+    /// The function itself.
+    Invoke,
+}
+
+/// A statement about access that must hold after every apply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assertion {
+    /// ARN of the principal: a role of the stack or any other.
+    pub principal: String,
+    /// KMS actions.
+    pub actions: BTreeSet<String>,
+    /// Whether they must be allowed; otherwise they must not be.
+    pub allowed: bool,
+    /// The key.
+    pub key: Name,
+    /// Encryption context of the request.
+    pub context: BTreeMap<String, String>,
+    /// Where it stands.
+    pub line: Line,
+}
+
+impl Desired {
+    /// Returns where a field stands in the stack file, or the nearest thing around it.
+    pub fn line_of(&self, path: &str) -> Option<&Line> {
+        let mut path = path;
+        loop {
+            if let Some(line) = self.lines.get(path) {
+                return Some(line);
+            }
+            path = path.rsplit_once('.')?.0;
+        }
+    }
+
+    /// Returns the physical prefix that every named resource of the stack has.
+    pub fn prefix(&self) -> String {
+        format!("{}-{}-", self.stack, self.env)
+    }
+
+    /// Returns the role of the stack with this ARN.
+    pub fn role_by_arn(&self, arn: &str) -> Option<&Name> {
+        self.roles.iter().find(|(_, role)| role.arn == arn).map(|(name, _)| name)
+    }
+
+    /// Returns the tags that mark a resource as part of this stack.
+    pub fn identity_tags(&self, resource: &ResourceId) -> BTreeMap<String, String> {
+        identity_tags(&self.stack, &self.env, resource)
+    }
+}
+
+/// Returns the tags that mark a resource as part of a stack in an environment.
+pub fn identity_tags(stack: &str, env: &str, resource: &ResourceId) -> BTreeMap<String, String> {
+    use crate::kinds::tag;
+    BTreeMap::from([
+        (tag::STACK.to_owned(), stack.to_owned()),
+        (tag::ENV.to_owned(), env.to_owned()),
+        (tag::ID.to_owned(), resource.to_string()),
+    ])
+}
+
+/// The statements of a key policy that let `roles` use a key for one function.
+///
+/// The `Sid` is `UseBy` and the function's name in camel case.
+pub fn use_sid(function: &Name) -> String {
+    let mut sid = String::from("UseBy");
+    for word in function.as_str().split(|c: char| !c.is_ascii_alphanumeric()) {
+        let mut chars = word.chars();
+        sid.extend(chars.next().map(|first| first.to_ascii_uppercase()));
+        sid.extend(chars);
+    }
+    sid
+}
+
+/// A policy that a role of the stack gets by default: Lambda may assume it.
+pub const LAMBDA_TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+
