@@ -1,0 +1,227 @@
+//! Policy documents in their normal form.
+//!
+//! A document is normalised once, when it is read: a single statement becomes a list, a scalar a set, an
+//! account id the ARN of its root, a quoted or bare boolean or number its text. Values compared after that
+//! are equal exactly when AWS may return the one for the other.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::names::{Caseless, is_account_id};
+use super::operator::Operator;
+
+/// The largest key policy that KMS takes, in bytes of the submitted text; not adjustable.
+pub const MAX_KEY_POLICY_BYTES: usize = 32_768;
+
+/// What a document is attached to, which decides the elements that its statements may have.
+///
+/// `partition` (`aws`, `aws-cn`, ...) completes bare account ids to the ARN of the account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PolicyKind<'a> {
+    /// The policy of a KMS key. Statements without `Action` or `Resource` exist there; they have no effect.
+    Key { partition: &'a str },
+    /// The trust policy of a role, which has no `Resource`.
+    Trust { partition: &'a str },
+    /// Any other policy attached to a resource, and resource control policies.
+    Resource { partition: &'a str },
+    /// A policy attached to a user or role, a permissions boundary, or a session policy.
+    Identity,
+    /// A service control policy.
+    Scp,
+}
+
+impl<'a> PolicyKind<'a> {
+    /// Returns the partition of bare account ids; `None` where statements name no principal.
+    pub(super) fn partition(self) -> Option<&'a str> {
+        match self {
+            Self::Key { partition } | Self::Trust { partition } | Self::Resource { partition } => {
+                Some(partition)
+            }
+            Self::Identity | Self::Scp => None,
+        }
+    }
+}
+
+/// What is wrong with the text of a policy document.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// The text is no JSON, or an object in it holds a key twice.
+    #[error("the policy is not valid JSON: {0}")]
+    Json(String),
+    /// An element has the wrong shape, is missing, or does not exist.
+    #[error("{place}: {problem}")]
+    Shape { place: String, problem: String },
+}
+
+/// The version of the policy language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Version {
+    /// `2008-10-17`, which has no policy variables.
+    V2008,
+    /// `2012-10-17`.
+    V2012,
+}
+
+impl Version {
+    /// Returns the text of the `Version` element.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V2008 => "2008-10-17",
+            Self::V2012 => "2012-10-17",
+        }
+    }
+}
+
+/// What a statement does to requests that it matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Effect {
+    Allow,
+    Deny,
+}
+
+impl Effect {
+    /// Returns the text of the `Effect` element.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "Allow",
+            Self::Deny => "Deny",
+        }
+    }
+}
+
+/// One of the pairs `Action`/`NotAction`, `Resource`/`NotResource`, `Principal`/`NotPrincipal`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Clause<T: Ord> {
+    /// Neither element of the pair is there.
+    Absent,
+    /// The plain element: what is listed matches.
+    Is(BTreeSet<T>),
+    /// The `Not` element: what is not listed matches.
+    IsNot(BTreeSet<T>),
+}
+
+/// Somebody named in a `Principal` element.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Principal {
+    /// `"*"` or `{"AWS": "*"}`.
+    Everyone,
+    /// A whole account: its id, or the ARN of its root.
+    Account { partition: String, account: String },
+    /// The ARN of a user, role, role session or federated user.
+    Arn(String),
+    /// The unique id (`AROA...`, `AIDA...`) that stays when a principal was deleted.
+    UniqueId(String),
+    /// An AWS service, such as `logs.eu-west-1.amazonaws.com`, or `*`.
+    Service(String),
+    /// An identity provider.
+    Federated(String),
+    /// A canonical user id of S3.
+    CanonicalUser(String),
+}
+
+impl Principal {
+    /// Reads a value of the type `AWS`.
+    pub fn aws(text: &str, partition: &str) -> Self {
+        if text == "*" {
+            return Self::Everyone;
+        }
+        if is_account_id(text) {
+            return Self::Account { partition: partition.to_owned(), account: text.to_owned() };
+        }
+        match super::names::Arn::split(text) {
+            Some(arn) if arn.service == "iam" && arn.resource == "root" && is_account_id(arn.account) => {
+                Self::Account { partition: arn.partition.to_owned(), account: arn.account.to_owned() }
+            }
+            Some(_) => Self::Arn(text.to_owned()),
+            None => Self::UniqueId(text.to_owned()),
+        }
+    }
+
+    /// Returns the type and the value with which the principal is written.
+    pub fn parts(&self) -> (&'static str, String) {
+        match self {
+            Self::Everyone => ("AWS", "*".to_owned()),
+            Self::Account { partition, account } => ("AWS", format!("arn:{partition}:iam::{account}:root")),
+            Self::Arn(text) | Self::UniqueId(text) => ("AWS", text.clone()),
+            Self::Service(text) => ("Service", text.clone()),
+            Self::Federated(text) => ("Federated", text.clone()),
+            Self::CanonicalUser(text) => ("CanonicalUser", text.clone()),
+        }
+    }
+}
+
+/// The `Condition` element: operator, key, values. All pairs must hold; of the values of one, any.
+pub type Conditions = BTreeMap<Operator, BTreeMap<Caseless, BTreeSet<String>>>;
+
+/// One statement of a policy document.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Statement {
+    pub sid: Option<String>,
+    pub effect: Effect,
+    pub principals: Clause<Principal>,
+    pub actions: Clause<Caseless>,
+    pub resources: Clause<String>,
+    pub conditions: Conditions,
+}
+
+/// A policy document in its normal form.
+///
+/// Equality and order ignore the order of statements: AWS may return them in another one, and it never
+/// decides anything.
+#[derive(Clone, Debug)]
+pub struct PolicyDocument {
+    /// The `Version` element as written; a document without one is read as [`Version::V2008`].
+    pub version: Option<Version>,
+    pub id: Option<String>,
+    pub(super) statements: Vec<Statement>,
+}
+
+impl PolicyDocument {
+    /// Makes a document of the current version without an `Id`.
+    pub fn new(statements: impl IntoIterator<Item = Statement>) -> Self {
+        Self { version: Some(Version::V2012), id: None, statements: statements.into_iter().collect() }
+    }
+
+    /// Returns the statements in the order in which they were written.
+    pub fn statements(&self) -> &[Statement] {
+        &self.statements
+    }
+
+    /// Returns the version by which the document is evaluated.
+    pub fn language(&self) -> Version {
+        self.version.unwrap_or(Version::V2008)
+    }
+
+    /// Returns the size of [`to_json`](Self::to_json) in bytes, to be held against
+    /// [`MAX_KEY_POLICY_BYTES`].
+    pub fn size(&self) -> usize {
+        self.to_json().len()
+    }
+
+    fn sorted(&self) -> Vec<&Statement> {
+        let mut statements: Vec<&Statement> = self.statements.iter().collect();
+        statements.sort_unstable();
+        statements
+    }
+}
+
+impl PartialEq for PolicyDocument {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for PolicyDocument {}
+
+impl PartialOrd for PolicyDocument {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for PolicyDocument {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let Self { version, id, statements: _ } = self;
+        (version, id).cmp(&(&other.version, &other.id)).then_with(|| self.sorted().cmp(&other.sorted()))
+    }
+}
