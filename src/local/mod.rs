@@ -1,0 +1,428 @@
+//! The local AWS: an emulator that is installed, started, stopped and emptied for one project.
+//!
+//! It runs on the loopback interface, without Docker and without an account, and enforces key policies.
+//! `up` leaves it running in the background; its state is in the project's folder and survives `down`.
+//! This module prints nothing, and it is the only one that looks at processes.
+
+mod ephemeral;
+mod error;
+mod install;
+mod operator;
+mod process;
+mod record;
+mod server;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tokio::time::{Instant, sleep};
+
+pub use ephemeral::Ephemeral;
+pub use error::LocalError;
+use record::{Folder, Operator, Process, Record};
+use server::{ACCOUNT, Launch, Life, answers, endpoint};
+
+/// How long a server that was asked to end may take to save its state.
+const STOP_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a killed process may take to disappear.
+const KILL_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a running server may take to answer. It may have been started a moment ago.
+const SILENCE_PATIENCE: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(50);
+
+/// Where a local AWS lives.
+#[derive(Debug, Clone)]
+pub struct LocalConfig {
+    /// The folder of its state, usually `.lockstep/local` in the project.
+    pub dir: PathBuf,
+    /// The user's cache folder for lockstep, where the emulator is installed once for all projects.
+    pub cache: PathBuf,
+    /// The region of calls that name none, and of `Running::exports`. It serves every region.
+    pub region: String,
+    /// The Python to install with. Without one `uv` is used, or else the first suitable Python.
+    pub python: Option<PathBuf>,
+}
+
+/// A text that `Debug` does not show.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Returns the text itself.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// A local AWS that answers, and the access key of the IAM user to work as.
+#[derive(Debug, Clone)]
+pub struct Running {
+    /// `http://127.0.0.1:PORT`, for every service.
+    pub endpoint: String,
+    pub port: u16,
+    pub pid: u32,
+    pub access_key_id: String,
+    pub secret_access_key: Secret,
+    pub region: String,
+    /// Twelve digits.
+    pub account: String,
+    /// Whether this call started it.
+    pub fresh: bool,
+}
+
+impl Running {
+    fn new(pid: u32, port: u16, operator: Operator, region: &str) -> Self {
+        Self {
+            endpoint: endpoint(port),
+            port,
+            pid,
+            access_key_id: operator.access_key_id,
+            secret_access_key: operator.secret_access_key,
+            region: region.to_owned(),
+            account: ACCOUNT.to_owned(),
+            fresh: false,
+        }
+    }
+
+    /// Writes the lines that point a POSIX shell, the `aws` command and every SDK at this local AWS.
+    ///
+    /// The secret is in them.
+    #[must_use]
+    pub fn exports(&self) -> String {
+        let set = [
+            ("AWS_ENDPOINT_URL", self.endpoint.as_str()),
+            ("AWS_ACCESS_KEY_ID", &self.access_key_id),
+            ("AWS_SECRET_ACCESS_KEY", self.secret_access_key.expose()),
+            ("AWS_REGION", &self.region),
+            ("AWS_DEFAULT_REGION", &self.region),
+        ];
+        let mut lines: String =
+            set.iter().map(|(name, value)| format!("export {name}={}\n", shell_quoted(value))).collect();
+        // Left over from a real account, either would be used beside the key above.
+        lines.push_str("unset AWS_PROFILE AWS_SESSION_TOKEN\n");
+        lines
+    }
+}
+
+/// How a local AWS was found.
+#[derive(Debug, Clone)]
+pub enum Status {
+    /// It is stopped, or was never started.
+    Stopped,
+    /// It ended without being stopped; what changed since `started_at` (RFC 3339, UTC) is lost.
+    Lost { pid: u32, started_at: String },
+    /// Its process runs and does not answer.
+    Silent { pid: u32, port: u16 },
+    /// It answers.
+    Running { running: Running, started_at: String },
+}
+
+/// How a local AWS was stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    /// It did not run.
+    WasNotRunning,
+    /// It had ended before, without saving its state.
+    WasLost,
+    /// It saved its state and ended.
+    Cleanly,
+    /// It did not end when asked and was killed; what changed since its start may be lost.
+    Killed,
+}
+
+/// What became of the server in a record.
+enum Fate {
+    NotStarted,
+    Lost(Process),
+    Silent(Process, u16),
+    Answers(Process, u16),
+}
+
+async fn look(record: &Record) -> Fate {
+    let (Some(process), Some(port)) = (record.process.clone(), record.port) else { return Fate::NotStarted };
+    if process::start_mark(process.pid).await.as_ref() != Some(&process.start_mark) {
+        Fate::Lost(process)
+    } else if answers(port, &process.instance).await {
+        Fate::Answers(process, port)
+    } else {
+        Fate::Silent(process, port)
+    }
+}
+
+/// Makes sure that the local AWS runs, installing it first if need be.
+///
+/// It goes on running after this process has ended. `progress` gets a line for whatever takes its time.
+///
+/// # Errors
+/// Whatever keeps it from being installed or started; `LocalError::hint` has the way out.
+pub async fn up(
+    config: &LocalConfig,
+    progress: &(dyn Fn(&str) + Sync),
+) -> Result<Running, LocalError> {
+    let folder = Folder::new(&config.dir);
+    let _lock = folder.lock().await?;
+    folder.create()?;
+    let mut record = folder.read()?;
+    let (pid, port, fresh) = match look_patiently(&record).await {
+        Fate::Answers(process, port) => (process.pid, port, false),
+        Fate::Silent(process, port) => return Err(LocalError::Silent { pid: process.pid, port }),
+        Fate::NotStarted => start(config, &folder, &mut record, progress).await?,
+        Fate::Lost(process) => {
+            progress(&format!(
+                "the local AWS ended without saving; what changed since {} is lost",
+                process.started_at
+            ));
+            process::end_orphans(&process.instance).await;
+            start(config, &folder, &mut record, progress).await?
+        }
+    };
+    let operator = match record.operator.clone() {
+        Some(operator) if !fresh => operator,
+        known => {
+            let operator = operator::ensure(port, &config.region, known).await?;
+            record.operator = Some(operator.clone());
+            folder.write(&record)?;
+            operator
+        }
+    };
+    Ok(Running { fresh, ..Running::new(pid, port, operator, &config.region) })
+}
+
+async fn look_patiently(record: &Record) -> Fate {
+    let started = Instant::now();
+    loop {
+        match look(record).await {
+            Fate::Silent(..) if started.elapsed() < SILENCE_PATIENCE => sleep(POLL).await,
+            fate => return fate,
+        }
+    }
+}
+
+/// Starts a server and gives its process, its port, and that it is fresh.
+async fn start(
+    config: &LocalConfig,
+    folder: &Folder,
+    record: &mut Record,
+    progress: &(dyn Fn(&str) + Sync),
+) -> Result<(u32, u16, bool), LocalError> {
+    let installed = install::install(config, progress).await?;
+    folder.clear_temporary()?;
+    let wanted = record.port;
+    let launch = Launch { folder, installed: &installed, region: &config.region, life: Life::Detached };
+    let started = launch
+        .start(wanted, &mut |server| {
+            record.port = Some(server.port);
+            record.process = Some(Process {
+                pid: server.pid,
+                start_mark: server.start_mark.clone(),
+                instance: server.instance.clone(),
+                started_at: OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default(),
+            });
+            folder.write(record)
+        })
+        .await;
+    match started {
+        Ok(server) => {
+            if wanted.is_some_and(|wanted| wanted != server.port) {
+                progress(&format!("its last port is taken; it is on port {} now", server.port));
+            }
+            Ok((server.pid, server.port, true))
+        }
+        Err(error) => {
+            // It has ended, or never began.
+            record.process = None;
+            folder.write(record)?;
+            Err(error)
+        }
+    }
+}
+
+/// Stops the local AWS. Its state is saved and waits for the next `up`.
+///
+/// # Errors
+/// When its record cannot be read or written, and when its process does not end at all.
+pub async fn down(config: &LocalConfig) -> Result<Stopped, LocalError> {
+    let folder = Folder::new(&config.dir);
+    if !folder.path().exists() {
+        return Ok(Stopped::WasNotRunning);
+    }
+    let _lock = folder.lock().await?;
+    stop(&folder).await
+}
+
+async fn stop(folder: &Folder) -> Result<Stopped, LocalError> {
+    let mut record = folder.read()?;
+    let stopped = match look(&record).await {
+        Fate::NotStarted => return Ok(Stopped::WasNotRunning),
+        Fate::Lost(process) => {
+            process::end_orphans(&process.instance).await;
+            Stopped::WasLost
+        }
+        Fate::Answers(process, _) | Fate::Silent(process, _) => {
+            process::terminate(process.pid);
+            if has_ended(&process, STOP_PATIENCE).await {
+                Stopped::Cleanly
+            } else {
+                process::kill_with_workers(process.pid);
+                if !has_ended(&process, KILL_PATIENCE).await {
+                    return Err(LocalError::Unstoppable { pid: process.pid });
+                }
+                Stopped::Killed
+            }
+        }
+    };
+    record.process = None;
+    folder.write(&record)?;
+    Ok(stopped)
+}
+
+async fn has_ended(process: &Process, patience: Duration) -> bool {
+    let started = Instant::now();
+    while process::start_mark(process.pid).await.as_ref() == Some(&process.start_mark) {
+        if started.elapsed() > patience {
+            return false;
+        }
+        sleep(POLL).await;
+    }
+    true
+}
+
+/// Looks at the local AWS and changes nothing.
+///
+/// # Errors
+/// When its record cannot be read.
+pub async fn status(config: &LocalConfig) -> Result<Status, LocalError> {
+    let record = Folder::new(&config.dir).read()?;
+    Ok(match look(&record).await {
+        Fate::NotStarted => Status::Stopped,
+        Fate::Lost(process) => Status::Lost { pid: process.pid, started_at: process.started_at },
+        Fate::Silent(process, port) => Status::Silent { pid: process.pid, port },
+        Fate::Answers(process, port) => match record.operator {
+            Some(operator) => Status::Running {
+                running: Running::new(process.pid, port, operator, &config.region),
+                started_at: process.started_at,
+            },
+            // Between its start and the making of its operator; `up` goes on from there.
+            None => Status::Silent { pid: process.pid, port },
+        },
+    })
+}
+
+/// Stops the local AWS and deletes its state. What is installed stays.
+///
+/// # Errors
+/// When it cannot be stopped, or its files cannot be deleted.
+pub async fn reset(config: &LocalConfig) -> Result<(), LocalError> {
+    let folder = Folder::new(&config.dir);
+    if !folder.path().exists() {
+        return Ok(());
+    }
+    let _lock = folder.lock().await?;
+    match stop(&folder).await {
+        // A damaged record names no process to stop, and this is the way out of it.
+        Ok(_) | Err(LocalError::Record { .. }) => folder.delete_state(),
+        Err(error) => Err(error),
+    }
+}
+
+/// Quotes a text for a POSIX shell.
+fn shell_quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(dir: &std::path::Path) -> LocalConfig {
+        LocalConfig {
+            dir: dir.join("local"),
+            cache: dir.join("cache"),
+            region: "ap-northeast-1".to_owned(),
+            python: None,
+        }
+    }
+
+    fn record_of(pid: u32, start_mark: String) -> Record {
+        let process = Process {
+            pid,
+            start_mark,
+            instance: "lockstep-1".to_owned(),
+            started_at: "2026-01-05T10:00:00Z".to_owned(),
+        };
+        Record { port: Some(1), operator: None, process: Some(process) }
+    }
+
+    #[test]
+    fn exports_are_safe_to_evaluate() {
+        let operator =
+            Operator { access_key_id: "AKIAEXAMPLE".to_owned(), secret_access_key: Secret::new("a'b/$c") };
+        let running = Running::new(42, 4566, operator, "ap-northeast-1");
+        let exports = running.exports();
+        assert!(exports.contains("export AWS_ENDPOINT_URL='http://127.0.0.1:4566'\n"));
+        assert!(exports.contains(r"export AWS_SECRET_ACCESS_KEY='a'\''b/$c'"));
+        assert!(exports.ends_with("unset AWS_PROFILE AWS_SESSION_TOKEN\n"));
+        assert!(!format!("{running:?}").contains("a'b"));
+    }
+
+    #[tokio::test]
+    async fn what_was_never_started_is_stopped() {
+        let parent = tempfile::tempdir().unwrap();
+        let config = config(parent.path());
+        assert!(matches!(status(&config).await.unwrap(), Status::Stopped));
+        assert_eq!(down(&config).await.unwrap(), Stopped::WasNotRunning);
+        reset(&config).await.unwrap();
+        assert!(!config.dir.exists());
+    }
+
+    #[tokio::test]
+    async fn a_process_that_took_over_the_number_is_left_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let config = config(parent.path());
+        let folder = Folder::new(&config.dir);
+        folder.create().unwrap();
+        // This very test: were it taken for the server, it would not survive the next line.
+        folder.write(&record_of(std::process::id(), "earlier".to_owned())).unwrap();
+        assert!(matches!(status(&config).await.unwrap(), Status::Lost { .. }));
+        assert_eq!(down(&config).await.unwrap(), Stopped::WasLost);
+        assert!(matches!(status(&config).await.unwrap(), Status::Stopped));
+    }
+
+    #[tokio::test]
+    async fn a_process_that_does_not_answer_is_silent() {
+        let parent = tempfile::tempdir().unwrap();
+        let config = config(parent.path());
+        let folder = Folder::new(&config.dir);
+        folder.create().unwrap();
+        let mark = process::start_mark(std::process::id()).await.unwrap();
+        folder.write(&record_of(std::process::id(), mark)).unwrap();
+        assert!(matches!(status(&config).await.unwrap(), Status::Silent { .. }));
+    }
+
+    #[tokio::test]
+    async fn reset_is_the_way_out_of_a_damaged_record() {
+        let parent = tempfile::tempdir().unwrap();
+        let config = config(parent.path());
+        Folder::new(&config.dir).create().unwrap();
+        std::fs::write(config.dir.join("server.json"), "{").unwrap();
+        assert!(matches!(down(&config).await, Err(LocalError::Record { .. })));
+        reset(&config).await.unwrap();
+        assert_eq!(down(&config).await.unwrap(), Stopped::WasNotRunning);
+    }
+}
