@@ -11,6 +11,7 @@ pub mod log_group;
 pub mod names;
 pub mod role;
 pub mod step;
+pub mod tags;
 pub mod world;
 
 pub use ids::Ids;

@@ -146,6 +146,8 @@ pub enum Aspect {
     InvokePermission,
     /// A part of an API's editable tree is in place.
     Part(api::PartId),
+    /// Nothing refers to a part of an API's editable tree any more.
+    Released(api::PartId),
     /// Every part of an API's editable tree is in place.
     Tree,
     /// A deployment of the tree exists.
@@ -156,8 +158,6 @@ pub enum Aspect {
     ApiKey(String),
     /// A usage plan no longer holds the stage.
     PlanReleased,
-    /// A stage no longer serves an old deployment.
-    StageReleased,
     /// It was taken out of use by what referred to it.
     Detached,
     /// It is gone.
@@ -253,12 +253,28 @@ pub struct Draft {
     pub needs: BTreeSet<(Edge, Fact)>,
     /// What holds when it is done.
     pub gives: BTreeSet<Fact>,
+    /// Whether it takes something away. Such steps run only after the replacement was seen working.
+    pub narrows: bool,
 }
 
 impl Draft {
     /// Starts a step without changes, needs and facts.
     pub const fn new(resource: ResourceId, op: Op, action: Action) -> Self {
-        Self { resource, op, action, changes: Vec::new(), needs: BTreeSet::new(), gives: BTreeSet::new() }
+        Self {
+            resource,
+            op,
+            action,
+            changes: Vec::new(),
+            needs: BTreeSet::new(),
+            gives: BTreeSet::new(),
+            narrows: false,
+        }
+    }
+
+    /// Marks a step that takes something away.
+    pub const fn narrowing(mut self) -> Self {
+        self.narrows = true;
+        self
     }
 
     /// Adds the fields that the step changes.

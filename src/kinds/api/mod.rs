@@ -1,11 +1,17 @@
 //! API Gateway REST APIs: the editable tree, deployments, the stage, usage plans and API keys.
 
+mod predict;
+mod steps;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Tags, Text};
+use crate::kinds::{Tags, Text};
 use crate::access::PolicyDocument;
+
+pub use predict::predict;
+pub use steps::{KEPT_DEPLOYMENTS, steps};
 
 /// A REST API as the stack wants it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,10 +1,16 @@
 //! Lambda functions: configuration, code, versions, aliases and who may invoke them.
 
+mod predict;
+mod steps;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Tags, Text};
+use crate::kinds::{Tags, Text};
+
+pub use predict::predict;
+pub use steps::{newest_version, steps};
 
 /// Description by which lockstep knows the aliases that it made; aliases have no tags.
 pub const ALIAS_MARK: &str = "managed by lockstep";
@@ -250,4 +256,38 @@ pub enum Op {
     },
     /// `DeleteFunction`, all versions and aliases included.
     Delete,
+}
+
+impl Seen {
+    /// Returns the ARNs of the roles that traffic may run under: that of `$LATEST` and those of every
+    /// version that an alias routes to.
+    pub fn live_roles(&self) -> BTreeSet<&str> {
+        let routed = self.aliases.values().flat_map(SeenAlias::versions);
+        let versions = routed.filter_map(|version| self.versions.get(version));
+        std::iter::once(&self.config).chain(versions.map(|version| &version.config)).map(|config| config.role.as_str()).collect()
+    }
+}
+
+impl Spec {
+    /// Returns the ARNs of the roles that traffic runs under once `self` is in place: its own, and those of
+    /// old versions that its aliases, or aliases that others made, still route to.
+    pub fn remaining_roles<'a>(&'a self, seen: Option<&'a Seen>) -> BTreeSet<&'a str> {
+        let mut roles = BTreeSet::from([self.config.role.as_str()]);
+        let Some(seen) = seen else { return roles };
+        let pinned = self.aliases.values().flat_map(|alias| {
+            let number = match &alias.version {
+                Version::Number(number) => Some(number),
+                Version::Latest => None,
+            };
+            number.into_iter().chain(alias.additional.iter().map(|(version, _)| version))
+        });
+        let foreign = seen
+            .aliases
+            .iter()
+            .filter(|(name, alias)| !alias.managed && !self.aliases.contains_key(*name))
+            .flat_map(|(_, alias)| alias.versions());
+        let versions = pinned.chain(foreign).filter_map(|version| seen.versions.get(version));
+        roles.extend(versions.map(|version| version.config.role.as_str()));
+        roles
+    }
 }

@@ -1,11 +1,17 @@
 //! IAM roles: trust policy, permissions and boundary.
 
+mod predict;
+mod steps;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::Tags;
+use crate::kinds::{Change, Tags};
 use crate::access::PolicyDocument;
+
+pub use predict::predict;
+pub use steps::steps;
 
 /// A role as the stack wants it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,4 +113,9 @@ pub enum Op {
     },
     /// `DeleteRole`.
     Delete,
+}
+
+/// Names the settings of a role that differ and that IAM can never change.
+pub fn immutable(want: &Spec, seen: &Seen) -> Vec<Change> {
+    Change::of("path", &seen.spec.path, &want.path).into_iter().collect()
 }

@@ -1,11 +1,18 @@
 //! KMS keys: settings, key policy, rotation and aliases.
 
+pub mod policy;
+mod predict;
+mod steps;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::Tags;
+use crate::kinds::{Change, Tags};
 use crate::access::PolicyDocument;
+
+pub use predict::predict;
+pub use steps::steps;
 
 /// A key as the stack wants it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,4 +131,17 @@ pub enum Op {
     },
     /// `CancelKeyDeletion`; AWS leaves the key disabled.
     CancelDeletion,
+}
+
+/// Names the settings of a key that differ and that KMS can never change.
+pub fn immutable(want: &Spec, seen: &Seen) -> Vec<Change> {
+    let has = &seen.spec;
+    [
+        Change::of("spec", &has.key_spec, &want.key_spec),
+        Change::of("usage", &has.usage, &want.usage),
+        Change::of("multi_region", &has.multi_region, &want.multi_region),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -1,10 +1,16 @@
 //! CloudWatch Logs log groups of functions and of API access logs.
 
+mod predict;
+mod steps;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Tags, Text};
+use crate::kinds::{Tags, Text};
+
+pub use predict::predict;
+pub use steps::steps;
 
 /// A log group as the stack wants it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,0 +1,162 @@
+//! Whole states: what a plan goes to, what AWS has, and what an operation makes of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Draft, Ids, Kind, Name, Op, ResourceId, api, function, key, log_group, role};
+use crate::access::PolicyDocument;
+
+/// A state that a plan goes to: every resource of the stack, with key policies derived.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// Keys.
+    pub keys: BTreeMap<Name, key::Spec>,
+    /// Roles.
+    pub roles: BTreeMap<Name, role::Spec>,
+    /// Log groups.
+    pub log_groups: BTreeMap<Name, log_group::Spec>,
+    /// Functions.
+    pub functions: BTreeMap<Name, function::Spec>,
+    /// APIs.
+    pub apis: BTreeMap<Name, api::Spec>,
+}
+
+/// What AWS has of a stack: resources that carry its tags, and those that its names and aliases lead to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct World {
+    /// Keys.
+    pub keys: BTreeMap<Name, key::Seen>,
+    /// Roles.
+    pub roles: BTreeMap<Name, role::Seen>,
+    /// Log groups.
+    pub log_groups: BTreeMap<Name, log_group::Seen>,
+    /// Functions.
+    pub functions: BTreeMap<Name, function::Seen>,
+    /// APIs.
+    pub apis: BTreeMap<Name, api::Seen>,
+    /// Resources that exist under a name of the stack, or may, but could not be read: why.
+    pub unread: BTreeMap<ResourceId, String>,
+    /// Aliases that the stack wants and that point to keys outside the stack: alias name to key id.
+    pub foreign_aliases: BTreeMap<String, String>,
+    /// Names that the stack wants and that are taken by resources without its tags: address to what is there.
+    pub foreign: BTreeMap<ResourceId, String>,
+    /// Ids that the resources above go by, for filling in references.
+    pub ids: Ids,
+    /// ARNs of all roles that the stack wants or has: of these it is known whether they exist.
+    pub role_arns: BTreeSet<String>,
+}
+
+/// An operation that AWS would refuse, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{resource}: {reason}")]
+pub struct Refused {
+    /// The resource.
+    pub resource: ResourceId,
+    /// The rule that the operation breaks.
+    pub reason: String,
+}
+
+impl Op {
+    /// Returns the resource that the operation changes.
+    pub fn resource(&self) -> ResourceId {
+        match self {
+            Self::Key { name, .. } => ResourceId::new(Kind::Key, name),
+            Self::Role { name, .. } => ResourceId::new(Kind::Role, name),
+            Self::LogGroup { name, .. } => ResourceId::new(Kind::LogGroup, name),
+            Self::Function { name, .. } => ResourceId::new(Kind::Function, name),
+            Self::Api { name, .. } => ResourceId::new(Kind::Api, name),
+        }
+    }
+}
+
+/// Lists the steps from a world to a target, resource by resource, not ordered yet.
+pub fn steps(target: &Target, world: &World) -> Vec<Draft> {
+    let mut drafts = Vec::new();
+    each(&target.keys, &world.keys, |name, want, seen| drafts.extend(key::steps(name, want, seen)));
+    each(&target.roles, &world.roles, |name, want, seen| drafts.extend(role::steps(name, want, seen)));
+    each(&target.log_groups, &world.log_groups, |name, want, seen| {
+        drafts.extend(log_group::steps(name, want, seen));
+    });
+    each(&target.functions, &world.functions, |name, want, seen| {
+        drafts.extend(function::steps(name, want, seen));
+    });
+    each(&target.apis, &world.apis, |name, want, seen| drafts.extend(api::steps(name, want, seen)));
+    // What could not be read is neither created nor changed.
+    drafts.retain(|draft| !world.unread.contains_key(&draft.resource));
+    drafts
+}
+
+fn each<'a, W, S>(
+    wants: &'a BTreeMap<Name, W>,
+    seen: &'a BTreeMap<Name, S>,
+    mut visit: impl FnMut(&Name, Option<&W>, Option<&S>),
+) {
+    let names: BTreeSet<&Name> = wants.keys().chain(seen.keys()).collect();
+    for name in names {
+        visit(name, wants.get(name), seen.get(name));
+    }
+}
+
+impl World {
+    /// Applies one operation as AWS would.
+    ///
+    /// # Errors
+    ///
+    /// The rule of AWS that the operation breaks; the world is unchanged then.
+    pub fn apply(&mut self, op: &Op) -> Result<(), Refused> {
+        let refused = |reason| Refused { resource: op.resource(), reason };
+        self.check_references(op).map_err(refused)?;
+        match op {
+            Op::Key { name, op } => put(&mut self.keys, name, |seen| key::predict(seen, op)),
+            Op::Role { name, op } => put(&mut self.roles, name, |seen| role::predict(seen, op)),
+            Op::LogGroup { name, op } => put(&mut self.log_groups, name, |seen| log_group::predict(seen, op)),
+            Op::Function { name, op } => put(&mut self.functions, name, |seen| function::predict(seen, op)),
+            Op::Api { name, op } => put(&mut self.apis, name, |seen| api::predict(seen, op)),
+        }
+        .map_err(refused)
+    }
+
+    /// Checks what AWS checks across resources.
+    fn check_references(&self, op: &Op) -> Result<(), String> {
+        match op {
+            Op::Key { op: key::Op::Create { spec: key::Spec { policy, .. } } | key::Op::PutPolicy { policy }, .. } => {
+                self.check_principals(policy)
+            }
+            Op::Function { op: function::Op::Create { spec }, .. } => self.check_role(&spec.config.role),
+            Op::Function { op: function::Op::Configure { config }, .. } => self.check_role(&config.role),
+            _ => Ok(()),
+        }
+    }
+
+    /// KMS refuses a policy that names a principal which does not exist. Of principals outside the stack
+    /// nothing is known.
+    fn check_principals(&self, policy: &PolicyDocument) -> Result<(), String> {
+        let missing = key::policy::named_arns(policy).into_iter().find(|arn| self.lacks_role(arn));
+        missing.map_or(Ok(()), |arn| Err(format!("the policy names `{arn}`, which does not exist")))
+    }
+
+    fn check_role(&self, arn: &str) -> Result<(), String> {
+        if self.lacks_role(arn) {
+            return Err(format!("the role `{arn}` cannot be assumed by Lambda: it does not exist"));
+        }
+        Ok(())
+    }
+
+    /// Tells whether an ARN names a role that the stack keeps and that does not exist now.
+    fn lacks_role(&self, arn: &str) -> bool {
+        self.role_arns.contains(arn) && !self.roles.values().any(|role| role.spec.arn == arn)
+    }
+}
+
+fn put<S: Clone>(
+    seen: &mut BTreeMap<Name, S>,
+    name: &Name,
+    predict: impl FnOnce(Option<S>) -> Result<Option<S>, String>,
+) -> Result<(), String> {
+    match predict(seen.get(name).cloned())? {
+        Some(next) => seen.insert(name.clone(), next),
+        None => seen.remove(name),
+    };
+    Ok(())
+}
