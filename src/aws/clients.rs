@@ -1,0 +1,198 @@
+//! The clients of the services, and what they have in common.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::retry::RetryConfig;
+
+use super::error::{AwsError, ErrorKind};
+use super::limits::Limits;
+use crate::access::Arn;
+
+/// Where and as whom to call AWS.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Region.
+    pub region: String,
+    /// Address of another AWS than the real one.
+    pub endpoint: Option<String>,
+    /// Profile of the shared configuration files.
+    pub profile: Option<String>,
+    /// Access key id and secret, for a local AWS. Otherwise the SDK's default chain of sources decides.
+    pub static_credentials: Option<(String, String)>,
+}
+
+/// Who the caller is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Account id, 12 digits.
+    pub account: String,
+    /// ARN as `GetCallerIdentity` shows it; of a role that is the session.
+    pub arn: String,
+    /// Partition, such as `aws`.
+    pub partition: String,
+}
+
+/// One client per service.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    /// KMS.
+    pub kms: aws_sdk_kms::Client,
+    /// IAM.
+    pub iam: aws_sdk_iam::Client,
+    /// Lambda.
+    pub lambda: aws_sdk_lambda::Client,
+    /// API Gateway, REST APIs.
+    pub apigateway: aws_sdk_apigateway::Client,
+    /// CloudWatch Logs.
+    pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// STS.
+    pub sts: aws_sdk_sts::Client,
+    /// Resource Groups Tagging.
+    pub tagging: aws_sdk_resourcegroupstagging::Client,
+}
+
+/// A connection to AWS.
+pub struct Aws {
+    /// For calls that change nothing: the SDK repeats them by itself.
+    pub read: Clients,
+    /// For calls that change something: only [`Aws::call`] repeats them.
+    pub write: Clients,
+    /// Region of every call.
+    pub region: String,
+    pub(super) limits: Limits,
+    calls: Arc<Mutex<CallCount>>,
+}
+
+/// How often each operation was called, repeated attempts included; `KMS:DescribeKey` and the like.
+pub type CallCount = BTreeMap<String, u64>;
+
+impl Aws {
+    /// Makes the clients. No call is made.
+    ///
+    /// # Errors
+    /// A region that is no region.
+    pub async fn connect(settings: &Settings) -> Result<Self, AwsError> {
+        let Settings { region, endpoint, profile, static_credentials } = settings;
+        if region.is_empty() {
+            return Err(AwsError::new("connecting to AWS", ErrorKind::Invalid, "no region is given"));
+        }
+        // The SDK's default TLS brings a C library that takes longer to build than all of lockstep.
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .build_https();
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http)
+            .region(Region::new(region.clone()));
+        if let Ok(name) = AppName::new(concat!("lockstep-", env!("CARGO_PKG_VERSION"))) {
+            loader = loader.app_name(name);
+        }
+        if let Some(endpoint) = endpoint {
+            loader = loader.endpoint_url(endpoint);
+        }
+        if let Some(profile) = profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some((id, secret)) = static_credentials {
+            loader = loader.credentials_provider(aws_sdk_kms::config::Credentials::new(
+                id, secret, None, None, "settings",
+            ));
+        }
+        let shared = loader.load().await;
+        let calls = Arc::new(Mutex::new(CallCount::new()));
+        let local = shared.endpoint_url().is_some_and(is_loopback);
+        Ok(Self {
+            read: Clients::new(&shared, &RetryConfig::standard().with_max_attempts(5), &calls),
+            write: Clients::new(&shared, &RetryConfig::disabled(), &calls),
+            region: region.clone(),
+            limits: if local { Limits::none() } else { Limits::of_aws() },
+            calls,
+        })
+    }
+
+    /// Asks who the caller is.
+    ///
+    /// # Errors
+    /// Credentials that AWS does not accept, and no answer.
+    pub async fn identity(&self) -> Result<Identity, AwsError> {
+        let operation = "sts:GetCallerIdentity";
+        let answer = self.call(operation, || self.read.sts.get_caller_identity().send()).await?;
+        let arn = answer.arn.unwrap_or_default();
+        let account = answer.account.unwrap_or_default();
+        match Arn::split(&arn) {
+            Some(parts) if !account.is_empty() => {
+                Ok(Identity { account, partition: parts.partition.to_owned(), arn: arn.clone() })
+            }
+            _ => Err(AwsError::new(operation, ErrorKind::Invalid, format!("`{arn}` is no identity"))),
+        }
+    }
+
+    /// Returns how often each operation was called so far.
+    pub fn calls(&self) -> CallCount {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Says whether an address is on this machine, where no rate limits apply.
+fn is_loopback(endpoint: &str) -> bool {
+    let host = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
+    let host = host.split('/').next().unwrap_or_default();
+    ["127.", "localhost", "[::1]"].iter().any(|local| host.starts_with(local))
+}
+
+impl Clients {
+    fn new(shared: &SdkConfig, retry: &RetryConfig, calls: &Arc<Mutex<CallCount>>) -> Self {
+        macro_rules! client {
+            ($service:ident) => {
+                $service::Client::from_conf(
+                    $service::config::Builder::from(shared)
+                        .retry_config(retry.clone())
+                        .interceptor(Counter { calls: Arc::clone(calls) })
+                        .build(),
+                )
+            };
+        }
+        Self {
+            kms: client!(aws_sdk_kms),
+            iam: client!(aws_sdk_iam),
+            lambda: client!(aws_sdk_lambda),
+            apigateway: client!(aws_sdk_apigateway),
+            logs: client!(aws_sdk_cloudwatchlogs),
+            sts: client!(aws_sdk_sts),
+            tagging: client!(aws_sdk_resourcegroupstagging),
+        }
+    }
+}
+
+/// Counts every request that is sent.
+#[derive(Debug)]
+struct Counter {
+    calls: Arc<Mutex<CallCount>>,
+}
+
+impl Intercept for Counter {
+    fn name(&self) -> &'static str {
+        "call counter"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(operation) = config.load::<Metadata>() {
+            let name = format!("{}:{}", operation.service(), operation.name());
+            *self.calls.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,294 @@
+//! One error type for every call to AWS.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use super::hint;
+use super::retry::Awaited;
+
+/// What an error means for whoever made the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ErrorKind {
+    /// AWS has no such entity. The only kind that means absent.
+    NotFound,
+    /// The caller may not do this, or may not look.
+    Denied,
+    /// AWS limits the rate.
+    Throttled,
+    /// The entity exists already, is being changed, or is not in a state for this.
+    Conflict,
+    /// AWS refuses the request as it is, a quota included.
+    Invalid,
+    /// AWS failed on its side and says so.
+    Transient,
+    /// No credentials, expired ones, or a clock that is wrong.
+    Credentials,
+    /// No answer: the call may have been carried out or not.
+    Unknown,
+    /// A condition did not come about in time.
+    Timeout,
+}
+
+/// A failed call to AWS.
+#[derive(Debug)]
+pub struct AwsError {
+    // Boxed, for a `Result` is as large as its larger half.
+    detail: Box<Detail>,
+}
+
+#[derive(Debug)]
+struct Detail {
+    operation: String,
+    kind: ErrorKind,
+    code: Option<String>,
+    message: String,
+    request_id: Option<String>,
+    status: Option<u16>,
+    retry_after: Option<Duration>,
+    waited: Option<(Awaited, Duration)>,
+    hint: Option<String>,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl AwsError {
+    /// Translates an error of the SDK.
+    pub fn from_sdk<E>(operation: &str, error: SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        let response = error.raw_response();
+        let status = response.map(|response| response.status().as_u16());
+        let retry_after = response.and_then(|response| retry_after(response.headers().get("retry-after")?));
+        let code = error.code().map(str::to_owned);
+        let request_id = error.meta().extra("aws_request_id").map(str::to_owned);
+        let told = error.message().map(str::to_owned);
+        let answered = matches!(error, SdkError::ServiceError(_));
+        let unbuilt = matches!(error, SdkError::ConstructionFailure(_));
+        let source = error.into_source().ok();
+        let kind = match (&code, status) {
+            _ if !answered => unanswered(unbuilt, source.as_deref()),
+            (code, status) => classify(operation, code.as_deref(), told.as_deref(), status),
+        };
+        let message = match (told, kind) {
+            (Some(told), _) => told,
+            (None, ErrorKind::Credentials) => "no credentials that AWS accepts".to_owned(),
+            (None, ErrorKind::Unknown) => "no answer from AWS".to_owned(),
+            (None, _) => "AWS gives no reason".to_owned(),
+        };
+        // What AWS told is in the message already.
+        let source = if answered { None } else { source };
+        let hint = hint::of(operation, kind, code.as_deref(), &message);
+        let detail = Detail {
+            operation: operation.to_owned(),
+            kind,
+            code,
+            message,
+            request_id,
+            status,
+            retry_after,
+            waited: None,
+            hint,
+            source,
+        };
+        Self { detail: Box::new(detail) }
+    }
+
+    /// Makes an error that is not the answer to a call: `operation` names what was being done.
+    pub fn new(operation: impl Into<String>, kind: ErrorKind, message: impl Into<String>) -> Self {
+        let detail = Detail {
+            operation: operation.into(),
+            kind,
+            code: None,
+            message: message.into(),
+            request_id: None,
+            status: None,
+            retry_after: None,
+            waited: None,
+            hint: None,
+            source: None,
+        };
+        Self { detail: Box::new(detail) }
+    }
+
+    /// Replaces the hint.
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.detail.hint = Some(hint.into());
+        self
+    }
+
+    /// Records how long was waited for what, in vain.
+    pub(super) fn after_waiting(mut self, awaited: Awaited, waited: Duration) -> Self {
+        self.detail.waited = Some((awaited, waited));
+        self
+    }
+
+    /// Returns the operation, such as `kms:CreateKey`.
+    pub fn operation(&self) -> &str {
+        &self.detail.operation
+    }
+
+    /// Returns what the error means.
+    pub fn kind(&self) -> ErrorKind {
+        self.detail.kind
+    }
+
+    /// Returns AWS's error code.
+    pub fn code(&self) -> Option<&str> {
+        self.detail.code.as_deref()
+    }
+
+    /// Returns AWS's message.
+    pub fn message(&self) -> &str {
+        &self.detail.message
+    }
+
+    /// Returns the id by which AWS Support finds the request.
+    pub fn request_id(&self) -> Option<&str> {
+        self.detail.request_id.as_deref()
+    }
+
+    /// Returns the HTTP status.
+    pub fn status(&self) -> Option<u16> {
+        self.detail.status
+    }
+
+    /// Returns what to do next.
+    pub fn hint(&self) -> Option<&str> {
+        self.detail.hint.as_deref()
+    }
+
+    /// Returns how long AWS asks to wait.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        self.detail.retry_after
+    }
+
+    /// Says whether AWS has no such entity.
+    pub fn is_not_found(&self) -> bool {
+        self.kind() == ErrorKind::NotFound
+    }
+
+    /// Says whether the caller may not do this.
+    pub fn is_denied(&self) -> bool {
+        self.kind() == ErrorKind::Denied
+    }
+
+    /// Says whether the error has this code.
+    pub fn has_code(&self, code: &str) -> bool {
+        self.code() == Some(code)
+    }
+
+    /// Says whether AWS's message holds this text, letter case aside.
+    pub fn says(&self, text: &str) -> bool {
+        self.message().to_ascii_lowercase().contains(&text.to_ascii_lowercase())
+    }
+}
+
+impl fmt::Display for AwsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Detail { operation, code, message, request_id, waited, .. } = self.detail.as_ref();
+        write!(f, "{operation}: ")?;
+        if let Some(code) = code {
+            write!(f, "{code}: ")?;
+        }
+        f.write_str(message.trim_end().trim_end_matches('.'))?;
+        if let Some((awaited, waited)) = waited {
+            write!(f, ", after {} s of waiting for {awaited}", waited.as_secs())?;
+        }
+        match request_id {
+            Some(id) => write!(f, " (request {id})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Error for AwsError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.detail.source.as_deref().map(|source| source as &(dyn Error + 'static))
+    }
+}
+
+/// `Retry-After` in seconds. The SDK heeds only `x-amz-retry-after`, which Lambda and API Gateway do not send.
+fn retry_after(header: &str) -> Option<Duration> {
+    header.trim().parse().ok().map(Duration::from_secs)
+}
+
+fn unanswered(unbuilt: bool, source: Option<&(dyn Error + Send + Sync + 'static)>) -> ErrorKind {
+    let mut next: Option<&(dyn Error + 'static)> = source.map(|source| source as &(dyn Error + 'static));
+    while let Some(error) = next {
+        // The SDK wraps its credentials error in types that it does not export, so its text must do.
+        let text = error.to_string().to_ascii_lowercase();
+        if text.contains("credential") || text.contains("identity") || text.contains("sso") {
+            return ErrorKind::Credentials;
+        }
+        next = error.source();
+    }
+    if unbuilt { ErrorKind::Invalid } else { ErrorKind::Unknown }
+}
+
+fn classify(operation: &str, code: Option<&str>, message: Option<&str>, status: Option<u16>) -> ErrorKind {
+    let by_code = match code.unwrap_or_default() {
+        "NotFoundException" | "NoSuchEntity" | "NoSuchEntityException" | "ResourceNotFoundException" => {
+            Some(ErrorKind::NotFound)
+        }
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "UnauthorizedException"
+        | "UnauthorizedOperation"
+        | "AuthorizationError"
+        | "ForbiddenException" => Some(ErrorKind::Denied),
+        "ExpiredToken"
+        | "ExpiredTokenException"
+        | "InvalidClientTokenId"
+        | "UnrecognizedClientException"
+        | "SignatureDoesNotMatch"
+        | "InvalidSignatureException"
+        | "IncompleteSignature"
+        | "MissingAuthenticationToken"
+        | "MissingAuthenticationTokenException"
+        | "RequestExpired"
+        | "InvalidAccessKeyId" => Some(ErrorKind::Credentials),
+        // One code, two meanings: a rate for API Gateway (HTTP 429, unless it speaks of a maximum), a quota
+        // or the size of a policy for KMS and Logs.
+        "LimitExceededException" => {
+            let quota = message.unwrap_or_default().to_ascii_lowercase().contains("maximum");
+            let rate = operation.starts_with("apigateway:") && !quota;
+            Some(if rate { ErrorKind::Throttled } else { ErrorKind::Invalid })
+        }
+        "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "RequestLimitExceeded"
+        | "TooManyRequestsException"
+        | "BandwidthLimitExceeded"
+        | "SlowDown" => Some(ErrorKind::Throttled),
+        "AlreadyExistsException"
+        | "EntityAlreadyExists"
+        | "ResourceAlreadyExistsException"
+        | "ResourceConflictException"
+        | "ConflictException"
+        | "ConcurrentModification"
+        | "EntityTemporarilyUnmodifiable"
+        | "DeleteConflict"
+        | "PreconditionFailedException"
+        | "OperationAbortedException"
+        | "DisabledException"
+        | "KMSInvalidStateException" => Some(ErrorKind::Conflict),
+        "RequestTimeout" | "RequestTimeoutException" | "PriorRequestNotComplete" => {
+            Some(ErrorKind::Transient)
+        }
+        _ => None,
+    };
+    by_code.unwrap_or(match status {
+        Some(401 | 403) => ErrorKind::Denied,
+        Some(429) => ErrorKind::Throttled,
+        Some(500..) => ErrorKind::Transient,
+        _ => ErrorKind::Invalid,
+    })
+}

@@ -1,0 +1,61 @@
+//! What looking for the resources of one kind gives.
+
+use std::collections::BTreeMap;
+
+use crate::access::Arn;
+use crate::kinds::{Ids, Kind, Name, ResourceId, Tags, tag};
+use crate::stack::desired::Desired;
+
+/// The resources of one kind that belong to a stack, and what stands in their place.
+#[derive(Clone, Debug)]
+pub struct Found<T> {
+    /// The resources, by the name in their tag `lockstep:id`.
+    pub seen: BTreeMap<Name, T>,
+    /// Resources that exist, or may, but could not be read: why.
+    pub unread: BTreeMap<ResourceId, String>,
+    /// Names that the stack wants and that are taken by something without its tags: what is there.
+    pub foreign: BTreeMap<ResourceId, String>,
+    /// What the resources go by: `keys.text.id`, `keys.text.arn`, `roles.app.name`, …
+    pub ids: Ids,
+}
+
+impl<T> Default for Found<T> {
+    fn default() -> Self {
+        let (seen, unread, foreign) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { seen, unread, foreign, ids: Ids::default() }
+    }
+}
+
+/// A resource that carries the tags of the stack.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Tagged {
+    /// Its address in the stack file.
+    pub resource: ResourceId,
+    /// Its ARN.
+    pub arn: String,
+}
+
+impl Tagged {
+    /// Returns what follows the last `/` or `:` of the ARN, such as the id of a key or the name of a function.
+    pub fn last_part(&self) -> &str {
+        let resource = Arn::split(&self.arn).map_or(self.arn.as_str(), |arn| arn.resource);
+        resource.rsplit(['/', ':']).next().unwrap_or(resource)
+    }
+}
+
+/// Returns the address of a resource whose tags are those of the stack.
+pub fn owned(desired: &Desired, kind: Kind, tags: &Tags) -> Option<ResourceId> {
+    let is = |key: &str, value: &str| tags.get(key).is_some_and(|found| found == value);
+    if !is(tag::STACK, &desired.stack) || !is(tag::ENV, &desired.env) {
+        return None;
+    }
+    ResourceId::parse(tags.get(tag::ID)?).filter(|resource| resource.kind == kind)
+}
+
+/// Says to whom something belongs that has a name of the stack and not its tags.
+pub fn owner(tags: &Tags) -> String {
+    match (tags.get(tag::STACK), tags.get(tag::ENV)) {
+        (Some(stack), Some(env)) => format!("belongs to the stack `{stack}` in `{env}`"),
+        _ => "was not made by lockstep".to_owned(),
+    }
+}

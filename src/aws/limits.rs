@@ -1,0 +1,140 @@
+//! Keeps below the request rates of the control planes.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Operations with rates of their own, beside which the rate of the whole service does not count.
+const OWN_RATE: &[&str] = &["lambda:GetFunction", "lambda:GetPolicy"];
+
+/// Names, milliseconds between two calls in the long run, calls that may follow each other at once. Every name
+/// has a bucket of its own; `service:*` covers all operations of a service together.
+///
+/// Per account and region (`aws-facts.md`, 2.10). What API Gateway allows together is shared with everybody
+/// else in the account, hence 8 per second instead of 10.
+static RATES: &[(&[&str], u64, u32)] = &[
+    (
+        &[
+            "kms:CreateKey",
+            "kms:CreateAlias",
+            "kms:UpdateAlias",
+            "kms:EnableKey",
+            "kms:DisableKey",
+            "kms:DisableKeyRotation",
+            "kms:CancelKeyDeletion",
+            "kms:UntagResource",
+            "kms:UpdateKeyDescription",
+        ],
+        200,
+        5,
+    ),
+    (&["kms:TagResource"], 100, 10),
+    (&["kms:PutKeyPolicy", "kms:DeleteAlias", "kms:EnableKeyRotation", "kms:ScheduleKeyDeletion"], 67, 15),
+    (&["lambda:GetFunction"], 10, 100),
+    (&["lambda:GetPolicy", "lambda:*"], 67, 15),
+    (&["apigateway:*"], 125, 30),
+    (&["apigateway:CreateRestApi"], 3_000, 1),
+    (&["apigateway:DeleteRestApi"], 30_000, 1),
+    (&["apigateway:CreateDeployment"], 5_000, 1),
+    (&["apigateway:CreateResource", "apigateway:DeleteResource"], 200, 5),
+    (&["apigateway:CreateApiKey", "apigateway:DeleteApiKey"], 200, 5),
+    (&["apigateway:GetResources"], 400, 5),
+    (&["apigateway:UpdateUsagePlan", "apigateway:UpdateAccount"], 20_000, 1),
+];
+
+/// One bucket per name; empty where nothing is limited.
+pub(super) struct Limits {
+    buckets: BTreeMap<&'static str, Bucket>,
+}
+
+struct Bucket {
+    interval: Duration,
+    slack: Duration,
+    /// When the next call is due if calls came evenly.
+    due: Mutex<Instant>,
+}
+
+impl Limits {
+    /// Limits nothing: for an AWS on this machine.
+    pub(super) const fn none() -> Self {
+        Self { buckets: BTreeMap::new() }
+    }
+
+    /// Limits to what AWS allows.
+    pub(super) fn of_aws() -> Self {
+        let now = Instant::now();
+        let bucket = |interval: u64, burst: u32| {
+            let interval = Duration::from_millis(interval);
+            Bucket { interval, slack: interval * burst.saturating_sub(1), due: Mutex::new(now) }
+        };
+        let rates = RATES.iter().flat_map(|(names, interval, burst)| {
+            names.iter().map(move |name| (*name, bucket(*interval, *burst)))
+        });
+        Self { buckets: rates.collect() }
+    }
+
+    /// Waits until the operation may be called.
+    pub(super) async fn take(&self, operation: &str) {
+        let now = Instant::now();
+        let at = self.reserve(operation, now);
+        if at > now {
+            tokio::time::sleep_until(at).await;
+        }
+    }
+
+    /// Books one call and returns when it may be made.
+    fn reserve(&self, operation: &str, now: Instant) -> Instant {
+        let service = operation.split_once(':').map_or(operation, |(service, _)| service);
+        let together = if OWN_RATE.contains(&operation) { None } else { Some(format!("{service}:*")) };
+        let names = [Some(operation), together.as_deref()];
+        let covering = names.into_iter().flatten().filter_map(|name| self.buckets.get(name));
+        covering.map(|bucket| bucket.reserve(now)).max().unwrap_or(now)
+    }
+}
+
+impl Bucket {
+    fn reserve(&self, now: Instant) -> Instant {
+        let mut due = self.due.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mine = (*due).max(now);
+        *due = mine + self.interval;
+        mine.checked_sub(self.slack).unwrap_or(now).max(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waits(limits: &Limits, operation: &str, calls: usize) -> Vec<Duration> {
+        let now = Instant::now();
+        (0..calls).map(|_| limits.reserve(operation, now) - now).collect()
+    }
+
+    #[test]
+    fn a_burst_passes_and_the_rest_is_spread() {
+        let waits = waits(&Limits::of_aws(), "kms:CreateAlias", 7);
+        assert_eq!(waits[4], Duration::ZERO);
+        assert!(waits[5] > Duration::ZERO && waits[6] > waits[5]);
+    }
+
+    #[test]
+    fn each_operation_has_a_bucket_of_its_own() {
+        let limits = Limits::of_aws();
+        waits(&limits, "kms:CreateAlias", 5);
+        assert_eq!(waits(&limits, "kms:UpdateAlias", 1), [Duration::ZERO]);
+    }
+
+    #[test]
+    fn the_slowest_rate_decides() {
+        let waits = waits(&Limits::of_aws(), "apigateway:CreateDeployment", 2);
+        assert!(waits[1] > Duration::from_secs(4));
+    }
+
+    #[test]
+    fn operations_without_a_rate_and_local_ones_pass() {
+        assert_eq!(waits(&Limits::of_aws(), "iam:CreateRole", 50), [Duration::ZERO; 50]);
+        assert_eq!(waits(&Limits::none(), "kms:CreateKey", 50), [Duration::ZERO; 50]);
+    }
+}

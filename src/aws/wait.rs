@@ -1,0 +1,51 @@
+//! Polls named conditions with a deadline.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::error::{AwsError, ErrorKind};
+
+/// How often a condition is looked at, and for how long at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Time between two looks.
+    pub every: Duration,
+    /// Time until the condition counts as not met.
+    pub patience: Duration,
+}
+
+impl Pace {
+    /// Looks every second for two minutes.
+    pub const TWO_MINUTES: Self = Self::seconds(1, 120);
+    /// Looks every second for five minutes, as the waiters of Lambda do.
+    pub const FIVE_MINUTES: Self = Self::seconds(1, 300);
+
+    /// Looks every `every` seconds for `patience` seconds.
+    pub const fn seconds(every: u64, patience: u64) -> Self {
+        Self { every: Duration::from_secs(every), patience: Duration::from_secs(patience) }
+    }
+}
+
+/// Looks at a condition until it gives a value.
+///
+/// # Errors
+/// Any error of the look itself, and [`ErrorKind::Timeout`] when the condition `what` is not met in time.
+pub async fn until<T, Look>(what: &str, pace: Pace, mut look: impl FnMut() -> Look) -> Result<T, AwsError>
+where
+    Look: Future<Output = Result<Option<T>, AwsError>>,
+{
+    let started = Instant::now();
+    loop {
+        if let Some(value) = look().await? {
+            return Ok(value);
+        }
+        if started.elapsed() + pace.every > pace.patience {
+            let message = format!("not so after {} s", pace.patience.as_secs());
+            return Err(AwsError::new(format!("waiting until {what}"), ErrorKind::Timeout, message)
+                .with_hint("run the command again: it goes on from here"));
+        }
+        tokio::time::sleep(pace.every).await;
+    }
+}
