@@ -243,7 +243,9 @@ impl Answer {
 }
 
 fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    json::object(body).map_err(|error| ApiError::BadJson { line: error.line(), column: error.column() })
+    // An error about the whole body has no place, which serde writes as 0.
+    let place = |error: serde_json::Error| (error.line().max(1), error.column().max(1));
+    json::object(body).map_err(place).map_err(|(line, column)| ApiError::BadJson { line, column })
 }
 
 /// Counts the bytes of a text in Lambda's answer: JSON in a string in JSON, so escaped twice.

@@ -1,5 +1,4 @@
 use super::*;
-use crate::kms_error::Denial;
 
 fn parse(path: &str, body: &str) -> Result<Action, ApiError> {
     Action::parse(Call { method: "POST", path, body: body.as_bytes() })
@@ -120,7 +119,7 @@ fn codes_and_statuses_are_stable() {
         (ApiError::AnswerTooLarge, 413, "text_too_large"),
         (ApiError::CiphertextTooLarge, 413, "ciphertext_too_large"),
         (ApiError::Internal, 500, "internal"),
-        (kms(KmsErrorKind::AccessDenied(Denial::default())), 503, "key_access_denied"),
+        (kms(KmsErrorKind::AccessDenied(Box::default())), 503, "key_access_denied"),
         (kms(KmsErrorKind::Throttled), 503, "throttled"),
         (kms(KmsErrorKind::KeyUnavailable), 503, "key_unavailable"),
         (kms(KmsErrorKind::BadCiphertext), 400, "bad_ciphertext"),

@@ -17,7 +17,7 @@ pub struct KmsError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KmsErrorKind {
     /// The role is not in the key policy, or its own policies or a deny stop it.
-    AccessDenied(Denial),
+    AccessDenied(Box<Denial>),
     /// Too many calls, after the SDK's own retries.
     Throttled,
     /// The key is disabled, pending deletion, gone, or cannot be used so.
@@ -46,7 +46,7 @@ impl KmsErrorKind {
     #[must_use]
     pub fn new(code: &str, message: &str) -> Self {
         match code {
-            "AccessDeniedException" | "AccessDenied" => Self::AccessDenied(Denial::parse(message)),
+            "AccessDeniedException" | "AccessDenied" => Self::AccessDenied(Box::new(Denial::parse(message))),
             "ThrottlingException" | "Throttling" | "TooManyRequestsException" => Self::Throttled,
             "DisabledException"
             | "KMSInvalidStateException"

@@ -15,11 +15,14 @@ use crate::settings::environment;
 /// Writes the log as one JSON object a line on standard output.
 ///
 /// `LOG_LEVEL` moves this crate alone: at their lowest levels the libraries below log whole events, and
-/// with them the texts.
+/// with them the texts. The runtime's line for every error that a handler returns is left out: the handler
+/// has logged it in better words, and a refused token is no error of the function.
 pub fn start_logging() {
     let level = environment("LOG_LEVEL").and_then(|level| level.parse().ok());
     let level: subscriber::filter::LevelFilter = level.unwrap_or(subscriber::filter::LevelFilter::INFO);
-    let filter = subscriber::EnvFilter::new(format!("warn,text_encryption={level},authorizer={level}"));
+    let filter = subscriber::EnvFilter::new(format!(
+        "warn,lambda_runtime::layers::panic=off,text_encryption={level},authorizer={level}"
+    ));
     subscriber::fmt()
         .json()
         .flatten_event(true)
@@ -55,13 +58,13 @@ pub async fn kms_client() -> aws_sdk_kms::Client {
 
 /// Logs a failure of KMS in one line that names role and key, so that nobody has to guess them.
 pub fn log_kms_error(error: &KmsError, configured_key: &str, request_id: &str) {
-    let unknown = Denial::default();
-    let denial = if let KmsErrorKind::AccessDenied(denial) = &error.kind { denial } else { &unknown };
+    let none = Denial::default();
+    let denial = if let KmsErrorKind::AccessDenied(denial) = &error.kind { denial } else { &none };
     // KMS does not name the caller in every denial; the stack may have said it in the environment.
     let role = denial.role.clone().or_else(|| environment("ROLE_NAME"));
     error!(
         request_id,
-        role = role.as_deref().unwrap_or("unknown"),
+        role = role.as_deref(),
         principal = denial.principal.as_deref(),
         key = denial.key.as_deref().unwrap_or(configured_key),
         action = %format_args!("kms:{}", error.operation),
