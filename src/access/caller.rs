@@ -1,0 +1,124 @@
+//! Who calls, and the policies that bind the caller.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use super::document::PolicyDocument;
+use super::names::Arn;
+
+/// Something that was read from AWS, or could not be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Readable<T> {
+    Known(T),
+    /// Nobody knows what it says; a decision that depends on it is unknown, never an allow.
+    Unknown {
+        why: String,
+    },
+}
+
+impl<T> Readable<T> {
+    /// Returns what was read.
+    pub fn known(&self) -> Option<&T> {
+        match self {
+            Self::Known(value) => Some(value),
+            Self::Unknown { .. } => None,
+        }
+    }
+}
+
+/// A policy with the name by which its statements are cited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedPolicy {
+    pub name: String,
+    pub document: PolicyDocument,
+}
+
+/// The policies of one level of an organization: the root, a unit, or the account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Level {
+    pub target: String,
+    pub policies: Vec<PolicyDocument>,
+}
+
+/// What kind of principal calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallerKind {
+    /// Any session of a role.
+    Role { arn: String },
+    /// One session of a role. `arn` is that of the session, `role_arn` has the path of the role.
+    Session { arn: String, role_arn: String },
+    /// An IAM user.
+    User { arn: String },
+    /// The root user of the account.
+    Root,
+    /// An AWS service that calls for itself, not on behalf of somebody.
+    Service { name: String },
+}
+
+/// A principal, with every policy that says something about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    pub kind: CallerKind,
+    /// Twelve digits; empty for a service.
+    pub account: String,
+    /// `AROA...` of the role or `AIDA...` of the user, if known.
+    pub unique_id: Option<String>,
+    pub tags: BTreeMap<String, String>,
+    /// Inline and managed policies, those of groups included.
+    pub identity: Readable<Vec<NamedPolicy>>,
+    pub boundary: Readable<Option<PolicyDocument>>,
+    /// Policies passed when the session was made; empty if none were.
+    pub session: Readable<Vec<PolicyDocument>>,
+    /// Service control policies from the root of the organization down to the account; `None` if there
+    /// are none in force.
+    pub scps: Readable<Option<Vec<Level>>>,
+    pub management_account: Option<String>,
+}
+
+impl Caller {
+    /// Makes a caller that no boundary, session policy or service control policy binds.
+    pub fn new(kind: CallerKind, account: impl Into<String>) -> Self {
+        Self {
+            kind,
+            account: account.into(),
+            unique_id: None,
+            tags: BTreeMap::new(),
+            identity: Readable::Known(Vec::new()),
+            boundary: Readable::Known(None),
+            session: Readable::Known(Vec::new()),
+            scps: Readable::Known(None),
+            management_account: None,
+        }
+    }
+
+    /// Makes a caller for any session of a role; the account is that of the ARN.
+    pub fn role(arn: impl Into<String>, identity: impl IntoIterator<Item = NamedPolicy>) -> Self {
+        let arn = arn.into();
+        let account = Arn::split(&arn).map(|arn| arn.account.to_owned()).unwrap_or_default();
+        let identity = Readable::Known(identity.into_iter().collect());
+        Self { identity, ..Self::new(CallerKind::Role { arn }, account) }
+    }
+
+    /// Returns the value of `aws:PrincipalArn`: for a session that of its role; for a service its name.
+    pub fn arn(&self) -> Cow<'_, str> {
+        match &self.kind {
+            CallerKind::Role { arn } | CallerKind::User { arn } => Cow::Borrowed(arn),
+            CallerKind::Session { role_arn, .. } => Cow::Borrowed(role_arn),
+            CallerKind::Root => Cow::Owned(format!("arn:aws:iam::{}:root", self.account)),
+            CallerKind::Service { name } => Cow::Borrowed(name),
+        }
+    }
+
+    pub(super) fn is_root(&self) -> bool {
+        self.kind == CallerKind::Root
+    }
+
+    pub(super) fn is_service(&self) -> bool {
+        matches!(self.kind, CallerKind::Service { .. })
+    }
+
+    /// Says whether the caller is a role that belongs to a service, which organization policies never bind.
+    pub(super) fn is_service_linked(&self) -> bool {
+        Arn::split(&self.arn()).is_some_and(|arn| arn.resource.starts_with("role/aws-service-role/"))
+    }
+}

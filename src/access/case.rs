@@ -1,0 +1,272 @@
+//! Access cases and policy pairs: data that says what a decision must be.
+//!
+//! The same types read the cases of the tests and of the hidden command that checks the evaluator.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::caller::{Caller, CallerKind, Level, NamedPolicy, Readable};
+use super::context::Context;
+use super::decide::{Decision, decide};
+use super::document::{PolicyDocument, PolicyError, PolicyKind};
+use super::key::{Grant, KeyFacts, NewGrant, Request};
+use super::names::Arn;
+
+/// A question about access with everything that decides it.
+#[derive(Debug, Deserialize)]
+pub struct Case {
+    pub id: String,
+    key: KeyData,
+    principal: PrincipalData,
+    request: RequestData,
+}
+
+#[derive(Debug, Deserialize)]
+struct KeyData {
+    arn: String,
+    account: String,
+    #[serde(default)]
+    manager: String,
+    policy: Value,
+    #[serde(default)]
+    grants: Vec<Grant>,
+    #[serde(default)]
+    spec: String,
+    #[serde(default)]
+    usage: String,
+    #[serde(default)]
+    origin: String,
+    #[serde(default)]
+    multi_region: bool,
+    #[serde(default)]
+    aliases: Vec<String>,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+    #[serde(default)]
+    rcps: Option<Vec<LevelData>>,
+    #[serde(default)]
+    account_scps: Option<Vec<LevelData>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct LevelData {
+    target: String,
+    policies: Vec<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+struct PrincipalData {
+    arn: String,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    role_arn: Option<String>,
+    #[serde(default)]
+    unique_id: Option<String>,
+    #[serde(default)]
+    account: Option<String>,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+    #[serde(default)]
+    identity_policies: Vec<InlineData>,
+    #[serde(default)]
+    managed_policies: Vec<ManagedData>,
+    #[serde(default)]
+    boundary: Option<Value>,
+    #[serde(default)]
+    session_policies: Option<Vec<Value>>,
+    #[serde(default)]
+    scps: Option<Vec<LevelData>>,
+    #[serde(default)]
+    org: Option<OrgData>,
+}
+
+#[derive(Debug, Deserialize)]
+struct InlineData {
+    name: String,
+    document: Value,
+}
+
+#[derive(Debug, Deserialize)]
+struct ManagedData {
+    arn: String,
+    document: Value,
+}
+
+#[derive(Debug, Deserialize)]
+struct OrgData {
+    #[serde(default)]
+    management_account: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct RequestData {
+    action: String,
+    #[serde(default)]
+    encryption_context: BTreeMap<String, String>,
+    #[serde(default)]
+    via_service: Option<String>,
+    #[serde(default)]
+    source_account: Option<String>,
+    #[serde(default)]
+    source_arn: Option<String>,
+    #[serde(default)]
+    grant_id: Option<String>,
+    #[serde(default)]
+    create_grant: Option<NewGrant>,
+    #[serde(default)]
+    context: BTreeMap<String, OneOrMany>,
+    #[serde(default)]
+    effective_context: Option<BTreeMap<String, OneOrMany>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    Many(Vec<Value>),
+    One(Value),
+}
+
+/// The answer to a case.
+#[derive(Debug, Serialize)]
+pub struct Answer {
+    pub id: String,
+    pub decision: &'static str,
+    pub code: &'static str,
+    pub statements: Vec<String>,
+}
+
+impl Case {
+    /// Decides the case; what lies outside of the rules known here, or is malformed, is `unknown`.
+    pub fn answer(&self) -> Answer {
+        match self.decide() {
+            Ok(decision) => Answer {
+                id: self.id.clone(),
+                decision: decision.outcome.as_str(),
+                code: decision.reason.code(),
+                statements: decision.statements.into_iter().collect(),
+            },
+            Err(_) => {
+                Answer { id: self.id.clone(), decision: "unknown", code: "malformed", statements: Vec::new() }
+            }
+        }
+    }
+
+    /// Decides the case.
+    ///
+    /// # Errors
+    /// A policy that AWS would refuse, or a type of principal that has no rules here.
+    pub fn decide(&self) -> Result<Decision, PolicyError> {
+        let key = self.key.facts()?;
+        let caller = self.principal.caller()?;
+        let request = self.request.request(&caller, &key);
+        Ok(decide(&caller, &request, &key))
+    }
+}
+
+impl KeyData {
+    fn facts(&self) -> Result<KeyFacts, PolicyError> {
+        let partition = Arn::split(&self.arn).map_or("aws", |arn| arn.partition);
+        let resource = PolicyKind::Resource { partition };
+        let policy = PolicyDocument::from_value(&self.policy, PolicyKind::Key { partition })?;
+        Ok(KeyFacts {
+            account: self.account.clone(),
+            aws_managed: self.manager == "AWS",
+            grants: Readable::Known(self.grants.clone()),
+            rcps: Readable::Known(levels(self.rcps.as_deref().unwrap_or_default(), resource)?),
+            account_scps: levels(self.account_scps.as_deref().unwrap_or_default(), PolicyKind::Scp)?,
+            spec: self.spec.clone(),
+            usage: self.usage.clone(),
+            origin: self.origin.clone(),
+            multi_region: self.multi_region,
+            aliases: self.aliases.clone(),
+            tags: self.tags.clone(),
+            ..KeyFacts::new(&self.arn, policy)
+        })
+    }
+}
+
+fn levels(levels: &[LevelData], kind: PolicyKind<'_>) -> Result<Vec<Level>, PolicyError> {
+    levels
+        .iter()
+        .map(|LevelData { target, policies }| {
+            let policies = policies.iter().map(|value| PolicyDocument::from_value(value, kind));
+            Ok(Level { target: target.clone(), policies: policies.collect::<Result<_, _>>()? })
+        })
+        .collect()
+}
+
+impl PrincipalData {
+    fn caller(&self) -> Result<Caller, PolicyError> {
+        let identity = |value| PolicyDocument::from_value(value, PolicyKind::Identity);
+        let inline = self.identity_policies.iter().map(|policy| (policy.name.as_str(), &policy.document));
+        let managed = self.managed_policies.iter().map(|ManagedData { arn, document }| {
+            (arn.rsplit_once('/').map_or(arn.as_str(), |(_, name)| name), document)
+        });
+        let named = |(name, document): (&str, _)| {
+            Ok(NamedPolicy { name: name.to_owned(), document: identity(document)? })
+        };
+        let scps = self.scps.as_deref().map(|scps| levels(scps, PolicyKind::Scp)).transpose()?;
+        let session = self.session_policies.iter().flatten().map(identity);
+        Ok(Caller {
+            unique_id: self.unique_id.clone(),
+            tags: self.tags.clone(),
+            identity: Readable::Known(inline.chain(managed).map(named).collect::<Result<_, PolicyError>>()?),
+            boundary: Readable::Known(self.boundary.as_ref().map(identity).transpose()?),
+            session: Readable::Known(session.collect::<Result<_, _>>()?),
+            scps: Readable::Known(scps),
+            management_account: self.org.as_ref().and_then(|org| org.management_account.clone()),
+            ..Caller::new(self.kind()?, self.account.clone().unwrap_or_default())
+        })
+    }
+
+    fn kind(&self) -> Result<CallerKind, PolicyError> {
+        let arn = self.arn.clone();
+        match (self.kind.as_str(), &self.role_arn) {
+            ("role", _) => Ok(CallerKind::Role { arn }),
+            ("assumed-role", Some(role_arn)) => Ok(CallerKind::Session { arn, role_arn: role_arn.clone() }),
+            ("user", _) => Ok(CallerKind::User { arn }),
+            ("root", _) => Ok(CallerKind::Root),
+            ("service", _) => Ok(CallerKind::Service { name: arn }),
+            (other, _) => {
+                Err(super::parse::shape("the principal", format!("`{other}` is not a type known here")))
+            }
+        }
+    }
+}
+
+impl RequestData {
+    fn request(&self, caller: &Caller, key: &KeyFacts) -> Request {
+        let mut request =
+            Request::new(&self.action, caller, key).encryption_context(self.encryption_context.clone());
+        if let Some(service) = &self.via_service {
+            request = request.via_service(service);
+        }
+        for (key, value) in [("aws:SourceAccount", &self.source_account), ("aws:SourceArn", &self.source_arn)]
+        {
+            request.context.add(key, value);
+        }
+        add_all(&mut request.context, &self.context);
+        if let Some(effective) = &self.effective_context {
+            request.context = Context::default();
+            add_all(&mut request.context, effective);
+        }
+        Request { grant_id: self.grant_id.clone(), create_grant: self.create_grant.clone(), ..request }
+    }
+}
+
+fn add_all(context: &mut Context, keys: &BTreeMap<String, OneOrMany>) {
+    for (key, values) in keys {
+        match values {
+            OneOrMany::Many(values) => context.add(key, values.iter().map(text)),
+            OneOrMany::One(Value::Null) => {}
+            OneOrMany::One(value) => context.add(key, [text(value)]),
+        }
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

@@ -1,0 +1,31 @@
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::case::Case;
+
+const CASES: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/access/cases.jsonl"));
+
+fn texts(value: &Value) -> BTreeSet<String> {
+    value.as_array().into_iter().flatten().map(|text| text.as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn every_case_comes_out_as_documented() {
+    let mut wrong = Vec::new();
+    for line in CASES.lines() {
+        let expected: Value = serde_json::from_str(line).unwrap();
+        let got = serde_json::from_str::<Case>(line).unwrap().answer();
+        let decided_by = &expected["decided_by"];
+        let exact = got.decision == expected["expect"]
+            && texts(&decided_by["accept"]).contains(got.code)
+            && BTreeSet::from_iter(got.statements.clone()) == texts(&decided_by["statements"]);
+        if !exact {
+            wrong.push(format!(
+                "{}: {}\n  want {} {decided_by}\n  got  {got:?}",
+                got.id, expected["why"], expected["expect"]
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -1,0 +1,164 @@
+//! Decides whether the conditions of a statement hold for a request.
+
+use std::collections::BTreeSet;
+
+use super::context::{Context, Lookup};
+use super::document::{Conditions, Version};
+use super::operator::{Operator, Quantifier, Test};
+use super::pattern::{Token, includes, literal, wild};
+use super::tri::Tri;
+use super::values::{Cidr, date, number, same_bytes};
+use super::variable::{Expanded, Reader, expand};
+
+/// Where conditions are evaluated.
+#[derive(Clone, Copy)]
+pub(super) struct Scope<'a> {
+    pub context: &'a Context,
+    pub version: Version,
+    /// A key that KMS does not offer in this type of policy; it counts as absent.
+    pub hidden_key: Option<&'a str>,
+}
+
+impl Scope<'_> {
+    fn lookup(&self, key: &str) -> Lookup<'_> {
+        match self.hidden_key {
+            Some(hidden) if hidden.eq_ignore_ascii_case(key) => Lookup::Absent,
+            _ => self.context.lookup(key),
+        }
+    }
+}
+
+/// Says whether all conditions hold.
+pub(super) fn all_hold(conditions: &Conditions, scope: Scope<'_>) -> Tri {
+    Tri::all(conditions.iter().flat_map(|(operator, keys)| {
+        keys.iter().map(move |(key, values)| holds(*operator, key.as_str(), values, scope))
+    }))
+}
+
+/// Says whether one condition holds.
+pub(super) fn holds(operator: Operator, key: &str, wanted: &BTreeSet<String>, scope: Scope<'_>) -> Tri {
+    let have = match scope.lookup(key) {
+        Lookup::Unknown => return Tri::Maybe,
+        Lookup::Absent => &[],
+        Lookup::Values(values) => values,
+    };
+    if operator.test == Test::Null {
+        let absent = have.is_empty().to_string();
+        return wanted.contains(&absent).into();
+    }
+    if have.is_empty() {
+        return absent(operator).into();
+    }
+    // Set operators take a key that holds nothing but empty text for a set without members.
+    if operator.quantifier.is_some() && have.iter().all(String::is_empty) {
+        return (operator.quantifier == Some(Quantifier::ForAllValues)).into();
+    }
+    let wanted: Vec<Wanted<'_>> = wanted.iter().map(|value| Wanted::new(operator, value, scope)).collect();
+    let each = have.iter().map(|value| one_holds(operator, &wanted, value));
+    match (operator.quantifier, operator.negated) {
+        (Some(Quantifier::ForAllValues), _) | (None, true) => Tri::all(each),
+        (Some(Quantifier::ForAnyValue), _) | (None, false) => Tri::any(each),
+    }
+}
+
+/// Says what a condition is on a key that the request does not have.
+fn absent(operator: Operator) -> bool {
+    match operator.quantifier {
+        _ if operator.if_exists => true,
+        Some(Quantifier::ForAllValues) => true,
+        Some(Quantifier::ForAnyValue) => false,
+        None => operator.negated,
+    }
+}
+
+/// A value of the policy, ready to be compared.
+enum Wanted<'a> {
+    Pattern(Vec<Token>),
+    Raw(&'a str),
+    /// It holds a variable without a value, with which every comparison fails, a negated one too.
+    Unresolved,
+    Unknown,
+}
+
+impl<'a> Wanted<'a> {
+    fn new(operator: Operator, value: &'a str, scope: Scope<'_>) -> Self {
+        let read: Reader = match operator.test {
+            Test::StringLike | Test::Arn { .. } => wild,
+            Test::StringEquals | Test::StringEqualsIgnoreCase => literal,
+            _ => return Self::Raw(value),
+        };
+        if scope.version == Version::V2008 {
+            return Self::Pattern(read(value));
+        }
+        match expand(value, scope.context, read) {
+            Expanded::Pattern(tokens) => Self::Pattern(tokens),
+            Expanded::Unresolved => Self::Unresolved,
+            Expanded::Unknown => Self::Unknown,
+        }
+    }
+}
+
+fn one_holds(operator: Operator, wanted: &[Wanted<'_>], have: &str) -> Tri {
+    if operator.negated && wanted.iter().any(|wanted| matches!(wanted, Wanted::Unresolved)) {
+        return Tri::No;
+    }
+    let some = Tri::any(wanted.iter().map(|wanted| match wanted {
+        Wanted::Pattern(tokens) => text_matches(operator.test, tokens, have).into(),
+        Wanted::Raw(value) => value_matches(operator.test, value, have).into(),
+        Wanted::Unresolved => Tri::No,
+        Wanted::Unknown => Tri::Maybe,
+    }));
+    if operator.negated { !some } else { some }
+}
+
+fn text_matches(test: Test, wanted: &[Token], have: &str) -> bool {
+    match test {
+        Test::Arn { .. } => arn_includes(wanted, &literal(have)),
+        Test::StringEqualsIgnoreCase => includes(&lower(wanted), &literal(&have.to_lowercase())),
+        _ => includes(wanted, &literal(have)),
+    }
+}
+
+fn lower(tokens: &[Token]) -> Vec<Token> {
+    tokens
+        .iter()
+        .flat_map(|token| match token {
+            Token::Char(char) => char.to_lowercase().map(Token::Char).collect::<Vec<_>>(),
+            other => vec![*other],
+        })
+        .collect()
+}
+
+/// Compares ARNs part by part: a wildcard never reaches over a colon of the first five.
+pub(super) fn arn_includes(outer: &[Token], inner: &[Token]) -> bool {
+    if outer == [Token::Any] {
+        return true;
+    }
+    let parts = |tokens| <[Token]>::splitn(tokens, 6, |token: &Token| *token == Token::Char(':'));
+    parts(outer).count() == 6
+        && parts(inner).count() == 6
+        && parts(outer).zip(parts(inner)).all(|(outer, inner)| includes(outer, inner))
+}
+
+fn value_matches(test: Test, wanted: &str, have: &str) -> bool {
+    let numbers = || number(have).zip(number(wanted));
+    let dates = || date(have).zip(date(wanted));
+    let compared = match test {
+        Test::NumericEquals => numbers().map(|(have, wanted)| have == wanted),
+        Test::NumericLessThan => numbers().map(|(have, wanted)| have < wanted),
+        Test::NumericLessThanEquals => numbers().map(|(have, wanted)| have <= wanted),
+        Test::NumericGreaterThan => numbers().map(|(have, wanted)| have > wanted),
+        Test::NumericGreaterThanEquals => numbers().map(|(have, wanted)| have >= wanted),
+        Test::DateEquals => dates().map(|(have, wanted)| have == wanted),
+        Test::DateLessThan => dates().map(|(have, wanted)| have < wanted),
+        Test::DateLessThanEquals => dates().map(|(have, wanted)| have <= wanted),
+        Test::DateGreaterThan => dates().map(|(have, wanted)| have > wanted),
+        Test::DateGreaterThanEquals => dates().map(|(have, wanted)| have >= wanted),
+        Test::IpAddress => {
+            Cidr::parse(wanted).zip(Cidr::parse(have)).map(|(range, have)| range.contains(have))
+        }
+        Test::BinaryEquals => Some(same_bytes(wanted, have)),
+        _ => Some(wanted.eq_ignore_ascii_case(have)),
+    };
+    compared.unwrap_or(false)
+}

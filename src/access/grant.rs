@@ -1,0 +1,95 @@
+//! Decides what grants on a key allow.
+
+use std::collections::BTreeMap;
+
+use super::actions::operation;
+use super::caller::Caller;
+use super::context::Lookup;
+use super::document::Principal;
+use super::key::{Constraints, Grant, KeyFacts, NewGrant, Request};
+use super::names::Arn;
+use super::naming::{Naming, named_by};
+
+impl Grant {
+    /// Says how the grant names the caller as the one who gets its operations.
+    pub(super) fn grantee(&self, caller: &Caller, key: &KeyFacts) -> Naming {
+        party(self.grantee_principal.as_deref(), self.grantee_service_principal.as_deref(), caller, key)
+    }
+
+    /// Says how the grant names the caller as the one who may retire it.
+    pub(super) fn retiring(&self, caller: &Caller, key: &KeyFacts) -> Naming {
+        party(self.retiring_principal.as_deref(), self.retiring_service_principal.as_deref(), caller, key)
+    }
+
+    /// Says whether the grant was made by the account.
+    pub(super) fn issued_by(&self, account: &str) -> bool {
+        let issuer = self.issuing_account.as_deref().unwrap_or_default();
+        issuer == account || Arn::split(issuer).is_some_and(|arn| arn.account == account)
+    }
+
+    /// Says whether the grant lists the operation of an action.
+    pub(super) fn lists(&self, action: &str) -> bool {
+        operation(action).is_some_and(|name| self.operations.iter().any(|own| own.eq_ignore_ascii_case(name)))
+    }
+
+    /// Says whether the grant lists the operation and its constraints hold.
+    pub(super) fn allows(&self, request: &Request) -> bool {
+        let name = operation(&request.action).unwrap_or_default();
+        let is = |other: &str| name.eq_ignore_ascii_case(other);
+        if !self.lists(&request.action) {
+            return false;
+        }
+        if is("CreateGrant") {
+            return request.create_grant.as_ref().is_some_and(|new| self.may_pass_on(new));
+        }
+        // Constraints are about the encryption context, which these two do not have.
+        is("DescribeKey") || is("RetireGrant") || self.constraints.hold(request)
+    }
+
+    /// Says whether CreateGrant, allowed by this grant, may make that one: no operation more, and
+    /// constraints at least as strict.
+    fn may_pass_on(&self, new: &NewGrant) -> bool {
+        new.operations.iter().all(|name| self.operations.iter().any(|own| own.eq_ignore_ascii_case(name)))
+            && self.constraints.no_stricter_than(&new.constraints)
+    }
+}
+
+impl Constraints {
+    fn hold(&self, request: &Request) -> bool {
+        let Self { encryption_context_equals: equals, encryption_context_subset: subset, source_arn } = self;
+        equals.as_ref().is_none_or(|pairs| *pairs == request.encryption_context)
+            && subset.as_ref().is_none_or(|pairs| has_pairs(&request.encryption_context, pairs))
+            && source_arn.as_ref().is_none_or(|arn| {
+                matches!(request.context.lookup("aws:SourceArn"), Lookup::Values(values) if values.contains(arn))
+            })
+    }
+
+    fn no_stricter_than(&self, new: &Self) -> bool {
+        let Self { encryption_context_equals: equals, encryption_context_subset: subset, source_arn } = self;
+        let within = |pairs: &BTreeMap<String, String>| {
+            let holds = |new: &Option<BTreeMap<_, _>>| new.as_ref().is_some_and(|new| has_pairs(new, pairs));
+            holds(&new.encryption_context_equals) || holds(&new.encryption_context_subset)
+        };
+        equals.as_ref().is_none_or(|pairs| new.encryption_context_equals.as_ref() == Some(pairs))
+            && subset.as_ref().is_none_or(within)
+            && source_arn.as_ref().is_none_or(|arn| new.source_arn.as_ref() == Some(arn))
+    }
+}
+
+fn has_pairs(all: &BTreeMap<String, String>, pairs: &BTreeMap<String, String>) -> bool {
+    pairs.iter().all(|(key, value)| all.get(key) == Some(value))
+}
+
+fn party(principal: Option<&str>, service: Option<&str>, caller: &Caller, key: &KeyFacts) -> Naming {
+    let partition = Arn::split(&key.arn).map_or("aws", |arn| arn.partition);
+    let named = match (principal, service) {
+        // ListGrants shows a service in either field.
+        (_, Some(service)) => Principal::Service(service.to_owned()),
+        (Some(text), None) if text.contains('.') && !text.contains(':') => {
+            Principal::Service(text.to_owned())
+        }
+        (Some(text), None) => Principal::aws(text, partition),
+        (None, None) => return Naming::default(),
+    };
+    named_by(&named, caller)
+}
