@@ -219,6 +219,14 @@ mod tests {
     }
 
     #[test]
+    fn an_envelope_that_another_program_wrote_is_read() {
+        let hex = "545845010003616263000102030405060708090a0b6ce491043bdd7d4a4b2c350fb102118cf15ac4ea";
+        let bytes: Vec<u8> =
+            (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect();
+        assert_eq!(open(&bytes, &KEY, &context(r#"{"tenant":"a"}"#)).unwrap(), b"text");
+    }
+
+    #[test]
     fn another_version_says_so() {
         let mut sealed = seal(&data_key(), &EncryptionContext::default(), b"text").unwrap();
         sealed[3] = 2;

@@ -116,6 +116,9 @@ mod tests {
     fn what_a_message_lacks_stays_empty() {
         let message = format!("User: {PRINCIPAL} is not authorized to perform: kms:Encrypt because of it");
         assert_eq!(Denial::parse(&message).key, None);
+        let message =
+            format!("User: {PRINCIPAL} is not authorized to perform: kms:Encrypt on resource: * for it");
+        assert_eq!(Denial::parse(&message).key, None);
         let vague = "The ciphertext refers to a customer master key that you are not allowed to access.";
         for message in ["", "User: ", "User:  is not authorized to perform: ", vague] {
             assert_eq!(Denial::parse(message), Denial::default(), "{message}");
