@@ -84,6 +84,11 @@ pub(super) fn reach(action: &str) -> Option<Reach> {
     ACTIONS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, reach)| *reach)
 }
 
+/// Says whether an action is about a key.
+pub(super) fn names_key(action: &str) -> bool {
+    reach(action) != Some(NoKey)
+}
+
 /// Returns the part of an action after `kms:`; `None` for an action of another service.
 pub(super) fn operation(action: &str) -> Option<&str> {
     action.split_once(':').filter(|(service, _)| service.eq_ignore_ascii_case("kms")).map(|(_, name)| name)

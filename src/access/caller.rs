@@ -1,6 +1,5 @@
 //! Who calls, and the policies that bind the caller.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::document::PolicyDocument;
@@ -50,7 +49,7 @@ pub enum CallerKind {
     /// An IAM user.
     User { arn: String },
     /// The root user of the account.
-    Root,
+    Root { arn: String },
     /// An AWS service that calls for itself, not on behalf of somebody.
     Service { name: String },
 }
@@ -100,17 +99,16 @@ impl Caller {
     }
 
     /// Returns the value of `aws:PrincipalArn`: for a session that of its role; for a service its name.
-    pub fn arn(&self) -> Cow<'_, str> {
+    pub fn arn(&self) -> &str {
         match &self.kind {
-            CallerKind::Role { arn } | CallerKind::User { arn } => Cow::Borrowed(arn),
-            CallerKind::Session { role_arn, .. } => Cow::Borrowed(role_arn),
-            CallerKind::Root => Cow::Owned(format!("arn:aws:iam::{}:root", self.account)),
-            CallerKind::Service { name } => Cow::Borrowed(name),
+            CallerKind::Role { arn } | CallerKind::User { arn } | CallerKind::Root { arn } => arn,
+            CallerKind::Session { role_arn, .. } => role_arn,
+            CallerKind::Service { name } => name,
         }
     }
 
     pub(super) fn is_root(&self) -> bool {
-        self.kind == CallerKind::Root
+        matches!(self.kind, CallerKind::Root { .. })
     }
 
     pub(super) fn is_service(&self) -> bool {
@@ -119,6 +117,6 @@ impl Caller {
 
     /// Says whether the caller is a role that belongs to a service, which organization policies never bind.
     pub(super) fn is_service_linked(&self) -> bool {
-        Arn::split(&self.arn()).is_some_and(|arn| arn.resource.starts_with("role/aws-service-role/"))
+        Arn::split(self.arn()).is_some_and(|arn| arn.resource.starts_with("role/aws-service-role/"))
     }
 }

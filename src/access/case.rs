@@ -166,6 +166,15 @@ impl Case {
     }
 }
 
+#[cfg(test)]
+impl Case {
+    /// Returns the context as derived here and as the case gives it.
+    pub(super) fn contexts(&self) -> Result<(Context, Context), PolicyError> {
+        let (key, caller) = (self.key.facts()?, self.principal.caller()?);
+        Ok((self.request.derived(&caller, &key).context, self.request.request(&caller, &key).context))
+    }
+}
+
 impl KeyData {
     fn facts(&self) -> Result<KeyFacts, PolicyError> {
         let partition = Arn::split(&self.arn).map_or("aws", |arn| arn.partition);
@@ -228,7 +237,7 @@ impl PrincipalData {
             ("role", _) => Ok(CallerKind::Role { arn }),
             ("assumed-role", Some(role_arn)) => Ok(CallerKind::Session { arn, role_arn: role_arn.clone() }),
             ("user", _) => Ok(CallerKind::User { arn }),
-            ("root", _) => Ok(CallerKind::Root),
+            ("root", _) => Ok(CallerKind::Root { arn }),
             ("service", _) => Ok(CallerKind::Service { name: arn }),
             (other, _) => {
                 Err(super::parse::shape("the principal", format!("`{other}` is not a type known here")))
@@ -238,7 +247,7 @@ impl PrincipalData {
 }
 
 impl RequestData {
-    fn request(&self, caller: &Caller, key: &KeyFacts) -> Request {
+    fn derived(&self, caller: &Caller, key: &KeyFacts) -> Request {
         let mut request =
             Request::new(&self.action, caller, key).encryption_context(self.encryption_context.clone());
         if let Some(service) = &self.via_service {
@@ -249,6 +258,11 @@ impl RequestData {
             request.context.add(key, value);
         }
         add_all(&mut request.context, &self.context);
+        request
+    }
+
+    fn request(&self, caller: &Caller, key: &KeyFacts) -> Request {
+        let mut request = self.derived(caller, key);
         if let Some(effective) = &self.effective_context {
             request.context = Context::default();
             add_all(&mut request.context, effective);

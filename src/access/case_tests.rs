@@ -3,8 +3,10 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::case::Case;
+use super::pair::Pair;
 
 const CASES: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/access/cases.jsonl"));
+const PAIRS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/access/pairs.jsonl"));
 
 fn texts(value: &Value) -> BTreeSet<String> {
     value.as_array().into_iter().flatten().map(|text| text.as_str().unwrap().to_owned()).collect()
@@ -28,4 +30,30 @@ fn every_case_comes_out_as_documented() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_pair_compares_as_documented() {
+    let mut wrong = Vec::new();
+    for line in PAIRS.lines() {
+        let expected: Value = serde_json::from_str(line).unwrap();
+        let got = serde_json::from_str::<Pair>(line).unwrap().answer();
+        let effects = match &expected["accept_effect"] {
+            Value::Null => BTreeSet::from([expected["effect"].as_str().unwrap().to_owned()]),
+            several => texts(several),
+        };
+        if !texts(&expected["accept"]).contains(got.verdict) || !effects.contains(got.effect) {
+            wrong.push(format!("{got:?}: {} want {} {effects:?}", expected["why"], expected["accept"]));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_context_is_derived_from_caller_and_key() {
+    for line in CASES.lines() {
+        let case: Case = serde_json::from_str(line).unwrap();
+        let (derived, given) = case.contexts().unwrap();
+        assert_eq!(derived, given, "{}", case.id);
+    }
 }

@@ -55,11 +55,14 @@ impl Context {
         }
     }
 
-    /// Derives what caller and key alone say about any call on the key.
-    pub(super) fn of(caller: &Caller, key: &KeyFacts) -> Self {
+    /// Derives what caller and key alone say about a call; one without a key only goes to its region.
+    pub(super) fn of(caller: &Caller, key: &KeyFacts, has_key: bool) -> Self {
         let mut context = Self::default();
         context.add_caller(caller);
-        context.add_key(key);
+        context.add("aws:RequestedRegion", Arn::split(&key.arn).map(|arn| arn.region));
+        if has_key {
+            context.add_key(key);
+        }
         context
     }
 
@@ -84,7 +87,7 @@ impl Context {
                 self.add("aws:userid", id);
                 self.add("aws:username", arn.rsplit_once('/').map(|(_, name)| name));
             }
-            CallerKind::Root => {
+            CallerKind::Root { .. } => {
                 self.set("aws:PrincipalType", "Account");
                 self.set("aws:userid", &caller.account);
             }
@@ -99,7 +102,6 @@ impl Context {
 
     fn add_key(&mut self, key: &KeyFacts) {
         self.set("aws:ResourceAccount", &key.account);
-        self.add("aws:RequestedRegion", Arn::split(&key.arn).map(|arn| arn.region));
         self.set("kms:KeySpec", &key.spec);
         self.set("kms:KeyUsage", &key.usage);
         self.set("kms:KeyOrigin", &key.origin);

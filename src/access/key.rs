@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::actions::names_key;
 use super::caller::{Caller, Level, Readable};
 use super::context::Context;
 use super::document::PolicyDocument;
@@ -107,15 +108,10 @@ pub struct Request {
 impl Request {
     /// Makes a direct call, with the context that caller and key alone give it.
     pub fn new(action: impl Into<String>, caller: &Caller, key: &KeyFacts) -> Self {
-        let mut context = Context::of(caller, key);
+        let action = action.into();
+        let mut context = Context::of(caller, key, names_key(&action));
         context.set("aws:ViaAWSService", "false");
-        Self {
-            action: action.into(),
-            context,
-            encryption_context: BTreeMap::new(),
-            grant_id: None,
-            create_grant: None,
-        }
+        Self { action, context, encryption_context: BTreeMap::new(), grant_id: None, create_grant: None }
     }
 
     /// Makes it a call that a service, such as `lambda.eu-west-1.amazonaws.com`, makes for the caller.

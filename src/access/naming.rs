@@ -56,7 +56,7 @@ pub(super) fn named_by(principal: &Principal, caller: &Caller) -> Naming {
             CallerKind::Role { .. } | CallerKind::Session { .. } => {
                 Naming { as_role: has_id(caller, id), ..Naming::default() }
             }
-            CallerKind::Root | CallerKind::Service { .. } => Naming::default(),
+            CallerKind::Root { .. } | CallerKind::Service { .. } => Naming::default(),
         },
         Principal::Service(wanted) => match &caller.kind {
             CallerKind::Service { name } => {
@@ -79,7 +79,7 @@ fn named_by_arn(text: &str, caller: &Caller) -> Naming {
             Naming { directly: arn == text, as_role: role_arn == text, as_account: false }
         }
         CallerKind::User { arn } => Naming { directly: arn == text, ..Naming::default() },
-        CallerKind::Root | CallerKind::Service { .. } => Naming::default(),
+        CallerKind::Root { .. } | CallerKind::Service { .. } => Naming::default(),
     }
 }
 
@@ -97,7 +97,7 @@ fn spared(principals: &BTreeSet<Principal>, effect: Effect, caller: &Caller) -> 
         (Effect::Allow, _) => named.any(),
         (Effect::Deny, _) if caller.boundary.known().is_some_and(Option::is_some) => false,
         (Effect::Deny, CallerKind::Service { .. }) => named.directly,
-        (Effect::Deny, CallerKind::Root) => named.as_account,
+        (Effect::Deny, CallerKind::Root { .. }) => named.as_account,
         (Effect::Deny, CallerKind::User { .. }) => named.as_account && named.directly,
         (Effect::Deny, CallerKind::Role { .. }) => named.as_account && named.as_role,
         (Effect::Deny, CallerKind::Session { .. }) => named.as_account && named.as_role && named.directly,

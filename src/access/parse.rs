@@ -127,7 +127,8 @@ fn conditions(value: &Value, place: &str) -> Result<Conditions, PolicyError> {
                 return Err(shape(place, format!("`{key}` is given twice under `{name}`")));
             }
         }
-        if all.insert(operator, by_key).is_some() {
+        // An operator without keys asks for nothing.
+        if !by_key.is_empty() && all.insert(operator, by_key).is_some() {
             return Err(shape(place, format!("`{operator}` is given twice")));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::actions::{Reach, operation, reach};
+use super::actions::{names_key, operation};
 use super::caller::{Caller, Level, Readable};
 use super::condition::Scope;
 use super::document::{PolicyDocument, Statement};
@@ -148,7 +148,7 @@ impl<'a> Question<'a> {
     }
 
     pub fn has_key(&self) -> bool {
-        reach(&self.request.action) != Some(Reach::NoKey)
+        names_key(&self.request.action)
     }
 
     pub fn is_retire_grant(&self) -> bool {

@@ -1,0 +1,111 @@
+//! Compares policy documents by what they mean.
+
+use std::collections::BTreeSet;
+
+use super::cover::Rule;
+use super::document::{Clause, Effect, PolicyDocument, PolicyKind};
+
+/// How two documents relate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// AWS may return the one for the other.
+    Same,
+    /// The text differs, access does not.
+    Cosmetic,
+    /// Access differs, or it could not be shown that it does not.
+    Different,
+}
+
+/// What the step from one document to the other does to access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    None,
+    Widens,
+    Narrows,
+    /// Both, or it could not be shown which.
+    Mixed,
+}
+
+impl Verdict {
+    /// Returns the name of the verdict, such as `cosmetic`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Cosmetic => "cosmetic",
+            Self::Different => "different",
+        }
+    }
+}
+
+impl Change {
+    /// Returns the name of the change, such as `widens`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Widens => "widens",
+            Self::Narrows => "narrows",
+            Self::Mixed => "mixed",
+        }
+    }
+}
+
+/// Compares two documents of the same kind.
+pub fn compare(before: &PolicyDocument, after: &PolicyDocument, kind: PolicyKind<'_>) -> (Verdict, Change) {
+    if before == after {
+        return (Verdict::Same, Change::None);
+    }
+    let uses_variables = has_variables(before) || has_variables(after);
+    if before.language() != after.language() && uses_variables {
+        return (Verdict::Different, Change::Mixed);
+    }
+    let (before, after) = (Rules::of(before, kind), Rules::of(after, kind));
+    let widens = !after.allows_within(&before) || !before.denies_within(&after);
+    let narrows = !before.allows_within(&after) || !after.denies_within(&before);
+    match (widens, narrows) {
+        (false, false) => (Verdict::Cosmetic, Change::None),
+        (true, false) => (Verdict::Different, Change::Widens),
+        (false, true) => (Verdict::Different, Change::Narrows),
+        (true, true) => (Verdict::Different, Change::Mixed),
+    }
+}
+
+fn has_variables(document: &PolicyDocument) -> bool {
+    document.statements().iter().any(|statement| {
+        let values = statement.conditions.values().flat_map(|keys| keys.values().flatten());
+        let resources = match &statement.resources {
+            Clause::Absent => None,
+            Clause::Is(set) | Clause::IsNot(set) => Some(set),
+        };
+        values.chain(resources.into_iter().flatten()).any(|text| text.contains("${"))
+    })
+}
+
+/// The rules of a document by their effect.
+struct Rules {
+    allows: BTreeSet<Rule>,
+    denies: BTreeSet<Rule>,
+}
+
+impl Rules {
+    fn of(document: &PolicyDocument, kind: PolicyKind<'_>) -> Self {
+        let rules = document.statements().iter().filter_map(|statement| Rule::of(statement, kind));
+        let (allows, denies) = rules.partition(|rule| rule.effect() == Effect::Allow);
+        Self { allows, denies }
+    }
+
+    /// Says whether whatever these allow is allowed by the others, or denied here anyway.
+    fn allows_within(&self, other: &Self) -> bool {
+        is_within(&self.allows, &[&other.allows, &self.denies])
+    }
+
+    fn denies_within(&self, other: &Self) -> bool {
+        is_within(&self.denies, &[&other.denies])
+    }
+}
+
+fn is_within(rules: &BTreeSet<Rule>, others: &[&BTreeSet<Rule>]) -> bool {
+    // What did not change needs no proof, and that is most of a policy.
+    let changed = rules.iter().filter(|rule| !others.iter().any(|set| set.contains(*rule)));
+    let others: Vec<&Rule> = others.iter().copied().flatten().collect();
+    changed.flat_map(Rule::atoms).all(|atom| atom.is_covered_by(&others))
+}
