@@ -68,6 +68,8 @@ pub struct Aws {
     pub write: Clients,
     /// Region of every call.
     pub region: String,
+    /// Address of the AWS on this machine, when it is not the real one.
+    pub endpoint: Option<String>,
     pub(super) limits: Limits,
     calls: Arc<Mutex<CallCount>>,
 }
@@ -108,12 +110,13 @@ impl Aws {
         }
         let shared = loader.load().await;
         let calls = Arc::new(Mutex::new(CallCount::new()));
-        let local = shared.endpoint_url().is_some_and(is_loopback);
+        let local = shared.endpoint_url().filter(|endpoint| is_loopback(endpoint));
         Ok(Self {
             read: Clients::new(&shared, &RetryConfig::standard().with_max_attempts(5), &calls),
             write: Clients::new(&shared, &RetryConfig::disabled(), &calls),
             region: region.clone(),
-            limits: if local { Limits::none() } else { Limits::of_aws() },
+            endpoint: local.map(str::to_owned),
+            limits: if local.is_some() { Limits::none() } else { Limits::of_aws() },
             calls,
         })
     }
