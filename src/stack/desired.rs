@@ -144,6 +144,9 @@ pub struct ProbeStep {
     pub body: serde_json::Value,
     /// Expected HTTP status.
     pub expect: u16,
+    /// Fields that the JSON answer must have with these values; others are not looked at.
+    #[serde(default)]
+    pub expect_body: Option<serde_json::Value>,
 }
 
 /// What a probe calls.
