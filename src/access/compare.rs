@@ -105,7 +105,7 @@ impl Rules {
 
 fn is_within(rules: &BTreeSet<Rule>, others: &[&BTreeSet<Rule>]) -> bool {
     // What did not change needs no proof, and that is most of a policy.
-    let changed = rules.iter().filter(|rule| !others.iter().any(|set| set.contains(*rule)));
+    let mut changed = rules.iter().filter(|rule| !others.iter().any(|set| set.contains(*rule)));
     let others: Vec<&Rule> = others.iter().copied().flatten().collect();
-    changed.flat_map(Rule::atoms).all(|atom| atom.is_covered_by(&others))
+    changed.all(|rule| rule.is_covered_by(&others))
 }

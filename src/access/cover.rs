@@ -53,49 +53,57 @@ impl Rule {
         self.effect
     }
 
-    /// Splits the rule into rules for one principal, one action and one resource each.
-    pub fn atoms(&self) -> impl Iterator<Item = Self> + '_ {
-        split(&self.principals).flat_map(move |principals| {
-            split(&self.actions).flat_map(move |actions| {
-                let principals = principals.clone();
-                split(&self.resources).map(move |resources| Self {
-                    principals: principals.clone(),
-                    actions: actions.clone(),
-                    resources,
-                    ..self.clone()
+    /// Says whether the rules together cover this one.
+    ///
+    /// Items of a list that lie within the same rules need only one look together, so that long lists
+    /// cost their length and not their product.
+    pub fn is_covered_by(&self, rules: &[&Self]) -> bool {
+        let by_principal = signatures(&self.principals, rules, |one, rule| {
+            principals_within(one, &rule.principals, rule.effect)
+        });
+        let by_action = signatures(&self.actions, rules, |one, rule| actions_within(one, &rule.actions));
+        let by_resource =
+            signatures(&self.resources, rules, |one, rule| resources_within(one, &rule.resources));
+        let implied_by = |conditions: &BTreeSet<Condition>| -> Signature {
+            let holds = |rule: &Self| rule.conditions.iter().all(|wanted| implied(wanted, conditions));
+            rules.iter().enumerate().filter(|(_, rule)| holds(rule)).map(|(index, _)| index).collect()
+        };
+        let whole = implied_by(&self.conditions);
+        let cases: Option<Vec<Signature>> =
+            by_value(&self.conditions).map(|cases| cases.iter().map(implied_by).collect());
+        by_principal.iter().all(|by_principal| {
+            by_action.iter().all(|by_action| {
+                let about: Signature = by_principal.intersection(by_action).copied().collect();
+                by_resource.iter().all(|by_resource| {
+                    let about: Signature = about.intersection(by_resource).copied().collect();
+                    let covers = |holds: &Signature| !about.is_disjoint(holds);
+                    covers(&whole) || cases.as_ref().is_some_and(|cases| cases.iter().all(covers))
                 })
             })
         })
     }
+}
 
-    /// Says whether the rules together cover this atom.
-    pub fn is_covered_by(&self, rules: &[&Self]) -> bool {
-        let rules: Vec<&Self> = rules
-            .iter()
-            .copied()
-            .filter(|rule| {
-                principals_within(&self.principals, &rule.principals, rule.effect)
-                    && actions_within(&self.actions, &rule.actions)
-                    && resources_within(&self.resources, &rule.resources)
-            })
-            .collect();
-        let covers = |conditions: &BTreeSet<Condition>| {
-            rules.iter().any(|rule| rule.conditions.iter().all(|wanted| implied(wanted, conditions)))
-        };
-        covers(&self.conditions) || by_value(&self.conditions).is_some_and(|parts| parts.iter().all(covers))
+/// Which of the rules hold something, by their index.
+type Signature = BTreeSet<usize>;
+
+/// Returns the different signatures of the items of a list; a `Not` list is one item.
+fn signatures<T: Ord + Clone>(
+    clause: &Clause<T>,
+    rules: &[&Rule],
+    within: impl Fn(&Clause<T>, &Rule) -> bool,
+) -> BTreeSet<Signature> {
+    let of = |item: &Clause<T>| -> Signature {
+        rules.iter().enumerate().filter(|(_, rule)| within(item, rule)).map(|(index, _)| index).collect()
+    };
+    match clause {
+        Clause::Is(set) => set.iter().map(|one| of(&Clause::Is(BTreeSet::from([one.clone()])))).collect(),
+        whole => BTreeSet::from([of(whole)]),
     }
 }
 
 fn narrowed_to_kms(action: &Caseless) -> Caseless {
     if action.as_str() == "*" { Caseless::new("kms:*") } else { action.clone() }
-}
-
-/// Splits a list into lists of one; a `Not` list cannot be split.
-fn split<T: Ord + Clone>(clause: &Clause<T>) -> Box<dyn Iterator<Item = Clause<T>> + '_> {
-    match clause {
-        Clause::Is(set) => Box::new(set.iter().map(|item| Clause::Is(BTreeSet::from([item.clone()])))),
-        whole => Box::new(std::iter::once(whole.clone())),
-    }
 }
 
 /// Splits conditions into the cases of which one holds when they do: a positive condition on one value
@@ -163,14 +171,11 @@ fn are_strangers(one: &Principal, other: &Principal) -> bool {
 }
 
 fn actions_within(inner: &Clause<Caseless>, outer: &Clause<Caseless>) -> bool {
-    clause_within(inner, outer, |action| Text { tokens: wild(&action.folded()), is_opaque: false })
+    clause_within(inner, outer, |action| Text::new(&action.folded(), false))
 }
 
 fn resources_within(inner: &Clause<String>, outer: &Clause<String>) -> bool {
-    clause_within(inner, outer, |resource| match resource.contains("${") {
-        true => Text { tokens: literal(resource), is_opaque: true },
-        false => Text { tokens: wild(resource), is_opaque: false },
-    })
+    clause_within(inner, outer, |resource| Text::new(resource, resource.contains("${")))
 }
 
 /// A pattern, or a text with variables of which only equality is known.
@@ -181,6 +186,10 @@ struct Text {
 }
 
 impl Text {
+    fn new(text: &str, is_opaque: bool) -> Self {
+        Self { tokens: if is_opaque { literal(text) } else { wild(text) }, is_opaque }
+    }
+
     fn is_within(&self, outer: &Self) -> bool {
         match (self.is_opaque, outer.is_opaque) {
             (false, false) => includes(&outer.tokens, &self.tokens),
@@ -194,13 +203,20 @@ impl Text {
     }
 }
 
-fn clause_within<T: Ord>(inner: &Clause<T>, outer: &Clause<T>, read: impl Fn(&T) -> Text) -> bool {
+fn clause_within<T: Ord + AsRef<str>>(
+    inner: &Clause<T>,
+    outer: &Clause<T>,
+    read: impl Fn(&T) -> Text,
+) -> bool {
     match (inner, outer) {
         (Clause::Absent, Clause::Absent) => true,
         (Clause::Is(inner), Clause::Is(outer)) => inner.iter().all(|one| {
+            // Only a pattern holds what is not listed word for word.
             outer.contains(one) || {
                 let one = read(one);
-                outer.iter().any(|other| one.is_within(&read(other)))
+                let mut patterns =
+                    outer.iter().filter(|other| other.as_ref().contains(['*', '?'])).map(&read);
+                patterns.any(|pattern| one.is_within(&pattern))
             }
         }),
         (Clause::Is(inner), Clause::IsNot(outer)) => {

@@ -49,7 +49,7 @@ fn plain_value(test: Test, value: &str) -> String {
     let plain = match Kind::of(test) {
         Kind::Number => number(value).map(|number| number.to_string()),
         Kind::Date => date(value).map(|seconds| seconds.to_string()),
-        Kind::Other if test == Test::IpAddress => Cidr::parse(value).map(|range| format!("{range:?}")),
+        Kind::Other if test == Test::IpAddress => Cidr::parse(value).map(|range| range.to_string()),
         Kind::Other => None,
     };
     plain.unwrap_or_else(|| value.to_owned())
@@ -102,7 +102,9 @@ fn value_within((inner, inner_value): (Test, &String), (outer, outer_value): (Te
             inner_value.to_lowercase() == outer_value.to_lowercase()
         }
         (Test::Arn { .. }, Test::Arn { .. }) => arn_includes(&wild(outer_value), &wild(inner_value)),
-        (Test::IpAddress, Test::IpAddress) => false,
+        (Test::IpAddress, Test::IpAddress) => Cidr::parse(outer_value)
+            .zip(Cidr::parse(inner_value))
+            .is_some_and(|(outer, inner)| outer.contains(inner)),
         _ => interval(outer, outer_value)
             .zip(interval(inner, inner_value))
             .is_some_and(|(outer, inner)| outer.kind == inner.kind && outer.contains(inner)),

@@ -50,4 +50,6 @@ pub use operator::{Operator, Quantifier, Test};
 #[cfg(test)]
 mod case_tests;
 #[cfg(test)]
+mod compare_tests;
+#[cfg(test)]
 mod document_tests;

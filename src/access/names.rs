@@ -26,6 +26,12 @@ impl Caseless {
     }
 }
 
+impl AsRef<str> for Caseless {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
 impl PartialEq for Caseless {
     fn eq(&self, other: &Self) -> bool {
         self.0.eq_ignore_ascii_case(&other.0)

@@ -1,5 +1,6 @@
 //! Values of conditions that are more than text: numbers, dates, addresses, bytes.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use base64::Engine;
@@ -86,6 +87,16 @@ impl Cidr {
     /// Says whether every address of `other` is in this range.
     pub fn contains(self, other: Self) -> bool {
         self.v6 == other.v6 && self.prefix <= other.prefix && masked(other.bits, self.prefix) == self.bits
+    }
+}
+
+impl fmt::Display for Cidr {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = match self.v6 {
+            true => IpAddr::from(self.bits.to_be_bytes()),
+            false => IpAddr::from(u32::try_from(self.bits >> 96).unwrap_or_default().to_be_bytes()),
+        };
+        write!(formatter, "{address}/{}", self.prefix)
     }
 }
 
