@@ -117,6 +117,9 @@ mod tests {
         let mut ids = Ids::default();
         ids.set("keys.k.arn", "arn:k");
         let value = BTreeMap::from([("a".to_owned(), vec![to("keys.k.arn")])]);
-        assert_eq!(ids.resolve(&value).unwrap(), BTreeMap::from([("a".to_owned(), vec!["arn:k".to_owned()])]));
+        assert_eq!(
+            ids.resolve(&value).unwrap(),
+            BTreeMap::from([("a".to_owned(), vec!["arn:k".to_owned()])])
+        );
     }
 }

@@ -120,9 +120,10 @@ impl World {
     /// Checks what AWS checks across resources.
     fn check_references(&self, op: &Op) -> Result<(), String> {
         match op {
-            Op::Key { op: key::Op::Create { spec: key::Spec { policy, .. } } | key::Op::PutPolicy { policy }, .. } => {
-                self.check_principals(policy)
-            }
+            Op::Key {
+                op: key::Op::Create { spec: key::Spec { policy, .. } } | key::Op::PutPolicy { policy },
+                ..
+            } => self.check_principals(policy),
             Op::Function { op: function::Op::Create { spec }, .. } => self.check_role(&spec.config.role),
             Op::Function { op: function::Op::Configure { config }, .. } => self.check_role(&config.role),
             _ => Ok(()),

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::kinds::{Tags, Text};
 use crate::access::PolicyDocument;
+use crate::kinds::{Tags, Text};
 
 pub use predict::predict;
 pub use steps::{KEPT_DEPLOYMENTS, steps};

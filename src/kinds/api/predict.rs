@@ -20,7 +20,9 @@ pub fn predict(seen: Option<Seen>, op: &Op) -> Result<Option<Seen>, String> {
     match op {
         Op::Create { .. } => {}
         Op::Update { to, .. } => seen.settings = (**to).clone(),
-        Op::AddPart { part, spec } | Op::UpdatePart { part, to: spec, .. } => put_part(&mut seen, part, spec)?,
+        Op::AddPart { part, spec } | Op::UpdatePart { part, to: spec, .. } => {
+            put_part(&mut seen, part, spec)?
+        }
         Op::RemovePart { part } => remove_part(&mut seen, part)?,
         Op::Deploy { fingerprint } => deploy(&mut seen, fingerprint)?,
         Op::CreateStage { stage, fingerprint } => {
@@ -142,6 +144,7 @@ fn deploy(seen: &mut Seen, fingerprint: &str) -> Result<(), String> {
 }
 
 fn deployment_of(seen: &Seen, fingerprint: &str) -> Result<String, String> {
-    let found = seen.deployments.iter().find(|deployment| deployment.fingerprint.as_deref() == Some(fingerprint));
+    let found =
+        seen.deployments.iter().find(|deployment| deployment.fingerprint.as_deref() == Some(fingerprint));
     found.map(|deployment| deployment.id.clone()).ok_or_else(|| "the deployment does not exist".to_owned())
 }

@@ -102,7 +102,8 @@ fn references(mut draft: Draft, id: &PartId, part: &Part) -> Draft {
         }
         PartId::Resource(path) => {
             if let Some((parent, _)) = path.rsplit_once('/').filter(|(parent, _)| !parent.is_empty()) {
-                draft = draft.needs(Edge::ParentBeforeChild, Aspect::Part(PartId::Resource(parent.to_owned())));
+                draft =
+                    draft.needs(Edge::ParentBeforeChild, Aspect::Part(PartId::Resource(parent.to_owned())));
             }
         }
         PartId::Authorizer(_) | PartId::Validator(_) | PartId::Model(_) | PartId::GatewayResponse(_) => {}
@@ -206,9 +207,8 @@ fn create_stage(name: &Name, want: &Spec, action: Action) -> Draft {
 fn stages(name: &Name, want: &Spec, seen: &Seen) -> Vec<Draft> {
     let mut drafts = Vec::new();
     let stage = seen.stages.get(&want.stage.stage_name);
-    let fingerprint_of = |id: &str| {
-        seen.deployments.iter().find(|deployment| deployment.id == id)?.fingerprint.as_deref()
-    };
+    let fingerprint_of =
+        |id: &str| seen.deployments.iter().find(|deployment| deployment.id == id)?.fingerprint.as_deref();
     let served = stage.and_then(|stage| fingerprint_of(&stage.deployment));
     let current = served == Some(want.fingerprint.as_str());
     // A deployment never changes, so one that was kept for the way back serves as well as a new one.
@@ -314,10 +314,11 @@ fn plans_and_keys(name: &Name, want: &Spec, seen: Option<&Seen>) -> Vec<Draft> {
 
 fn remove_plan(name: &Name, plan: &str, has: &super::UsagePlan, action: Action) -> Draft {
     let op = Op::RemoveUsagePlan { plan: plan.to_owned(), from: has.clone() };
-    draft(name, op, action)
-        .narrowing()
-        .gives(Aspect::PlanReleased)
-        .changing(Change::of(format!("usage_plans.{plan}"), &Some(has), &None))
+    draft(name, op, action).narrowing().gives(Aspect::PlanReleased).changing(Change::of(
+        format!("usage_plans.{plan}"),
+        &Some(has),
+        &None,
+    ))
 }
 
 fn remove_key(name: &Name, key: &str, action: Action) -> Draft {

@@ -264,7 +264,10 @@ impl Seen {
     pub fn live_roles(&self) -> BTreeSet<&str> {
         let routed = self.aliases.values().flat_map(SeenAlias::versions);
         let versions = routed.filter_map(|version| self.versions.get(version));
-        std::iter::once(&self.config).chain(versions.map(|version| &version.config)).map(|config| config.role.as_str()).collect()
+        std::iter::once(&self.config)
+            .chain(versions.map(|version| &version.config))
+            .map(|config| config.role.as_str())
+            .collect()
     }
 }
 

@@ -67,7 +67,8 @@ pub fn predict(seen: Option<Seen>, op: &Op) -> Result<Option<Seen>, String> {
             seen.permissions.retain(|_, permission| permission.alias.as_ref() != Some(alias));
         }
         Op::AddPermission { sid, permission } => {
-            if let Some(alias) = permission.alias.as_ref().filter(|alias| !seen.aliases.contains_key(*alias)) {
+            if let Some(alias) = permission.alias.as_ref().filter(|alias| !seen.aliases.contains_key(*alias))
+            {
                 return Err(format!("the alias `{alias}` does not exist"));
             }
             seen.permissions.insert(sid.clone(), permission.clone());
@@ -109,10 +110,5 @@ fn route(seen: &Seen, target: &Alias) -> Result<SeenAlias, String> {
             return Err(format!("the version {version} does not exist"));
         }
     }
-    Ok(SeenAlias {
-        version,
-        additional: target.additional.clone(),
-        managed: true,
-        revision: String::new(),
-    })
+    Ok(SeenAlias { version, additional: target.additional.clone(), managed: true, revision: String::new() })
 }

@@ -156,7 +156,8 @@ fn config_changes(has: &Config, want: &Config, seen: &Seen) -> Vec<Change> {
 /// The code differs when its sources do, or when somebody uploaded something else since.
 fn code_changes(want: &Spec, seen: &Seen) -> Vec<Change> {
     let Code { source, architecture } = &want.code;
-    let mut changes: Vec<Change> = Change::of("architecture", &seen.architecture, architecture).into_iter().collect();
+    let mut changes: Vec<Change> =
+        Change::of("architecture", &seen.architecture, architecture).into_iter().collect();
     if seen.unread.contains_key("tags") {
         return changes;
     }
@@ -226,13 +227,13 @@ fn versions_and_aliases(name: &Name, want: &Spec, seen: &Seen, changed: bool) ->
         );
     }
     // Aliases that others made are theirs, and may carry traffic.
-    let unwanted = seen.aliases.iter().filter(|(alias, has)| has.managed && !want.aliases.contains_key(*alias));
+    let unwanted =
+        seen.aliases.iter().filter(|(alias, has)| has.managed && !want.aliases.contains_key(*alias));
     drafts.extend(unwanted.map(|(alias, has)| {
-        draft(name, Op::DeleteAlias { alias: alias.clone() }, Action::Update).narrowing().changing(Change::of(
-            format!("aliases.{alias}"),
-            &Some(&has.version),
-            &None,
-        ))
+        draft(name, Op::DeleteAlias { alias: alias.clone() }, Action::Update)
+            .narrowing()
+            .gives(Aspect::Routing)
+            .changing(Change::of(format!("aliases.{alias}"), &Some(&has.version), &None))
     }));
     drafts
 }

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::kinds::{Change, Tags};
 use crate::access::PolicyDocument;
+use crate::kinds::{Change, Tags};
 
 pub use predict::predict;
 pub use steps::steps;

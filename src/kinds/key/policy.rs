@@ -35,7 +35,11 @@ fn principals(policy: &PolicyDocument) -> impl Iterator<Item = &Principal> {
 ///
 /// Principals for which `exists` is false are left out of what is taken over from `seen`: KMS refuses a
 /// policy that names them.
-pub fn widened(want: &PolicyDocument, seen: &PolicyDocument, exists: impl Fn(&Principal) -> bool) -> PolicyDocument {
+pub fn widened(
+    want: &PolicyDocument,
+    seen: &PolicyDocument,
+    exists: impl Fn(&Principal) -> bool,
+) -> PolicyDocument {
     let mut statements: Vec<Statement> = Vec::new();
     for statement in want.statements() {
         if statement.effect == Effect::Allow || seen.statements().contains(statement) {
@@ -46,7 +50,9 @@ pub fn widened(want: &PolicyDocument, seen: &PolicyDocument, exists: impl Fn(&Pr
     for statement in kept.filter_map(|statement| alive(statement, &exists)) {
         keep(&mut statements, statement);
     }
-    let union = PolicyDocument { version: want.version, id: want.id.clone(), ..PolicyDocument::new(statements) };
+    let mut union = PolicyDocument::new(statements);
+    union.version = want.version;
+    union.id.clone_from(&want.id);
     // Differences of form alone wait for the last step, so that a policy is put once and not twice.
     if union.statements().len() == seen.statements().len()
         && union.statements().iter().all(|statement| seen.statements().contains(statement))
@@ -59,7 +65,8 @@ pub fn widened(want: &PolicyDocument, seen: &PolicyDocument, exists: impl Fn(&Pr
 /// Drops principals that are gone; a statement that named no others goes with them.
 fn alive(statement: &Statement, exists: impl Fn(&Principal) -> bool) -> Option<Statement> {
     let Clause::Is(principals) = &statement.principals else { return Some(statement.clone()) };
-    let principals: BTreeSet<Principal> = principals.iter().filter(|&principal| exists(principal)).cloned().collect();
+    let principals: BTreeSet<Principal> =
+        principals.iter().filter(|&principal| exists(principal)).cloned().collect();
     (!principals.is_empty()).then(|| Statement { principals: Clause::Is(principals), ..statement.clone() })
 }
 
@@ -68,7 +75,8 @@ fn keep(statements: &mut Vec<Statement>, mut kept: Statement) {
     if statements.contains(&kept) {
         return;
     }
-    let Some(namesake) = statements.iter_mut().find(|statement| statement.sid == kept.sid && kept.sid.is_some())
+    let Some(namesake) =
+        statements.iter_mut().find(|statement| statement.sid == kept.sid && kept.sid.is_some())
     else {
         statements.push(kept);
         return;
@@ -110,7 +118,8 @@ mod tests {
         let old = policy([statement("Use", "test", "kms:Decrypt")]);
         let new = policy([statement("Use", "test", "kms:Encrypt")]);
         let both = widened(&new, &old, |_| true);
-        let sids: Vec<_> = both.statements().iter().filter_map(|statement| statement.sid.as_deref()).collect();
+        let sids: Vec<_> =
+            both.statements().iter().filter_map(|statement| statement.sid.as_deref()).collect();
         assert_eq!(sids, ["Use", "UseKept"]);
         assert_eq!(widened(&new, &both, |_| true), both);
     }
@@ -127,7 +136,8 @@ mod tests {
 
     #[test]
     fn a_deny_that_is_new_waits_and_one_that_goes_is_dropped_at_once() {
-        let deny = |sid: &str| Statement::deny(sid).principal_aws(["*"]).actions(["kms:Decrypt"]).resource("*");
+        let deny =
+            |sid: &str| Statement::deny(sid).principal_aws(["*"]).actions(["kms:Decrypt"]).resource("*");
         let both = widened(&policy([deny("New")]), &policy([deny("Old")]), |_| true);
         assert!(both.statements().is_empty());
     }

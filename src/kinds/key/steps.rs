@@ -85,9 +85,11 @@ fn update(name: &Name, want: &Spec, seen: &Seen) -> Vec<Draft> {
     let cancelled = matches!(seen.state, State::PendingDeletion(_));
     if cancelled {
         drafts.push(
-            draft(name, Op::CancelDeletion, Action::Update)
-                .gives(Aspect::Exists)
-                .changing(Change::of("state", &Some("PendingDeletion"), &Some("Disabled"))),
+            draft(name, Op::CancelDeletion, Action::Update).gives(Aspect::Exists).changing(Change::of(
+                "state",
+                &Some("PendingDeletion"),
+                &Some("Disabled"),
+            )),
         );
     }
     // A key is enabled first and disabled last: rotation can be set on an enabled key only.
@@ -115,9 +117,11 @@ fn update(name: &Name, want: &Spec, seen: &Seen) -> Vec<Draft> {
     }
     if want.description != has.description {
         let op = Op::Describe { description: want.description.clone() };
-        drafts.push(draft(name, op, Action::Update).needs(Edge::CreateBeforeUse, Aspect::Exists).changing(
-            Change::of("description", &has.description, &want.description),
-        ));
+        drafts.push(
+            draft(name, op, Action::Update)
+                .needs(Edge::CreateBeforeUse, Aspect::Exists)
+                .changing(Change::of("description", &has.description, &want.description)),
+        );
     }
     if !seen.unread.contains_key("rotation") && want.rotation != has.rotation {
         let op = want.rotation.map_or(Op::StopRotation, |days| Op::Rotate { days });
@@ -171,9 +175,14 @@ fn remove(name: &Name, seen: &Seen) -> Vec<Draft> {
     if !matches!(seen.state, State::PendingDeletion(_)) {
         let days = seen.spec.deletion_window;
         drafts.push(
-            draft(name, Op::ScheduleDeletion { days }, Action::Delete).narrowing().gives(Aspect::Gone).changing(
-                [Change { field: "deletion".to_owned(), before: None, after: Some(format!("in {days} days").into()) }],
-            ),
+            draft(name, Op::ScheduleDeletion { days }, Action::Delete)
+                .narrowing()
+                .gives(Aspect::Gone)
+                .changing([Change {
+                    field: "deletion".to_owned(),
+                    before: None,
+                    after: Some(format!("in {days} days").into()),
+                }]),
         );
     }
     drafts

@@ -27,8 +27,18 @@ fn granting(name: &Name, op: Op, action: Action) -> Draft {
 }
 
 fn create(name: &Name, want: &Spec) -> Vec<Draft> {
-    let Spec { role_name: _, path, arn: _, description, max_session, trust, managed, inline, boundary, tags: _ } =
-        want;
+    let Spec {
+        role_name: _,
+        path,
+        arn: _,
+        description,
+        max_session,
+        trust,
+        managed,
+        inline,
+        boundary,
+        tags: _,
+    } = want;
     let changes = [
         Change::of("path", &None, &Some(path)),
         Change::of("description", &String::new(), description),
@@ -42,13 +52,11 @@ fn create(name: &Name, want: &Spec) -> Vec<Draft> {
             .changing(changes.into_iter().flatten()),
     ];
     for arn in managed {
-        drafts.push(
-            granting(name, Op::Attach { arn: arn.clone() }, Action::Create).changing(Change::of(
-                "managed_policies",
-                &None,
-                &Some(arn),
-            )),
-        );
+        drafts.push(granting(name, Op::Attach { arn: arn.clone() }, Action::Create).changing(Change::of(
+            "managed_policies",
+            &None,
+            &Some(arn),
+        )));
     }
     for (policy, document) in inline {
         let op = Op::PutInline { policy: policy.clone(), document: document.clone() };
@@ -65,9 +73,13 @@ fn update(name: &Name, want: &Spec, seen: &Seen) -> Vec<Draft> {
     let has = &seen.spec;
     let mut drafts = Vec::new();
     if want.trust != has.trust {
-        drafts.push(granting(name, Op::PutTrust { trust: want.trust.clone() }, Action::Update).changing(
-            Change::of("trust", &Some(&has.trust), &Some(&want.trust)),
-        ));
+        drafts.push(
+            granting(name, Op::PutTrust { trust: want.trust.clone() }, Action::Update).changing(Change::of(
+                "trust",
+                &Some(&has.trust),
+                &Some(&want.trust),
+            )),
+        );
     }
     let settings: Vec<Change> = [
         Change::of("description", &has.description, &want.description),
@@ -137,9 +149,9 @@ fn inline(name: &Name, want: &Spec, has: &Spec) -> Vec<Draft> {
     });
     let deleted = has.inline.iter().filter(|(policy, _)| !want.inline.contains_key(*policy)).map(
         |(policy, document)| {
-            draft(name, Op::DeleteInline { policy: policy.clone() }, Action::Update).narrowing().changing(
-                Change::of(format!("inline_policies.{policy}"), &Some(document), &None),
-            )
+            draft(name, Op::DeleteInline { policy: policy.clone() }, Action::Update)
+                .narrowing()
+                .changing(Change::of(format!("inline_policies.{policy}"), &Some(document), &None))
         },
     );
     put.chain(deleted).collect()

@@ -1,0 +1,106 @@
+//! What a plan does to access: who gains and loses which actions on which key.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::access::{Clause, Effect, PolicyDocument, Principal, Statement};
+use crate::kinds::{Draft, Name, Op, World, key};
+use crate::stack::desired::Desired;
+
+/// A change in what one principal may do with a key by the key policy.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct AccessChange {
+    /// The principal as people know it: the name of a role of the stack, else an ARN.
+    pub principal: String,
+    /// Actions, without `kms:`, that it has from now on.
+    pub gains: BTreeSet<String>,
+    /// Actions, without `kms:`, that it has no longer.
+    pub loses: BTreeSet<String>,
+    /// Actions that it has before and after.
+    pub keeps: BTreeSet<String>,
+}
+
+/// Describes what a step does to access.
+pub fn changes(desired: &Desired, world: &World, draft: &Draft) -> Vec<AccessChange> {
+    let Op::Key { name, op } = &draft.op else { return Vec::new() };
+    let empty = PolicyDocument::new([]);
+    let before = world.keys.get(name).map_or(&empty, |key| &key.spec.policy);
+    match op {
+        key::Op::Create { spec } => between(desired, world, &empty, &spec.policy),
+        key::Op::PutPolicy { policy } => between(desired, world, before, policy),
+        _ => Vec::new(),
+    }
+}
+
+/// Compares two key policies by what they let each principal do that they name.
+pub fn between(
+    desired: &Desired,
+    world: &World,
+    before: &PolicyDocument,
+    after: &PolicyDocument,
+) -> Vec<AccessChange> {
+    let mut changes: Vec<AccessChange> = principals(before)
+        .union(&principals(after))
+        .map(|principal| {
+            let (had, has) = (actions(before, principal), actions(after, principal));
+            AccessChange {
+                principal: shown(desired, world, principal),
+                gains: has.difference(&had).cloned().collect(),
+                loses: had.difference(&has).cloned().collect(),
+                keeps: has.intersection(&had).cloned().collect(),
+            }
+        })
+        .collect();
+    let changed = changes.iter().any(|change| !change.gains.is_empty() || !change.loses.is_empty());
+    // Whoever keeps everything is worth a word only beside somebody who gains or loses, and only where roles
+    // take over from each other.
+    changes.retain(|change| {
+        !change.gains.is_empty()
+            || !change.loses.is_empty()
+            || (changed && !change.principal.starts_with("arn:"))
+    });
+    changes
+}
+
+fn principals(policy: &PolicyDocument) -> BTreeSet<Principal> {
+    let named = policy.statements().iter().filter_map(|statement| match &statement.principals {
+        Clause::Is(principals) => Some(principals),
+        Clause::IsNot(_) | Clause::Absent => None,
+    });
+    named.flatten().cloned().collect()
+}
+
+/// Lists the actions that a policy allows a principal by name, as they are written, without `kms:`.
+/// Conditions are marked with a `?`.
+pub fn actions(policy: &PolicyDocument, principal: &Principal) -> BTreeSet<String> {
+    let named = |statement: &&Statement| matches!(&statement.principals, Clause::Is(principals) if principals.contains(principal));
+    let mut allowed = BTreeSet::new();
+    for statement in policy.statements().iter().filter(named) {
+        let Clause::Is(actions) = &statement.actions else { continue };
+        let shown = actions.iter().map(|action| {
+            let action = action.as_str().strip_prefix("kms:").unwrap_or(action.as_str());
+            if statement.conditions.is_empty() { action.to_owned() } else { format!("{action}?") }
+        });
+        match statement.effect {
+            Effect::Allow => allowed.extend(shown),
+            Effect::Deny => {
+                let denied: BTreeSet<String> = shown.collect();
+                allowed.retain(|action| !denied.contains(action));
+            }
+        }
+    }
+    allowed
+}
+
+fn shown(desired: &Desired, world: &World, principal: &Principal) -> String {
+    let (_, text) = principal.parts();
+    let wanted = desired.roles.iter().map(|(name, role)| (name, role.arn.as_str()));
+    let seen = world.roles.iter().map(|(name, role)| (name, role.spec.arn.as_str()));
+    let name: Option<&Name> = wanted.chain(seen).find(|(_, arn)| *arn == text).map(|(name, _)| name);
+    match (name, principal) {
+        (Some(name), _) => name.to_string(),
+        (None, Principal::Account { account, .. }) => format!("arn of account {account}"),
+        (None, _) => text,
+    }
+}

@@ -1,0 +1,162 @@
+//! What stops a plan before its first step.
+
+use serde::{Deserialize, Serialize};
+
+use super::target;
+use crate::access::MAX_KEY_POLICY_BYTES;
+use crate::kinds::{Kind, Name, ResourceId, World, key, role};
+use crate::stack::desired::{Desired, Line};
+
+/// One thing that must be changed before there can be a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Blocked {
+    /// The resource.
+    pub resource: ResourceId,
+    /// What is wrong, in one line.
+    pub problem: String,
+    /// What to do about it.
+    pub remedy: String,
+    /// The place in the stack file.
+    pub line: Option<Line>,
+}
+
+/// Lists everything that stops a plan, all at once.
+pub fn blocked(desired: &Desired, world: &World) -> Vec<Blocked> {
+    let mut found = Vec::new();
+    taken_names(desired, world, &mut found);
+    immutable_settings(desired, world, &mut found);
+    unread(desired, world, &mut found);
+    policies(desired, world, &mut found);
+    roles_in_use(desired, world, &mut found);
+    found
+}
+
+impl Desired {
+    fn block(&self, resource: ResourceId, field: &str, problem: String, remedy: String) -> Blocked {
+        let line = self.line_of(&format!("{resource}.{field}")).cloned();
+        Blocked { resource, problem, remedy, line }
+    }
+}
+
+fn taken_names(desired: &Desired, world: &World, found: &mut Vec<Blocked>) {
+    for (resource, what) in &world.foreign {
+        found.push(desired.block(
+            resource.clone(),
+            "",
+            format!("{what} exists already and does not carry the tags of this stack"),
+            format!(
+                "rename one of the two, or let lockstep take it over by tagging it lockstep:stack={}, \
+                 lockstep:env={}, lockstep:id={resource}",
+                desired.stack, desired.env
+            ),
+        ));
+    }
+    for (name, want) in &desired.keys {
+        for (alias, key) in
+            want.spec.aliases.iter().filter_map(|alias| world.foreign_aliases.get_key_value(alias))
+        {
+            found.push(desired.block(
+                ResourceId::new(Kind::Key, name),
+                "alias",
+                format!("`{alias}` points to the key {key}, which is not part of this stack"),
+                format!(
+                    "choose another alias, or let lockstep take the key over by tagging it lockstep:stack={}, \
+                     lockstep:env={}, lockstep:id=keys.{name}",
+                    desired.stack, desired.env
+                ),
+            ));
+        }
+    }
+}
+
+fn immutable_settings(desired: &Desired, world: &World, found: &mut Vec<Blocked>) {
+    for (name, want) in &desired.keys {
+        let Some(seen) = world.keys.get(name) else { continue };
+        for change in key::immutable(&want.spec, seen) {
+            found.push(desired.block(
+                ResourceId::new(Kind::Key, name),
+                &change.field,
+                replaced(&change, "KMS can never change it, and replacing the key would make everything unreadable that was encrypted under it"),
+                "declare a second key under another name, and move the functions to it".to_owned(),
+            ));
+        }
+    }
+    for (name, want) in &desired.roles {
+        let Some(seen) = world.roles.get(name) else { continue };
+        for change in role::immutable(want, seen) {
+            found.push(desired.block(
+                ResourceId::new(Kind::Role, name),
+                &change.field,
+                replaced(&change, "IAM can never change it, and a replacement under the same name would cut off the functions that run under the role"),
+                "declare a second role under another name, swap the functions to it, then remove this one".to_owned(),
+            ));
+        }
+    }
+}
+
+fn replaced(change: &crate::kinds::Change, why: &str) -> String {
+    let shown =
+        |value: &Option<serde_json::Value>| value.as_ref().map_or("nothing".to_owned(), ToString::to_string);
+    format!("-/+ `{}` from {} to {}: {why}", change.field, shown(&change.before), shown(&change.after))
+}
+
+/// What cannot be read cannot be compared: neither written over nor counted as unchanged.
+fn unread(desired: &Desired, world: &World, found: &mut Vec<Blocked>) {
+    for (resource, why) in &world.unread {
+        found.push(desired.block(
+            resource.clone(),
+            "",
+            format!("it could not be read: {why}"),
+            "let the caller read it; `lockstep` never plans over what it cannot see".to_owned(),
+        ));
+    }
+    for (name, seen) in &world.keys {
+        if let Some(why) = seen.unread.get("policy") {
+            found.push(desired.block(
+                ResourceId::new(Kind::Key, name),
+                "",
+                format!("its key policy could not be read: {why}"),
+                "let the caller use kms:GetKeyPolicy on the key".to_owned(),
+            ));
+        }
+    }
+}
+
+fn policies(desired: &Desired, world: &World, found: &mut Vec<Blocked>) {
+    let last = target::finally(desired, world);
+    let wide = target::widened(desired, &last, world);
+    for (name, spec) in &wide.keys {
+        let size = spec.policy.size();
+        if size > MAX_KEY_POLICY_BYTES {
+            found.push(desired.block(
+                ResourceId::new(Kind::Key, name),
+                "",
+                format!(
+                    "its key policy needs {size} of {MAX_KEY_POLICY_BYTES} bytes while roles are swapped"
+                ),
+                "let fewer functions use the key, or spread them over two keys".to_owned(),
+            ));
+        }
+    }
+}
+
+/// A role cannot go while an alias still routes to a version that runs under it.
+fn roles_in_use(desired: &Desired, world: &World, found: &mut Vec<Blocked>) {
+    for (name, want) in &desired.functions {
+        for arn in want.spec.remaining_roles(world.functions.get(name)) {
+            let removed: Option<&Name> = world
+                .roles
+                .iter()
+                .find(|(role, seen)| seen.spec.arn == arn && !desired.roles.contains_key(*role))
+                .map(|(role, _)| role);
+            if let Some(role) = removed {
+                found.push(desired.block(
+                    ResourceId::new(Kind::Role, role),
+                    "",
+                    format!("it is no longer in the stack file, but functions.{name} still runs under it: by its own configuration, or by a version that an alias routes to"),
+                    format!("keep `{role}` in the stack file until no alias of functions.{name} routes to that version"),
+                ));
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! From what the stack wants and what AWS has to a plan: what is done, in which order, and what is waited for.
+//!
+//! A plan goes by way of a widened world, in which everybody who has access keeps it beside those who gain
+//! it. Only after that world was seen working does the plan take anything away.
+
+pub mod access;
+pub mod checks;
+mod gate;
+pub mod invariant;
+mod order;
+mod target;
+
+#[cfg(test)]
+mod small_worlds;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::kinds::{Action, Change, Edge, Op, Refused, ResourceId, World, world};
+use crate::stack::desired::Desired;
+
+pub use access::AccessChange;
+pub use checks::Blocked;
+pub use gate::{Gate, Rollback};
+pub use target::{finally, widened};
+
+/// What is done to get from one world to another.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Done one after the other.
+    pub phases: Vec<Phase>,
+}
+
+/// Steps that may run at once as far as their order allows, and what is waited for after them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phase {
+    /// What the phase is for.
+    pub purpose: Purpose,
+    /// What must hold before the first step: the world that the phases before left is working.
+    pub gate: Option<Gate>,
+    /// The steps, in an order in which they may run.
+    pub steps: Vec<Step>,
+    /// What must hold after the last step.
+    pub proof: Option<Gate>,
+}
+
+/// What a phase is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// Everything is made that the stack wants beyond what is there; nothing is taken away.
+    Widen,
+    /// What the stack no longer wants is taken away.
+    Narrow,
+}
+
+/// One ordered step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// The resource.
+    pub resource: ResourceId,
+    /// What people see.
+    pub action: Action,
+    /// The operation.
+    pub op: Op,
+    /// The steps of the same phase, by their place, that this one waits for, and why.
+    pub after: BTreeMap<usize, Edge>,
+    /// The fields that it changes.
+    pub changes: Vec<Change>,
+    /// Who gains and loses access to a key.
+    pub access: Vec<AccessChange>,
+}
+
+impl Plan {
+    /// Tells whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.phases.is_empty()
+    }
+
+    /// Returns all steps in order.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.phases.iter().flat_map(|phase| &phase.steps)
+    }
+
+    /// Returns what happens to each resource that changes.
+    pub fn actions(&self) -> BTreeMap<&ResourceId, Action> {
+        let mut actions = BTreeMap::new();
+        for step in self.steps() {
+            // A resource that is created counts as such, whatever else is done to it.
+            let action = actions.entry(&step.resource).or_insert(step.action);
+            if step.action != Action::Update {
+                *action = step.action;
+            }
+        }
+        actions
+    }
+}
+
+/// How steps are put in order; everything but the default is for tests.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rules {
+    /// Leaves out every edge of one kind.
+    pub without: Option<Edge>,
+    /// Breaks ties the other way round.
+    pub reversed: bool,
+}
+
+/// Why there is no plan.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// Things that the stack file, or somebody, must change first.
+    #[error("the plan is blocked by {} {}", .0.len(), if .0.len() == 1 { "problem" } else { "problems" })]
+    Blocked(Vec<Blocked>),
+    /// The planner made a step that AWS would refuse.
+    #[error("the plan contradicts a rule of AWS")]
+    Refused(#[source] Refused),
+    /// The planner made steps that wait for each other.
+    #[error("the steps wait for each other: {0}")]
+    Cycle(String),
+}
+
+/// Plans how to get from `world` to what is desired.
+///
+/// # Errors
+///
+/// [`PlanError::Blocked`] lists everything that must be changed first, all at once.
+pub fn plan(desired: &Desired, world: &World) -> Result<Plan, PlanError> {
+    plan_by(desired, world, Rules::default())
+}
+
+/// Plans by other rules of order.
+///
+/// # Errors
+///
+/// As [`plan`].
+pub fn plan_by(desired: &Desired, world: &World, rules: Rules) -> Result<Plan, PlanError> {
+    let blocked = checks::blocked(desired, world);
+    if !blocked.is_empty() {
+        return Err(PlanError::Blocked(blocked));
+    }
+    let mut present = world.clone();
+    present.role_arns.extend(desired.roles.values().map(|role| role.arn.clone()));
+    let last = finally(desired, &present);
+    let wide = widened(desired, &last, &present);
+
+    let mut drafts = world::steps(&wide, &present);
+    drafts.retain(|draft| !draft.narrows);
+    let widen = order::steps(desired, &present, drafts, rules)?;
+    let mut between = present.clone();
+    for step in &widen {
+        between.apply(&step.op).map_err(PlanError::Refused)?;
+    }
+    let mut drafts = world::steps(&last, &between);
+    // Whatever is left to do takes something away, a last key policy included.
+    drafts.iter_mut().for_each(|draft| draft.narrows = true);
+    let narrow = order::steps(desired, &between, drafts, rules)?;
+    for step in &narrow {
+        between.apply(&step.op).map_err(PlanError::Refused)?;
+    }
+    Ok(Plan { phases: phases(desired, &present, widen, narrow) })
+}
+
+fn phases(desired: &Desired, world: &World, widen: Vec<Step>, narrow: Vec<Step>) -> Vec<Phase> {
+    let touched: BTreeSet<ResourceId> =
+        widen.iter().chain(&narrow).map(|step| step.resource.clone()).collect();
+    let gates = gate::gates(&gate::Surroundings { desired, world, touched: &touched }, &widen, &narrow);
+    let mut phases = Vec::new();
+    let narrows = !narrow.is_empty();
+    if !widen.is_empty() {
+        let proof = if narrows { None } else { gates.proof };
+        phases.push(Phase { purpose: Purpose::Widen, gate: None, steps: widen, proof });
+    }
+    if narrows {
+        phases.push(Phase {
+            purpose: Purpose::Narrow,
+            gate: gates.before_narrowing,
+            steps: narrow,
+            proof: None,
+        });
+    }
+    phases
+}

@@ -1,0 +1,282 @@
+//! The order of steps: which step of one resource waits for which step of another, and why.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{PlanError, Rules, Step, access};
+use crate::kinds::step::Aspect;
+use crate::kinds::{
+    Draft, Edge, Fact, Kind, Name, Op, ResourceId, World, api, function, key, log_group, role,
+};
+use crate::stack::desired::Desired;
+
+/// Puts steps into an order in which each comes after those that it waits for.
+///
+/// # Errors
+///
+/// [`PlanError::Cycle`] where steps wait for each other.
+pub fn steps(
+    desired: &Desired,
+    world: &World,
+    mut drafts: Vec<Draft>,
+    rules: Rules,
+) -> Result<Vec<Step>, PlanError> {
+    let names = Names::new(desired, world);
+    for draft in &mut drafts {
+        across(&names, draft);
+    }
+    if rules.reversed {
+        drafts.reverse();
+    }
+    let waits = waits(&drafts, rules.without);
+    let order = sorted(&waits).map_err(|stuck| {
+        let stuck = stuck.iter().filter_map(|&index| drafts.get(index));
+        PlanError::Cycle(stuck.map(|draft| draft.resource.to_string()).collect::<Vec<_>>().join(", "))
+    })?;
+    let place: BTreeMap<usize, usize> =
+        order.iter().enumerate().map(|(place, &index)| (index, place)).collect();
+    let mut drafts: Vec<Option<Draft>> = drafts.into_iter().map(Some).collect();
+    let mut steps = Vec::with_capacity(order.len());
+    for index in order {
+        let Some(draft) = drafts.get_mut(index).and_then(Option::take) else { continue };
+        let after = waits.get(index).into_iter().flatten();
+        steps.push(Step {
+            access: access::changes(desired, world, &draft),
+            after: after.filter_map(|(index, edge)| Some((*place.get(index)?, *edge))).collect(),
+            resource: draft.resource,
+            action: draft.action,
+            op: draft.op,
+            changes: draft.changes,
+        });
+    }
+    Ok(steps)
+}
+
+/// For each step the steps that it waits for. A fact that no step gives holds already.
+fn waits(drafts: &[Draft], without: Option<Edge>) -> Vec<BTreeMap<usize, Edge>> {
+    let mut givers: BTreeMap<&Fact, Vec<usize>> = BTreeMap::new();
+    for (index, draft) in drafts.iter().enumerate() {
+        for fact in &draft.gives {
+            givers.entry(fact).or_default().push(index);
+        }
+    }
+    let waits = drafts.iter().enumerate().map(|(index, draft)| {
+        let mut after = BTreeMap::new();
+        for (edge, fact) in draft.needs.iter().filter(|(edge, _)| Some(*edge) != without) {
+            for &giver in givers.get(fact).into_iter().flatten().filter(|giver| **giver != index) {
+                after.entry(giver).or_insert(*edge);
+            }
+        }
+        after
+    });
+    waits.collect()
+}
+
+/// Sorts by what waits for what; ties stay in the order given. Fails with the steps that wait in a circle.
+fn sorted(waits: &[BTreeMap<usize, Edge>]) -> Result<Vec<usize>, Vec<usize>> {
+    let mut order = Vec::with_capacity(waits.len());
+    let mut done = BTreeSet::new();
+    while order.len() < waits.len() {
+        let ready = waits
+            .iter()
+            .enumerate()
+            .find(|(index, after)| !done.contains(index) && after.keys().all(|before| done.contains(before)));
+        let Some((index, _)) = ready else {
+            return Err((0..waits.len()).filter(|index| !done.contains(index)).collect());
+        };
+        order.push(index);
+        done.insert(index);
+    }
+    Ok(order)
+}
+
+/// Finds resources by the names that others refer to them with.
+struct Names<'a> {
+    desired: &'a Desired,
+    roles: BTreeMap<&'a str, &'a Name>,
+    functions: BTreeMap<&'a str, &'a Name>,
+    log_groups: BTreeMap<&'a str, &'a Name>,
+    all_keys: BTreeSet<&'a Name>,
+    all_functions: BTreeSet<&'a Name>,
+    all_apis: BTreeSet<&'a Name>,
+}
+
+impl<'a> Names<'a> {
+    fn new(desired: &'a Desired, world: &'a World) -> Self {
+        let wanted = desired.roles.iter().map(|(name, role)| (role.arn.as_str(), name));
+        let seen = world.roles.iter().map(|(name, role)| (role.spec.arn.as_str(), name));
+        Self {
+            desired,
+            roles: wanted.chain(seen).collect(),
+            functions: desired
+                .functions
+                .iter()
+                .map(|(name, function)| (function.spec.function_name.as_str(), name))
+                .collect(),
+            log_groups: desired
+                .log_groups
+                .iter()
+                .map(|(name, group)| (group.group_name.as_str(), name))
+                .collect(),
+            all_keys: desired.keys.keys().chain(world.keys.keys()).collect(),
+            all_functions: desired.functions.keys().chain(world.functions.keys()).collect(),
+            all_apis: desired.apis.keys().chain(world.apis.keys()).collect(),
+        }
+    }
+
+    fn role(&self, arn: &str) -> Option<ResourceId> {
+        self.roles.get(arn).map(|name| ResourceId::new(Kind::Role, name))
+    }
+
+    /// Finds the functions that an API calls, by the function names in its invocation URIs.
+    fn called_by(&self, api: &Name) -> BTreeSet<ResourceId> {
+        let parts = self.desired.apis.get(api).into_iter().flat_map(|api| api.parts.values());
+        let uris = parts.filter_map(|part| match part {
+            api::Part::Authorizer(authorizer) => authorizer.uri.as_deref(),
+            api::Part::Method(method) => method.integration.uri.as_deref(),
+            _ => None,
+        });
+        let names = uris.filter_map(|uri| uri.split_once(":function:")?.1.split([':', '/']).next());
+        names
+            .filter_map(|name| self.functions.get(name))
+            .map(|name| ResourceId::new(Kind::Function, name))
+            .collect()
+    }
+}
+
+/// Adds what a step waits for at other resources.
+fn across(names: &Names<'_>, draft: &mut Draft) {
+    match draft.op.clone() {
+        Op::Key { op, .. } => key_needs(names, draft, &op),
+        Op::Role { op, .. } => role_needs(names, draft, &op),
+        Op::LogGroup { op, .. } => log_group_needs(names, draft, &op),
+        Op::Function { name, op } => function_needs(names, draft, (&name, &op)),
+        Op::Api { name, op } => api_needs(names, draft, (&name, &op)),
+    }
+}
+
+fn need(draft: &mut Draft, edge: Edge, resource: ResourceId, aspect: Aspect) {
+    draft.needs.insert((edge, Fact::new(resource, aspect)));
+}
+
+fn key_needs(names: &Names<'_>, draft: &mut Draft, op: &key::Op) {
+    if let key::Op::Create { spec: key::Spec { policy, .. } } | key::Op::PutPolicy { policy } = op {
+        for role in key::policy::named_arns(policy).into_iter().filter_map(|arn| names.role(arn)) {
+            need(draft, Edge::RoleBeforeKeyPolicy, role, Aspect::Exists);
+        }
+    }
+    let edge = match op {
+        key::Op::PutPolicy { .. } if draft.narrows => Edge::FunctionBeforeKeyNarrowing,
+        key::Op::ScheduleDeletion { .. } | key::Op::Disable | key::Op::DeleteAlias { .. } => {
+            Edge::FunctionBeforeKeyRemoval
+        }
+        _ => return,
+    };
+    released_by_functions(names, draft, edge);
+}
+
+/// What a function may run on goes only when the function is gone, or its last alias to an old version is.
+fn released_by_functions(names: &Names<'_>, draft: &mut Draft, edge: Edge) {
+    for function in &names.all_functions {
+        for aspect in [Aspect::Gone, Aspect::Routing] {
+            need(draft, edge, ResourceId::new(Kind::Function, function), aspect);
+        }
+    }
+}
+
+fn role_needs(names: &Names<'_>, draft: &mut Draft, op: &role::Op) {
+    let removes = matches!(op, role::Op::Delete);
+    if !draft.narrows {
+        return;
+    }
+    released_by_functions(names, draft, Edge::FunctionBeforeRoleRemoval);
+    for key in names.all_keys.iter().filter(|_| removes) {
+        for aspect in [Aspect::KeyPolicy, Aspect::Gone] {
+            need(draft, Edge::KeyPolicyBeforeRoleRemoval, ResourceId::new(Kind::Key, key), aspect);
+        }
+    }
+}
+
+fn log_group_needs(names: &Names<'_>, draft: &mut Draft, op: &log_group::Op) {
+    match op {
+        log_group::Op::Create { spec: log_group::Spec { kms_key: Some(_), .. } }
+        | log_group::Op::AssociateKey { .. } => {
+            for key in &names.all_keys {
+                need(
+                    draft,
+                    Edge::KeyPolicyBeforeLogGroup,
+                    ResourceId::new(Kind::Key, key),
+                    Aspect::KeyPolicy,
+                );
+            }
+        }
+        log_group::Op::Delete => {
+            let functions = names.all_functions.iter().map(|name| ResourceId::new(Kind::Function, name));
+            let apis = names.all_apis.iter().map(|name| ResourceId::new(Kind::Api, name));
+            for resource in functions.chain(apis) {
+                need(draft, Edge::FunctionBeforeLogGroupRemoval, resource, Aspect::Gone);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn function_needs(names: &Names<'_>, draft: &mut Draft, (name, op): (&Name, &function::Op)) {
+    let config = match op {
+        function::Op::Create { spec } => Some(&spec.config),
+        function::Op::Configure { config } => Some(config),
+        _ => None,
+    };
+    if let Some(config) = config {
+        if let Some(role) = names.role(&config.role) {
+            for aspect in [Aspect::Exists, Aspect::Permissions] {
+                need(draft, Edge::RoleBeforeFunction, role.clone(), aspect);
+            }
+        }
+        if let Some(group) = names.log_groups.get(config.log_group.as_str()) {
+            let group = ResourceId::new(Kind::LogGroup, group);
+            need(draft, Edge::LogGroupBeforeFunction, group, Aspect::Exists);
+        }
+    }
+    if config.is_some() || matches!(op, function::Op::UpdateCode { .. }) {
+        // Every key, not only those it uses: its environment may name others, or be encrypted under one.
+        for key in names.desired.keys.keys() {
+            let key = ResourceId::new(Kind::Key, key);
+            need(draft, Edge::KeyPolicyBeforeFunction, key.clone(), Aspect::KeyPolicy);
+            need(draft, Edge::KeyPolicyBeforeFunction, key.clone(), Aspect::Usable);
+            need(draft, Edge::KeyAliasBeforeFunction, key, Aspect::KeyAlias);
+        }
+    }
+    let removes = matches!(
+        op,
+        function::Op::Delete | function::Op::DeleteAlias { .. } | function::Op::RemovePermission { .. }
+    );
+    // A function that is wanted is never waited for by what is removed, so this cannot make a circle.
+    for api in names.all_apis.iter().filter(|_| removes) {
+        for aspect in [Aspect::Gone, Aspect::Detached, Aspect::Served] {
+            need(draft, Edge::ApiBeforeFunctionRemoval, ResourceId::new(Kind::Api, api), aspect);
+        }
+    }
+    debug_assert!(!removes || draft.narrows, "{name}: removals narrow");
+}
+
+fn api_needs(names: &Names<'_>, draft: &mut Draft, (name, op): (&Name, &api::Op)) {
+    let stage = match op {
+        api::Op::CreateStage { stage, .. } => Some(&**stage),
+        api::Op::UpdateStage { to, .. } => Some(&**to),
+        _ => None,
+    };
+    if let Some(log) = stage.and_then(|stage| stage.access_log.as_ref()) {
+        let group = names.log_groups.iter().find(|(group, _)| log.destination.ends_with(*group));
+        if let Some((_, group)) = group {
+            let group = ResourceId::new(Kind::LogGroup, group);
+            need(draft, Edge::LogGroupBeforeStage, group, Aspect::Exists);
+        }
+    }
+    if matches!(op, api::Op::CreateStage { .. } | api::Op::MoveStage { .. }) {
+        for function in names.called_by(name) {
+            for aspect in [Aspect::Configuration, Aspect::Code, Aspect::Routing, Aspect::InvokePermission] {
+                need(draft, Edge::FunctionBeforeStage, function.clone(), aspect);
+            }
+        }
+    }
+}
