@@ -12,9 +12,11 @@ use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::retry::RetryConfig;
+use tokio::sync::OnceCell;
 
 use super::error::{AwsError, ErrorKind};
 use super::limits::Limits;
+use super::wait::Pace;
 use crate::access::Arn;
 
 /// Where and as whom to call AWS.
@@ -71,10 +73,11 @@ pub struct Aws {
     /// Address of the AWS on this machine, when it is not the real one.
     pub endpoint: Option<String>,
     pub(super) limits: Limits,
+    identity: OnceCell<Identity>,
     calls: Arc<Mutex<CallCount>>,
 }
 
-/// How often each operation was called, repeated attempts included; `KMS:DescribeKey` and the like.
+/// How often each operation was called, repeated attempts included; by names such as `kms:DescribeKey`.
 pub type CallCount = BTreeMap<String, u64>;
 
 impl Aws {
@@ -112,20 +115,25 @@ impl Aws {
         let calls = Arc::new(Mutex::new(CallCount::new()));
         let local = shared.endpoint_url().filter(|endpoint| is_loopback(endpoint));
         Ok(Self {
-            read: Clients::new(&shared, &RetryConfig::standard().with_max_attempts(5), &calls),
+            read: Clients::new(&shared, &RetryConfig::standard(), &calls),
             write: Clients::new(&shared, &RetryConfig::disabled(), &calls),
             region: region.clone(),
+            identity: OnceCell::new(),
             endpoint: local.map(str::to_owned),
             limits: if local.is_some() { Limits::none() } else { Limits::of_aws() },
             calls,
         })
     }
 
-    /// Asks who the caller is.
+    /// Returns who the caller is; AWS is asked once.
     ///
     /// # Errors
     /// Credentials that AWS does not accept, and no answer.
-    pub async fn identity(&self) -> Result<Identity, AwsError> {
+    pub async fn identity(&self) -> Result<&Identity, AwsError> {
+        self.identity.get_or_try_init(|| self.ask_identity()).await
+    }
+
+    async fn ask_identity(&self) -> Result<Identity, AwsError> {
         let operation = "sts:GetCallerIdentity";
         let answer = self.call(operation, || self.read.sts.get_caller_identity().send()).await?;
         let arn = answer.arn.unwrap_or_default();
@@ -136,6 +144,11 @@ impl Aws {
             }
             _ => Err(AwsError::new(operation, ErrorKind::Invalid, format!("`{arn}` is no identity"))),
         }
+    }
+
+    /// Returns how to wait for what was just changed: AWS answers reads from replicas, a local one does not.
+    pub(super) fn settled(&self) -> Pace {
+        Pace::TWO_MINUTES.in_a_row(if self.endpoint.is_some() { 1 } else { 3 })
     }
 
     /// Returns how often each operation was called so far.
@@ -154,23 +167,23 @@ fn is_loopback(endpoint: &str) -> bool {
 impl Clients {
     fn new(shared: &SdkConfig, retry: &RetryConfig, calls: &Arc<Mutex<CallCount>>) -> Self {
         macro_rules! client {
-            ($service:ident) => {
-                $service::Client::from_conf(
-                    $service::config::Builder::from(shared)
+            ($sdk:ident, $service:literal) => {
+                $sdk::Client::from_conf(
+                    $sdk::config::Builder::from(shared)
                         .retry_config(retry.clone())
-                        .interceptor(Counter { calls: Arc::clone(calls) })
+                        .interceptor(Counter { service: $service, calls: Arc::clone(calls) })
                         .build(),
                 )
             };
         }
         Self {
-            kms: client!(aws_sdk_kms),
-            iam: client!(aws_sdk_iam),
-            lambda: client!(aws_sdk_lambda),
-            apigateway: client!(aws_sdk_apigateway),
-            logs: client!(aws_sdk_cloudwatchlogs),
-            sts: client!(aws_sdk_sts),
-            tagging: client!(aws_sdk_resourcegroupstagging),
+            kms: client!(aws_sdk_kms, "kms"),
+            iam: client!(aws_sdk_iam, "iam"),
+            lambda: client!(aws_sdk_lambda, "lambda"),
+            apigateway: client!(aws_sdk_apigateway, "apigateway"),
+            logs: client!(aws_sdk_cloudwatchlogs, "logs"),
+            sts: client!(aws_sdk_sts, "sts"),
+            tagging: client!(aws_sdk_resourcegroupstagging, "tag"),
         }
     }
 }
@@ -178,6 +191,8 @@ impl Clients {
 /// Counts every request that is sent.
 #[derive(Debug)]
 struct Counter {
+    /// Prefix of the service's IAM actions.
+    service: &'static str,
     calls: Arc<Mutex<CallCount>>,
 }
 
@@ -193,7 +208,7 @@ impl Intercept for Counter {
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if let Some(operation) = config.load::<Metadata>() {
-            let name = format!("{}:{}", operation.service(), operation.name());
+            let name = format!("{}:{}", self.service, operation.name());
             *self.calls.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
         }
         Ok(())

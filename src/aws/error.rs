@@ -76,7 +76,7 @@ impl AwsError {
         };
         let message = match (told, kind) {
             (Some(told), _) => told,
-            (None, ErrorKind::Credentials) => "no credentials that AWS accepts".to_owned(),
+            (None, ErrorKind::Credentials) => "no credentials are found".to_owned(),
             (None, ErrorKind::Unknown) => "no answer from AWS".to_owned(),
             (None, _) => "AWS gives no reason".to_owned(),
         };

@@ -35,6 +35,7 @@ static ROWS: &[Row] = &[
     ),
     ("kms:", "ConflictException", "", "a rotation is running or due: try again in 20 minutes"),
     ("kms:", "UnsupportedOperationException", "", "this is not possible for a key of this spec or origin"),
+    ("iam:", "NoSuchEntity", "policy", "name a policy that exists"),
     ("iam:", "EntityAlreadyExists", "", "give the role another name, or delete the one that is there"),
     ("iam:", "LimitExceeded", "", "ask AWS for a higher quota, or remove what is not used"),
     ("iam:", "DeleteConflict", "", "detach what is left on the role, instance profiles included"),

@@ -1,11 +1,20 @@
 //! AWS itself: reading what a stack has there, and performing the operations of a plan.
 
+mod api;
 mod clients;
+mod discover;
 mod error;
 mod found;
+mod function;
 mod hint;
+mod key;
 mod limits;
+mod log_group;
+mod observe;
+mod perform;
+mod principals;
 mod retry;
+mod role;
 mod wait;
 
 use std::collections::BTreeMap;
@@ -16,7 +25,10 @@ use crate::kinds::Name;
 pub use clients::{Aws, CallCount, Clients, Identity, Settings};
 pub use error::{AwsError, ErrorKind};
 pub use found::{Found, Tagged, owned, owner};
+pub use observe::observe;
+pub use perform::perform;
 pub use retry::Awaited;
+pub use role::managed_documents;
 pub use wait::{Pace, until};
 
 /// Zip archives by name of the function.

@@ -196,7 +196,7 @@ const ONCE: &[&str] = &[
 fn verdict(operation: &str, error: &AwsError) -> Option<(Awaited, Duration)> {
     let matches = |rule: &&Rule| {
         let named = |name: &&str| operation == *name || (name.ends_with(':') && operation.starts_with(name));
-        rule.operations.iter().any(|name| named(name))
+        rule.operations.iter().any(named)
             && rule.codes.iter().any(|code| error.has_code(code))
             && error.says(rule.says)
     };
@@ -236,7 +236,26 @@ impl Aws {
         Sent: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
+        self.call_while(operation, send, || async { Ok(()) }).await
+    }
+
+    /// Makes a call like [`call`](Self::call), but asks once whether there is hope before it waits.
+    ///
+    /// # Errors
+    /// The error of `hope` in place of that of the call.
+    pub async fn call_while<T, E, Sent, Hope>(
+        &self,
+        operation: &'static str,
+        send: impl Fn() -> Sent,
+        hope: impl Fn() -> Hope,
+    ) -> Result<T, AwsError>
+    where
+        Sent: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        Hope: Future<Output = Result<(), AwsError>>,
+    {
         let started = Instant::now();
+        let mut hopeful = false;
         let mut pause = Duration::from_secs(1);
         loop {
             self.limits.take(operation).await;
@@ -245,6 +264,10 @@ impl Aws {
                 Err(error) => AwsError::from_sdk(operation, error),
             };
             let Some((awaited, patience)) = verdict(operation, &error) else { return Err(error) };
+            if awaited == Awaited::PrincipalVisible && !hopeful {
+                hope().await?;
+                hopeful = true;
+            }
             let waited = started.elapsed();
             let next = error.retry_after().unwrap_or(pause);
             if waited + next > patience {

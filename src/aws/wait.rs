@@ -14,6 +14,8 @@ pub struct Pace {
     pub every: Duration,
     /// Time until the condition counts as not met.
     pub patience: Duration,
+    /// How many looks in a row must see it, for a read may go to a replica that is ahead of the others.
+    pub in_a_row: u32,
 }
 
 impl Pace {
@@ -24,7 +26,12 @@ impl Pace {
 
     /// Looks every `every` seconds for `patience` seconds.
     pub const fn seconds(every: u64, patience: u64) -> Self {
-        Self { every: Duration::from_secs(every), patience: Duration::from_secs(patience) }
+        Self { every: Duration::from_secs(every), patience: Duration::from_secs(patience), in_a_row: 1 }
+    }
+
+    /// Demands that several looks in a row see the condition.
+    pub const fn in_a_row(self, in_a_row: u32) -> Self {
+        Self { in_a_row, ..self }
     }
 }
 
@@ -37,9 +44,12 @@ where
     Look: Future<Output = Result<Option<T>, AwsError>>,
 {
     let started = Instant::now();
+    let mut met = 0;
     loop {
-        if let Some(value) = look().await? {
-            return Ok(value);
+        match look().await? {
+            Some(value) if met + 1 >= pace.in_a_row => return Ok(value),
+            Some(_) => met += 1,
+            None => met = 0,
         }
         if started.elapsed() + pace.every > pace.patience {
             let message = format!("not so after {} s", pace.patience.as_secs());

@@ -1,0 +1,34 @@
+//! KMS keys.
+
+mod observe;
+mod perform;
+
+pub(super) use observe::{aliases, observe};
+pub(super) use perform::perform;
+
+use super::clients::Aws;
+use super::error::AwsError;
+use crate::kinds::Tags;
+
+/// Reads the tags of a key, but for those of AWS itself.
+pub(super) async fn read_tags(aws: &Aws, key: &str) -> Result<Tags, AwsError> {
+    let tags: Vec<aws_sdk_kms::types::Tag> = aws
+        .call("kms:ListResourceTags", || {
+            aws.read.kms.list_resource_tags().key_id(key).into_paginator().items().send().try_collect()
+        })
+        .await?;
+    let tags = tags.into_iter().map(|tag| (tag.tag_key, tag.tag_value));
+    Ok(tags.filter(|(key, _)| !key.starts_with("aws:")).collect())
+}
+
+/// Describes a key by id, ARN, alias name or alias ARN.
+pub(super) async fn describe(
+    aws: &Aws,
+    key: &str,
+) -> Result<Option<aws_sdk_kms::types::KeyMetadata>, AwsError> {
+    match aws.call("kms:DescribeKey", || aws.read.kms.describe_key().key_id(key).send()).await {
+        Ok(answer) => Ok(answer.key_metadata),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,283 @@
+//! Reads the keys of a stack.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_kms::types::{AliasListEntry, KeyMetadata};
+use aws_smithy_types::date_time::Format;
+use futures::future::try_join_all;
+use futures::try_join;
+
+use super::{describe, read_tags};
+use crate::access::{PolicyDocument, PolicyKind};
+use crate::aws::discover::{self, Discovered, denied};
+use crate::aws::{Aws, AwsError, Found, Tagged, owned};
+use crate::kinds::key::{Seen, Spec, State};
+use crate::kinds::{Kind, Name, ResourceId, Tags};
+use crate::stack::desired::Desired;
+
+/// Days until a scheduled deletion unless the stack says otherwise.
+const DELETION_WINDOW: u32 = 30;
+
+/// Where the aliases that a stack wants lead to: the ARN of a key, nothing, or why it cannot be said.
+pub type Aliases = BTreeMap<String, Result<Option<String>, String>>;
+
+/// Looks up every alias that the stack wants.
+///
+/// # Errors
+/// Everything but being denied.
+pub async fn aliases(aws: &Aws, desired: &Desired) -> Result<Aliases, AwsError> {
+    let wanted = desired.keys.values().flat_map(|want| &want.spec.aliases);
+    // Describing one of these would make AWS create the key behind it.
+    let ours = wanted.filter(|alias| !alias.starts_with("alias/aws/"));
+    let looks = ours.map(|alias| async move {
+        let key = denied(describe(aws, alias)).await?;
+        Ok((alias.clone(), key.map(|key| key.map(|key| key.arn.unwrap_or(key.key_id)))))
+    });
+    Ok(try_join_all(looks).await?.into_iter().collect())
+}
+
+/// Reads every key of the stack, and those that its aliases lead to.
+///
+/// Returns the aliases that lead to keys of others beside it, by alias name with the id of the key.
+///
+/// # Errors
+/// Everything but being denied.
+pub async fn observe(
+    aws: &Aws,
+    desired: &Desired,
+    aliases: Aliases,
+    discovered: &Discovered,
+) -> Result<(Found<Seen>, BTreeMap<String, String>), AwsError> {
+    let mut collected = Collected::new(desired, aliases);
+    let tagged = discovered.tagged.iter().filter(|tagged| tagged.resource.kind == Kind::Key);
+    let mut known: BTreeMap<String, Option<ResourceId>> =
+        tagged.map(|tagged| (tagged.arn.clone(), Some(tagged.resource.clone()))).collect();
+    for key in collected.aliases.values().flatten().flatten() {
+        known.entry(key.clone()).or_default();
+    }
+    collected.read(aws, &known).await?;
+    // A key that a run has made before it died has no alias yet, and the tagging API may lag behind. A second
+    // key would be made, so every key is asked before one counts as absent.
+    if !discovered.all_keys
+        && collected.misses_a_key()
+        && let Ok(all) = denied(discover::keys(aws, desired)).await?
+    {
+        let fresh = all.into_iter().filter(|Tagged { arn, .. }| !known.contains_key(arn));
+        let fresh = fresh.map(|tagged| (tagged.arn, Some(tagged.resource))).collect();
+        collected.read(aws, &fresh).await?;
+    }
+    Ok(collected.finish())
+}
+
+struct Collected<'a> {
+    desired: &'a Desired,
+    aliases: Aliases,
+    keys: BTreeMap<Name, Vec<Seen>>,
+    unread: BTreeMap<ResourceId, String>,
+    foreign_aliases: BTreeMap<String, String>,
+}
+
+impl<'a> Collected<'a> {
+    fn new(desired: &'a Desired, aliases: Aliases) -> Self {
+        Self {
+            desired,
+            aliases,
+            keys: BTreeMap::new(),
+            unread: BTreeMap::new(),
+            foreign_aliases: BTreeMap::new(),
+        }
+    }
+
+    /// Reads keys by ARN; of those found by their tags it is known what they are.
+    async fn read(&mut self, aws: &Aws, keys: &BTreeMap<String, Option<ResourceId>>) -> Result<(), AwsError> {
+        let desired = self.desired;
+        let reads = keys.iter().map(|(arn, resource)| async move {
+            Ok::<_, AwsError>((arn, resource, denied(read(aws, desired, arn)).await?))
+        });
+        for (arn, resource, key) in try_join_all(reads).await? {
+            let (seen, tags) = match key {
+                Ok(Some(found)) => found,
+                Ok(None) => continue,
+                Err(reason) => {
+                    self.hide(arn, resource.as_ref(), &reason);
+                    continue;
+                }
+            };
+            let resource = match (&tags, resource) {
+                (Ok(tags), _) => owned(self.desired, Kind::Key, tags),
+                (Err(_), Some(resource)) => Some(resource.clone()),
+                (Err(reason), None) => {
+                    self.hide(arn, None, reason);
+                    continue;
+                }
+            };
+            match resource {
+                Some(resource) => self.keys.entry(resource.name).or_default().push(seen),
+                None => {
+                    let pointing = self.pointing_to(arn).into_iter();
+                    self.foreign_aliases.extend(pointing.map(|alias| (alias, seen.id.clone())));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that a key cannot be read, under the address in its tags or those of its aliases.
+    fn hide(&mut self, arn: &str, resource: Option<&ResourceId>, reason: &str) {
+        let pointing = self.pointing_to(arn);
+        let wanted = self.desired.keys.iter().filter(|(_, want)| !want.spec.aliases.is_disjoint(&pointing));
+        let by_alias = wanted.map(|(name, _)| ResourceId::new(Kind::Key, name));
+        let hidden: Vec<ResourceId> = by_alias.chain(resource.cloned()).collect();
+        self.unread.extend(hidden.into_iter().map(|resource| (resource, reason.to_owned())));
+    }
+
+    fn pointing_to(&self, arn: &str) -> BTreeSet<String> {
+        let here = self.aliases.iter().filter(|(_, key)| matches!(key, Ok(Some(key)) if key == arn));
+        here.map(|(alias, _)| alias.clone()).collect()
+    }
+
+    fn misses_a_key(&self) -> bool {
+        let seen = |name: &Name| self.keys.contains_key(name);
+        self.desired.keys.keys().any(|name| !seen(name))
+    }
+
+    fn finish(mut self) -> (Found<Seen>, BTreeMap<String, String>) {
+        let mut found = Found::default();
+        for (name, want) in &self.desired.keys {
+            for alias in &want.spec.aliases {
+                if let Some(Err(reason)) = self.aliases.get(alias) {
+                    let resource = ResourceId::new(Kind::Key, name);
+                    found.unread.insert(resource, format!("what `{alias}` leads to is hidden: {reason}"));
+                }
+            }
+        }
+        found.unread.append(&mut self.unread);
+        for (name, mut keys) in self.keys {
+            let wanted = self.desired.keys.get(&name).map(|want| &want.spec);
+            keys.sort_by_key(|key| (preference(key, wanted), key.id.clone()));
+            let mut keys = keys.into_iter();
+            if let Some(mut key) = keys.next() {
+                if let Some(want) = wanted {
+                    key.spec.deletion_window = want.deletion_window;
+                }
+                found.ids.set(format!("keys.{name}.id"), &key.id);
+                found.ids.set(format!("keys.{name}.arn"), &key.arn);
+                found.seen.insert(name.clone(), key);
+            }
+            for spare in keys {
+                let short: String = spare.id.chars().take(8).collect();
+                let resource = ResourceId::new(Kind::Key, &Name::new(format!("{name}~{short}")));
+                found.unread.insert(resource, format!("`{}` carries the tags of keys.{name} too", spare.arn));
+            }
+        }
+        (found, self.foreign_aliases)
+    }
+}
+
+/// Of several keys with one address, the one that the aliases lead to, and one that is usable, comes first.
+fn preference(key: &Seen, want: Option<&Spec>) -> (bool, u8) {
+    let aliased = want.is_some_and(|want| !want.aliases.is_disjoint(&key.spec.aliases));
+    let state = match key.state {
+        State::Enabled => 0,
+        State::Disabled => 1,
+        State::Other(_) => 2,
+        State::PendingDeletion(_) => 3,
+    };
+    (!aliased, state)
+}
+
+type Readable<T> = Result<T, String>;
+
+async fn read(aws: &Aws, desired: &Desired, arn: &str) -> Result<Option<(Seen, Readable<Tags>)>, AwsError> {
+    let (key, policy, rotation, tags, aliases) = try_join!(
+        describe(aws, arn),
+        absent_as_denied(policy(aws, arn)),
+        absent_as_denied(rotation(aws, arn)),
+        absent_as_denied(read_tags(aws, arn)),
+        absent_as_denied(aliases_of(aws, arn)),
+    )?;
+    let Some(key) = key else { return Ok(None) };
+    let mut unread = BTreeMap::new();
+    let partition = desired.place.partition.as_str();
+    let policy = policy.and_then(|text| {
+        PolicyDocument::parse(&text, PolicyKind::Key { partition }).map_err(|error| error.to_string())
+    });
+    let state = state(&key);
+    let spec = Spec {
+        key_spec: key.key_spec.as_ref().map_or("SYMMETRIC_DEFAULT", |spec| spec.as_str()).to_owned(),
+        usage: key.key_usage.as_ref().map_or("ENCRYPT_DECRYPT", |usage| usage.as_str()).to_owned(),
+        multi_region: key.multi_region.unwrap_or(false),
+        description: key.description.unwrap_or_default(),
+        enabled: state == State::Enabled,
+        rotation: or_unread(rotation, "rotation", &mut unread).flatten(),
+        aliases: or_unread(aliases, "aliases", &mut unread).unwrap_or_default(),
+        policy: or_unread(policy, "policy", &mut unread).unwrap_or_else(|| PolicyDocument::new([])),
+        tags: or_unread(tags.clone(), "tags", &mut unread).unwrap_or_default(),
+        deletion_window: DELETION_WINDOW,
+    };
+    let origin = key.origin.map_or_else(|| "AWS_KMS".to_owned(), |origin| origin.as_str().to_owned());
+    let arn = key.arn.unwrap_or_else(|| arn.to_owned());
+    Ok(Some((Seen { id: key.key_id, arn, state, spec, origin, unread }, tags)))
+}
+
+/// A part of a key that is gone meanwhile reads like one that is hidden: `DescribeKey` tells the two apart.
+async fn absent_as_denied<T>(
+    call: impl Future<Output = Result<T, AwsError>>,
+) -> Result<Readable<T>, AwsError> {
+    match call.await {
+        Ok(value) => Ok(Ok(value)),
+        Err(error) if error.is_denied() || error.is_not_found() => Ok(Err(error.to_string())),
+        Err(error) => Err(error),
+    }
+}
+
+fn or_unread<T>(value: Readable<T>, field: &str, unread: &mut BTreeMap<String, String>) -> Option<T> {
+    value.map_err(|reason| unread.insert(field.to_owned(), reason)).ok()
+}
+
+fn state(key: &KeyMetadata) -> State {
+    match key.key_state.as_ref().map(|state| state.as_str()) {
+        Some("Enabled") => State::Enabled,
+        Some("Disabled") => State::Disabled,
+        Some("PendingDeletion") => {
+            State::PendingDeletion(key.deletion_date.and_then(|date| date.fmt(Format::DateTime).ok()))
+        }
+        Some(other) => State::Other(other.to_owned()),
+        None => State::Other("unknown".to_owned()),
+    }
+}
+
+async fn policy(aws: &Aws, arn: &str) -> Result<String, AwsError> {
+    let answer = aws
+        .call("kms:GetKeyPolicy", || aws.read.kms.get_key_policy().key_id(arn).policy_name("default").send())
+        .await?;
+    Ok(answer.policy.unwrap_or_default())
+}
+
+async fn rotation(aws: &Aws, arn: &str) -> Result<Option<u32>, AwsError> {
+    let answer =
+        aws.call("kms:GetKeyRotationStatus", || aws.read.kms.get_key_rotation_status().key_id(arn).send());
+    match answer.await {
+        Ok(status) if status.key_rotation_enabled => {
+            Ok(Some(status.rotation_period_in_days.and_then(|days| days.try_into().ok()).unwrap_or(365)))
+        }
+        Ok(_) => Ok(None),
+        // Keys with imported material, in custom stores or of other types do not rotate.
+        Err(error)
+            if error.has_code("UnsupportedOperationException")
+                || error.has_code("KMSInvalidStateException") =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn aliases_of(aws: &Aws, arn: &str) -> Result<BTreeSet<String>, AwsError> {
+    let entries: Vec<AliasListEntry> = aws
+        .call("kms:ListAliases", || {
+            aws.read.kms.list_aliases().key_id(arn).into_paginator().items().send().try_collect()
+        })
+        .await?;
+    Ok(entries.into_iter().filter_map(|entry| entry.alias_name).collect())
+}

@@ -1,0 +1,70 @@
+//! Reads what AWS has of a stack.
+
+use std::collections::BTreeMap;
+
+use futures::try_join;
+
+use super::clients::Aws;
+use super::discover::{discover, listing};
+use super::error::AwsError;
+use super::found::Found;
+use super::{api, function, key, log_group, role};
+use crate::kinds::{Kind, Name, ResourceId, World};
+use crate::stack::desired::Desired;
+
+/// Reads everything that a stack has in AWS, all kinds at the same time. Nothing is changed.
+///
+/// What may not be read is recorded as such, never as absent.
+///
+/// # Errors
+/// No credentials, no answer, and everything else but being denied.
+pub async fn observe(aws: &Aws, desired: &Desired) -> Result<World, AwsError> {
+    let (roles, mut world) = try_join!(role::observe(aws, desired), all_but_roles(aws, desired))?;
+    world.roles = take(&mut world, roles);
+    let wanted = desired.roles.values().map(|role| role.arn.clone());
+    let there = world.roles.values().map(|role| role.spec.arn.clone());
+    world.role_arns = wanted.chain(there).collect();
+    Ok(world)
+}
+
+/// Reads the kinds that are found by their tags: these have to be known first.
+async fn all_but_roles(aws: &Aws, desired: &Desired) -> Result<World, AwsError> {
+    let (discovered, aliases, groups) =
+        try_join!(discover(aws, desired), key::aliases(aws, desired), log_group::names(aws, desired))?;
+    let ((keys, foreign_aliases), log_groups, functions, apis) = try_join!(
+        key::observe(aws, desired, aliases, &discovered),
+        log_group::observe(aws, desired, groups, &discovered),
+        function::observe(aws, desired, &discovered.tagged),
+        api::observe(aws, desired, &discovered.tagged),
+    )?;
+    let mut world = World { foreign_aliases, unread: discovered.unread, ..World::default() };
+    world.keys = take(&mut world, keys);
+    world.log_groups = take(&mut world, log_groups);
+    world.functions = take(&mut world, functions);
+    world.apis = take(&mut world, apis);
+    hide_missing(&mut world.unread, Kind::Key, &desired.keys, &world.keys);
+    hide_missing(&mut world.unread, Kind::Api, &desired.apis, &world.apis);
+    Ok(world)
+}
+
+/// Marks what was not found as unread where it could only have been found by a listing that may not be made.
+fn hide_missing<W, S>(
+    unread: &mut BTreeMap<ResourceId, String>,
+    kind: Kind,
+    wanted: &BTreeMap<Name, W>,
+    seen: &BTreeMap<Name, S>,
+) {
+    let Some(reason) = unread.get(&listing(kind)).cloned() else { return };
+    for name in wanted.keys().filter(|name| !seen.contains_key(name)) {
+        unread.entry(ResourceId::new(kind, name)).or_insert_with(|| reason.clone());
+    }
+}
+
+/// Moves what was found beside the resources themselves into the world.
+fn take<T>(world: &mut World, found: Found<T>) -> BTreeMap<Name, T> {
+    let Found { seen, unread, foreign, ids } = found;
+    world.unread.extend(unread);
+    world.foreign.extend(foreign);
+    world.ids.extend(ids);
+    seen
+}
