@@ -32,6 +32,10 @@ pub enum LocalError {
     Operator { operation: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("`{}` does not read as a record of the local AWS", path.display())]
     Record { path: PathBuf, source: serde_json::Error },
+    #[error("no port opens on 127.0.0.1")]
+    NoPort { source: io::Error },
+    #[error("`{}` does not start", program.display())]
+    NotRun { program: PathBuf, source: io::Error },
     #[error("cannot {what} `{}`", path.display())]
     Io { what: &'static str, path: PathBuf, source: io::Error },
 }
@@ -67,7 +71,13 @@ impl LocalError {
             Self::Record { .. } => {
                 "run `lockstep local reset`; it deletes this file and the state of the local AWS".to_owned()
             }
-            Self::Io { path, .. } => format!("check who may write `{}` and what space is left", path.display()),
+            Self::NoPort { .. } => "check that the loopback interface is up".to_owned(),
+            Self::NotRun { program, .. } => {
+                format!("check that `{}` is there and may be run", program.display())
+            }
+            Self::Io { path, .. } => {
+                format!("check who may write `{}` and what space is left", path.display())
+            }
         }
     }
 }

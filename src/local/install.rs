@@ -83,8 +83,7 @@ async fn build(home: &Path, python: Option<&Path>) -> Result<(), LocalError> {
     let requirements = home.join("requirements.txt");
     let uv = works("uv").await;
     if uv {
-        let wanted =
-            python.map_or_else(|| ">=3.10,<3.15".into(), |python| python.as_os_str().to_os_string());
+        let wanted = python.map_or_else(|| ">=3.10,<3.15".into(), |python| python.as_os_str().to_os_string());
         let mut make = Command::new("uv");
         make.args(["venv", "--quiet", "--no-project", "--python"]).arg(wanted).arg(home);
         let made = finish(make, home).await?;
@@ -126,7 +125,8 @@ async fn finish(mut step: Command, home: &Path) -> Result<Result<(), String>, Lo
     // Away from the user's project, whose settings files are not meant for this.
     let quiet = home.parent().unwrap_or(home);
     let program = PathBuf::from(step.as_std().get_program());
-    let output = step.current_dir(quiet).kill_on_drop(true).output().await.map_err(io_error("run", program))?;
+    let output =
+        step.current_dir(quiet).kill_on_drop(true).output().await.map_err(io_error("run", program))?;
     Ok(if output.status.success() { Ok(()) } else { Err(last_lines(&output, 6)) })
 }
 
@@ -232,6 +232,8 @@ mod tests {
     #[tokio::test]
     async fn a_python_that_is_not_there_is_named() {
         let error = find_python(Some(Path::new("/nowhere/python3"))).await.unwrap_err();
-        assert!(matches!(&error, LocalError::PythonMissing { looked_for } if looked_for.contains("/nowhere")));
+        assert!(
+            matches!(&error, LocalError::PythonMissing { looked_for } if looked_for.contains("/nowhere"))
+        );
     }
 }

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 
 
 def follow_parent():
@@ -30,6 +31,8 @@ from ministack.app import main  # noqa: E402
 sys.argv = ["ministack"]
 try:
     main()
+except Exception:
+    traceback.print_exc()
 finally:
     # Its workers run functions; none may outlive it. The state has been saved by now.
     sys.stdout.flush()

@@ -10,21 +10,21 @@ mod install;
 mod operator;
 mod process;
 mod record;
+mod running;
 mod server;
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::time::{Instant, sleep};
 
 pub use ephemeral::Ephemeral;
 pub use error::LocalError;
-use record::{Folder, Operator, Process, Record};
-use server::{ACCOUNT, Launch, Life, answers, endpoint};
+use record::{Folder, Process, Record};
+pub use running::{Running, Secret};
+use server::{Launch, Life, answers};
 
 /// How long a server that was asked to end may take to save its state.
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
@@ -45,79 +45,6 @@ pub struct LocalConfig {
     pub region: String,
     /// The Python to install with. Without one `uv` is used, or else the first suitable Python.
     pub python: Option<PathBuf>,
-}
-
-/// A text that `Debug` does not show.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl Secret {
-    fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// Returns the text itself.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
-    }
-}
-
-/// A local AWS that answers, and the access key of the IAM user to work as.
-#[derive(Debug, Clone)]
-pub struct Running {
-    /// `http://127.0.0.1:PORT`, for every service.
-    pub endpoint: String,
-    pub port: u16,
-    pub pid: u32,
-    pub access_key_id: String,
-    pub secret_access_key: Secret,
-    pub region: String,
-    /// Twelve digits.
-    pub account: String,
-    /// Whether this call started it.
-    pub fresh: bool,
-}
-
-impl Running {
-    fn new(pid: u32, port: u16, operator: Operator, region: &str) -> Self {
-        Self {
-            endpoint: endpoint(port),
-            port,
-            pid,
-            access_key_id: operator.access_key_id,
-            secret_access_key: operator.secret_access_key,
-            region: region.to_owned(),
-            account: ACCOUNT.to_owned(),
-            fresh: false,
-        }
-    }
-
-    /// Writes the lines that point a POSIX shell, the `aws` command and every SDK at this local AWS.
-    ///
-    /// The secret is in them.
-    #[must_use]
-    pub fn exports(&self) -> String {
-        let set = [
-            ("AWS_ENDPOINT_URL", self.endpoint.as_str()),
-            ("AWS_ACCESS_KEY_ID", &self.access_key_id),
-            ("AWS_SECRET_ACCESS_KEY", self.secret_access_key.expose()),
-            ("AWS_REGION", &self.region),
-            ("AWS_DEFAULT_REGION", &self.region),
-        ];
-        let mut lines: String =
-            set.iter().map(|(name, value)| format!("export {name}={}\n", shell_quoted(value))).collect();
-        // Left over from a real account, either would be used beside the key above.
-        lines.push_str("unset AWS_PROFILE AWS_SESSION_TOKEN\n");
-        lines
-    }
 }
 
 /// How a local AWS was found.
@@ -171,10 +98,7 @@ async fn look(record: &Record) -> Fate {
 ///
 /// # Errors
 /// Whatever keeps it from being installed or started; `LocalError::hint` has the way out.
-pub async fn up(
-    config: &LocalConfig,
-    progress: &(dyn Fn(&str) + Sync),
-) -> Result<Running, LocalError> {
+pub async fn up(config: &LocalConfig, progress: &(dyn Fn(&str) + Sync)) -> Result<Running, LocalError> {
     let folder = Folder::new(&config.dir);
     let _lock = folder.lock().await?;
     folder.create()?;
@@ -232,7 +156,7 @@ async fn start(
                 pid: server.pid,
                 start_mark: server.start_mark.clone(),
                 instance: server.instance.clone(),
-                started_at: OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default(),
+                started_at: now(),
             });
             folder.write(record)
         })
@@ -251,6 +175,11 @@ async fn start(
             Err(error)
         }
     }
+}
+
+fn now() -> String {
+    let now = OffsetDateTime::now_utc();
+    now.replace_nanosecond(0).unwrap_or(now).format(&Rfc3339).unwrap_or_default()
 }
 
 /// Stops the local AWS. Its state is saved and waits for the next `up`.
@@ -289,6 +218,7 @@ async fn stop(folder: &Folder) -> Result<Stopped, LocalError> {
     };
     record.process = None;
     folder.write(&record)?;
+    folder.clear_temporary()?;
     Ok(stopped)
 }
 
@@ -341,11 +271,6 @@ pub async fn reset(config: &LocalConfig) -> Result<(), LocalError> {
     }
 }
 
-/// Quotes a text for a POSIX shell.
-fn shell_quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -367,18 +292,6 @@ mod tests {
             started_at: "2026-01-05T10:00:00Z".to_owned(),
         };
         Record { port: Some(1), operator: None, process: Some(process) }
-    }
-
-    #[test]
-    fn exports_are_safe_to_evaluate() {
-        let operator =
-            Operator { access_key_id: "AKIAEXAMPLE".to_owned(), secret_access_key: Secret::new("a'b/$c") };
-        let running = Running::new(42, 4566, operator, "ap-northeast-1");
-        let exports = running.exports();
-        assert!(exports.contains("export AWS_ENDPOINT_URL='http://127.0.0.1:4566'\n"));
-        assert!(exports.contains(r"export AWS_SECRET_ACCESS_KEY='a'\''b/$c'"));
-        assert!(exports.ends_with("unset AWS_PROFILE AWS_SESSION_TOKEN\n"));
-        assert!(!format!("{running:?}").contains("a'b"));
     }
 
     #[tokio::test]

@@ -23,11 +23,7 @@ const POLICY: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
 /// Makes sure that the operator exists with the known access key, and returns its key.
 ///
 /// A key that the emulator does not know (it was killed before it saved) is replaced.
-pub(super) async fn ensure(
-    port: u16,
-    region: &str,
-    known: Option<Operator>,
-) -> Result<Operator, LocalError> {
+pub(super) async fn ensure(port: u16, region: &str, known: Option<Operator>) -> Result<Operator, LocalError> {
     let iam = root_client(port, region);
     let created = iam.create_user().user_name(NAME).send().await;
     if let Err(error) = created
@@ -41,10 +37,8 @@ pub(super) async fn ensure(
         .send()
         .await
         .map_err(refused("AttachUserPolicy"))?;
-    let listed =
-        iam.list_access_keys().user_name(NAME).send().await.map_err(refused("ListAccessKeys"))?;
-    let ids: Vec<&str> =
-        listed.access_key_metadata().iter().filter_map(|key| key.access_key_id()).collect();
+    let listed = iam.list_access_keys().user_name(NAME).send().await.map_err(refused("ListAccessKeys"))?;
+    let ids: Vec<&str> = listed.access_key_metadata().iter().filter_map(|key| key.access_key_id()).collect();
     if let Some(known) = known
         && ids.contains(&known.access_key_id.as_str())
     {

@@ -48,6 +48,8 @@ pub(super) fn terminate(pid: u32) {
     if let Some(pid) = as_pid(pid) {
         // The only other failure is a process of another user, and then waiting for its end says so.
         let _ = kill_process(pid, Signal::TERM);
+        // A stopped process hears nothing else.
+        let _ = kill_process(pid, Signal::CONT);
     }
 }
 
@@ -73,7 +75,9 @@ pub(super) async fn end_orphans(instance: &str) {
     }
     let Ok(mut entries) = tokio::fs::read_dir("/proc").await else { return };
     while let Ok(Some(entry)) = entries.next_entry().await {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
         let Ok(environment) = tokio::fs::read(entry.path().join("environ")).await else { continue };
         if environment.split(|byte| *byte == 0).any(|one| one == format!("{INSTANCE}={instance}").as_bytes())
             && let Some(pid) = as_pid(pid)

@@ -88,7 +88,7 @@ impl Folder {
         std::fs::write(&ignore, "*\n").map_err(io_error("write", ignore))
     }
 
-    /// Empties the folder for temporary files: unpacked code of functions that no process runs any more.
+    /// Empties the folder for temporary files. The emulator leaves the unpacked code of functions there.
     pub(super) fn clear_temporary(&self) -> Result<(), LocalError> {
         remove_tree(&self.temporary())?;
         create_private(&self.temporary())
@@ -114,9 +114,7 @@ impl Folder {
     pub(super) fn read(&self) -> Result<Record, LocalError> {
         let path = self.record();
         match std::fs::read(&path) {
-            Ok(bytes) => {
-                serde_json::from_slice(&bytes).map_err(|source| LocalError::Record { path, source })
-            }
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| LocalError::Record { path, source }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Record::default()),
             Err(error) => Err(io_error("read", path)(error)),
         }
@@ -167,7 +165,10 @@ impl Lock {
                 Ok(()) => return Ok(Self(file)),
                 Err(TryLockError::Error(error)) => return Err(io_error("lock", path)(error)),
                 Err(TryLockError::WouldBlock) if started.elapsed() > LOCK_PATIENCE => {
-                    return Err(LocalError::Busy { path: path.to_owned(), waited_s: LOCK_PATIENCE.as_secs() });
+                    return Err(LocalError::Busy {
+                        path: path.to_owned(),
+                        waited_s: LOCK_PATIENCE.as_secs(),
+                    });
                 }
                 Err(TryLockError::WouldBlock) => {
                     if !told {

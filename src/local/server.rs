@@ -95,7 +95,7 @@ impl Launch<'_> {
             .and_then(|file| Ok((file.try_clone()?, file)))
             .map_err(io_error("write", log))?;
         let instance = format!("lockstep-{:016x}", RandomState::new().hash_one(port));
-        let refused = || io_error("start", &installed.python);
+        let refused = |source| LocalError::NotRun { program: installed.python.clone(), source };
         let mut child = Command::new(&installed.python)
             .arg("-I")
             .arg(&installed.launch)
@@ -108,9 +108,9 @@ impl Launch<'_> {
             .stdout(out)
             .stderr(err)
             .spawn()
-            .map_err(refused())?;
+            .map_err(refused)?;
         let stdin = child.stdin.take();
-        let ended = || refused()(std::io::Error::other("it ended at once"));
+        let ended = || refused(std::io::Error::other("it ended at once"));
         let pid = child.id().ok_or_else(ended)?;
         let start_mark = process::start_mark(pid).await.ok_or_else(ended)?;
         Ok(Server { child, stdin, life: *life, pid, port, instance, start_mark })
@@ -146,11 +146,7 @@ impl Server {
             sleep(POLL).await;
         }
         self.kill();
-        Err(LocalError::NotReady {
-            port: self.port,
-            waited_s: READY_PATIENCE.as_secs(),
-            log: folder.log(),
-        })
+        Err(LocalError::NotReady { port: self.port, waited_s: READY_PATIENCE.as_secs(), log: folder.log() })
     }
 
     /// Ends the server and its workers at once.
@@ -227,7 +223,7 @@ fn free_port(wanted: Option<u16>) -> Result<u16, LocalError> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| listener.local_addr())
         .map(|address| address.port())
-        .map_err(io_error("open a port on", "127.0.0.1"))
+        .map_err(|source| LocalError::NoPort { source })
 }
 
 /// Whether this very start of the emulator answers on a port, and not another program.
