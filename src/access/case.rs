@@ -267,7 +267,11 @@ impl RequestData {
             request.context = Context::default();
             add_all(&mut request.context, effective);
         }
-        Request { grant_id: self.grant_id.clone(), create_grant: self.create_grant.clone(), ..request }
+        Request {
+            grant_id: self.grant_id.clone(),
+            create_grant: self.create_grant.clone().unwrap_or_default(),
+            ..request
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::actions::key_actions;
 use super::caller::{Caller, Readable};
 use super::document::Effect;
 use super::explain::{NearMiss, near_misses};
@@ -71,6 +72,14 @@ pub fn decide(caller: &Caller, request: &Request, key: &KeyFacts) -> Decision {
         return allowed(Outcome::Allow, certain);
     }
     Decision { unknowns: evidence.unknowns(), ..allowed(Outcome::Unknown, possible) }
+}
+
+/// Lists the actions, without `kms:`, that the caller may do to the key in direct calls.
+///
+/// Two of these lists, of the key before and after a change, say what a principal gains and loses.
+pub fn actions_of(caller: &Caller, key: &KeyFacts) -> BTreeSet<&'static str> {
+    let may = |name: &&str| decide(caller, &Request::new(format!("kms:{name}"), caller, key), key).is_allow();
+    key_actions().filter(may).collect()
 }
 
 impl Decision {

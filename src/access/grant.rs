@@ -40,7 +40,7 @@ impl Grant {
             return false;
         }
         if is("CreateGrant") {
-            return request.create_grant.as_ref().is_some_and(|new| self.may_pass_on(new));
+            return self.may_pass_on(&request.create_grant);
         }
         // Constraints are about the encryption context, which these two do not have.
         is("DescribeKey") || is("RetireGrant") || self.constraints.hold(request)

@@ -89,7 +89,9 @@ pub struct Constraints {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct NewGrant {
+    #[serde(alias = "operations")]
     pub operations: Vec<String>,
+    #[serde(alias = "constraints")]
     pub constraints: Constraints,
 }
 
@@ -102,7 +104,8 @@ pub struct Request {
     pub encryption_context: BTreeMap<String, String>,
     /// The grant that RetireGrant names.
     pub grant_id: Option<String>,
-    pub create_grant: Option<NewGrant>,
+    /// What CreateGrant asks for.
+    pub create_grant: NewGrant,
 }
 
 impl Request {
@@ -111,7 +114,13 @@ impl Request {
         let action = action.into();
         let mut context = Context::of(caller, key, names_key(&action));
         context.set("aws:ViaAWSService", "false");
-        Self { action, context, encryption_context: BTreeMap::new(), grant_id: None, create_grant: None }
+        Self {
+            action,
+            context,
+            encryption_context: BTreeMap::new(),
+            grant_id: None,
+            create_grant: NewGrant::default(),
+        }
     }
 
     /// Makes it a call that a service, such as `lambda.eu-west-1.amazonaws.com`, makes for the caller.

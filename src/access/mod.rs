@@ -1,4 +1,16 @@
 //! Policy documents and AWS's authorization rules for KMS.
+//!
+//! [`PolicyDocument`] reads a policy into its normal form; [`compare`] says whether two documents mean the
+//! same, and which way access moves; [`decide`] says whether a caller may do something to a key, why, and
+//! what would have allowed it but for one thing.
+//!
+//! What could not be read is marked ([`Readable::Unknown`], [`Context::set_unknown`]). A decision that
+//! depends on it is [`Outcome::Unknown`]: never an allow, while a deny that is certain stays one.
+//!
+//! Not decided here, and to be treated as unknown by callers: VPC endpoint policies, federated users
+//! (GetFederationToken), anonymous callers, web identities before they assume a role, regions that an
+//! account has not enabled, and the delay with which AWS sees a change. The permission that alias
+//! operations need on the alias itself is a second question, besides the one on the key.
 
 mod actions;
 mod build;
@@ -34,7 +46,7 @@ pub use actions::key_actions;
 pub use caller::{Caller, CallerKind, Level, NamedPolicy, Readable};
 pub use compare::{Change, Verdict, compare};
 pub use context::Context;
-pub use decide::{Decision, Outcome, decide};
+pub use decide::{Decision, Outcome, actions_of, decide};
 pub use explain::{Miss, NearMiss};
 pub use key::{Constraints, Grant, KeyFacts, NewGrant, Request};
 pub use reason::Reason;
@@ -52,4 +64,10 @@ mod case_tests;
 #[cfg(test)]
 mod compare_tests;
 #[cfg(test)]
+mod condition_tests;
+#[cfg(test)]
+mod decide_tests;
+#[cfg(test)]
 mod document_tests;
+#[cfg(test)]
+mod property_tests;

@@ -38,7 +38,7 @@ impl Pair {
     }
 
     fn compare(&self) -> Result<(Verdict, Change), PolicyError> {
-        let partition = partition_in(&self.a).or_else(|| partition_in(&self.b)).unwrap_or("aws");
+        let partition = "aws";
         let kind = match self.policy_type.as_str() {
             "key" => PolicyKind::Key { partition },
             "trust" => PolicyKind::Trust { partition },
@@ -66,11 +66,4 @@ impl Pair {
         }
         document
     }
-}
-
-/// Finds the partition of an ARN in a document, by which bare account ids are completed.
-fn partition_in(text: &str) -> Option<&str> {
-    ["aws-cn", "aws-us-gov"].into_iter().find(|partition| {
-        text.contains(&format!("arn:{partition}:")) || text.contains(&format!("arn%3A{partition}%3A"))
-    })
 }
