@@ -1,0 +1,138 @@
+//! Runs plans.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use tokio::time::Instant;
+
+use super::schedule::Schedule;
+use super::{Actor, Event, Failure, Outcome, Unproved};
+use crate::aws::{AwsError, ErrorKind};
+use crate::kinds::{Ids, Name, Op};
+use crate::plan::{Gate, Phase, Plan};
+
+/// Runs a plan. `ids` are those of the world that the plan was made for.
+///
+/// Errors are part of the outcome: what is done stays done, and running again continues.
+pub async fn run(actor: &impl Actor, plan: &Plan, ids: Ids, watch: &mut dyn FnMut(Event<'_>)) -> Outcome {
+    let mut outcome = Outcome { ids, ..Outcome::default() };
+    for (number, phase) in plan.phases.iter().enumerate() {
+        if outcome.stopped(actor) {
+            outcome.remaining.extend((0..phase.steps.len()).map(|place| (number, place)));
+            continue;
+        }
+        watch(Event::Phase(number, phase));
+        if let Some(gate) = &phase.gate {
+            pass(actor, gate, &mut outcome, watch).await;
+        }
+        if outcome.stopped(actor) {
+            outcome.remaining.extend((0..phase.steps.len()).map(|place| (number, place)));
+            continue;
+        }
+        steps(actor, (number, phase), &mut outcome, watch).await;
+        if let Some(proof) = phase.proof.as_ref().filter(|_| !outcome.stopped(actor)) {
+            pass(actor, proof, &mut outcome, watch).await;
+        }
+    }
+    outcome.interrupted = actor.interrupted() && !(outcome.remaining.is_empty() && outcome.failed.is_empty());
+    outcome
+}
+
+impl Outcome {
+    fn stopped(&self, actor: &impl Actor) -> bool {
+        !self.failed.is_empty() || self.unproved.is_some() || actor.interrupted()
+    }
+}
+
+async fn steps(
+    actor: &impl Actor,
+    (number, phase): (usize, &Phase),
+    outcome: &mut Outcome,
+    watch: &mut dyn FnMut(Event<'_>),
+) {
+    let mut schedule = Schedule::new(&phase.steps);
+    let mut running = FuturesUnordered::new();
+    loop {
+        while !outcome.stopped(actor) {
+            let Some((place, step)) = schedule.next() else { break };
+            watch(Event::Started(step));
+            // The ids that it needs were learnt by the steps before it, so what is known now suffices.
+            let ids = outcome.ids.clone();
+            running.push(async move {
+                let begun = Instant::now();
+                (place, step, perform(actor, &ids, &step.op).await, begun.elapsed())
+            });
+        }
+        let Some((place, step, result, time)) = running.next().await else { break };
+        schedule.ended(place, result.is_ok());
+        match result {
+            Ok(learnt) => {
+                outcome.ids.extend(learnt);
+                outcome.done.push((number, place));
+                watch(Event::Done(step, time));
+            }
+            Err(error) => {
+                watch(Event::Failed(step, &error));
+                outcome.failed.push(Failure { step: (number, place), error });
+            }
+        }
+    }
+    outcome.remaining.extend(schedule.waiting().map(|place| (number, place)));
+}
+
+async fn perform(actor: &impl Actor, ids: &Ids, op: &Op) -> Result<Ids, AwsError> {
+    let filled = ids.resolve(op).map_err(|error| {
+        AwsError::new("filling in ids", ErrorKind::Invalid, format!("the operation cannot be written: {error}"))
+    })?;
+    actor.perform(ids, &filled).await
+}
+
+/// Passes a gate, or records why not.
+async fn pass(actor: &impl Actor, gate: &Gate, outcome: &mut Outcome, watch: &mut dyn FnMut(Event<'_>)) {
+    watch(Event::Gate(gate));
+    for (function, probe) in &gate.probes {
+        watch(Event::Probing(function, probe));
+        let seen = actor.probe(&outcome.ids, function, probe).await;
+        watch(Event::Probed(function, &seen));
+        // A stop while probing is no failure of the function: nothing is moved back for it.
+        if actor.interrupted() {
+            return;
+        }
+        if !seen.succeeded {
+            let mut unproved =
+                Unproved { function: function.clone(), outcome: seen, moved_back: Vec::new(), stuck: Vec::new() };
+            roll_back(actor, gate, outcome, (&mut unproved, watch)).await;
+            outcome.unproved = Some(unproved);
+            return;
+        }
+    }
+    if gate.drain > 0 {
+        let time = Duration::from_secs(gate.drain.into());
+        watch(Event::Draining(time));
+        actor.drain(time).await;
+    }
+}
+
+async fn roll_back(
+    actor: &impl Actor,
+    gate: &Gate,
+    outcome: &mut Outcome,
+    (unproved, watch): (&mut Unproved, &mut dyn FnMut(Event<'_>)),
+) {
+    for way in &gate.rollback {
+        watch(Event::RollingBack(way));
+        match one_by_one(actor, &way.ops, outcome).await {
+            Ok(()) => unproved.moved_back.push((way.function.clone(), way.role.clone())),
+            Err(error) => unproved.stuck.push((Name::clone(&way.function), error)),
+        }
+    }
+}
+
+async fn one_by_one(actor: &impl Actor, ops: &[Op], outcome: &mut Outcome) -> Result<(), AwsError> {
+    for op in ops {
+        let learnt = perform(actor, &outcome.ids, op).await?;
+        outcome.ids.extend(learnt);
+    }
+    Ok(())
+}

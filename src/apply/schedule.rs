@@ -1,0 +1,77 @@
+//! Which steps of a phase may begin now.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::kinds::{Kind, ResourceId};
+use crate::plan::Step;
+
+/// How many steps of one kind run at once. One account shares its rates among all callers, so these stay
+/// well under what it is allowed.
+const fn at_once(kind: Kind) -> usize {
+    match kind {
+        Kind::Key => 4,
+        Kind::Role | Kind::LogGroup => 5,
+        Kind::Function | Kind::Api => 8,
+    }
+}
+
+/// Tells whether a service mixes up calls on one resource that run at the same time: Lambda refuses a second
+/// update and loses statements of a policy, API Gateway answers with a conflict, IAM with a concurrent
+/// modification.
+const fn one_by_one(kind: Kind) -> bool {
+    matches!(kind, Kind::Role | Kind::Function | Kind::Api | Kind::LogGroup)
+}
+
+/// The steps of a phase, by what has become of them.
+#[derive(Debug)]
+pub struct Schedule<'a> {
+    steps: &'a [Step],
+    waiting: BTreeSet<usize>,
+    running: BTreeSet<usize>,
+    done: BTreeSet<usize>,
+}
+
+impl<'a> Schedule<'a> {
+    /// Begins with every step waiting.
+    pub fn new(steps: &'a [Step]) -> Self {
+        let waiting = (0..steps.len()).collect();
+        Self { steps, waiting, running: BTreeSet::new(), done: BTreeSet::new() }
+    }
+
+    /// Takes a step that may begin now.
+    pub fn next(&mut self) -> Option<(usize, &'a Step)> {
+        let running = self.running.iter().filter_map(|&place| self.steps.get(place)).map(|step| &step.resource);
+        let busy: BTreeSet<&ResourceId> = running.clone().collect();
+        let mut counts: BTreeMap<Kind, usize> = BTreeMap::new();
+        for resource in running {
+            *counts.entry(resource.kind).or_default() += 1;
+        }
+        let may_begin = |step: &Step| {
+            let kind = step.resource.kind;
+            step.after.keys().all(|before| self.done.contains(before))
+                && counts.get(&kind).copied().unwrap_or_default() < at_once(kind)
+                && !(one_by_one(kind) && busy.contains(&step.resource))
+        };
+        let place = self
+            .waiting
+            .iter()
+            .copied()
+            .find(|&place| self.steps.get(place).is_some_and(&may_begin))?;
+        self.waiting.remove(&place);
+        self.running.insert(place);
+        self.steps.get(place).map(|step| (place, step))
+    }
+
+    /// Records a step that ended; only one that is done lets others begin.
+    pub fn ended(&mut self, place: usize, done: bool) {
+        self.running.remove(&place);
+        if done {
+            self.done.insert(place);
+        }
+    }
+
+    /// Returns the steps that have not begun.
+    pub fn waiting(&self) -> impl Iterator<Item = usize> {
+        self.waiting.iter().copied()
+    }
+}

@@ -1,0 +1,124 @@
+//! Carries out plans against AWS.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lockstep::apply::Actor;
+use lockstep::aws::{self, Archives, AwsError};
+use lockstep::build;
+use lockstep::call::{self, CallError, Caller, Http, ProbeFailure, ProbeOutcome};
+use lockstep::kinds::{Ids, Name, Op, function};
+use lockstep::plan::Plan;
+use lockstep::stack::desired::Probe;
+
+use super::Context;
+use super::error::CliError;
+use super::session::{Session, build_options};
+use super::signals::Stop;
+
+/// What `apply` acts with.
+pub struct AwsActor<'a> {
+    /// The stack and its AWS.
+    pub session: &'a Session,
+    /// Archives of the functions whose code is uploaded.
+    pub archives: Archives,
+    /// Sends probes.
+    pub http: Http,
+    /// Whether somebody asked to stop.
+    pub stop: Stop,
+}
+
+impl Actor for AwsActor<'_> {
+    async fn perform(&self, ids: &Ids, op: &Op) -> Result<Ids, AwsError> {
+        aws::perform(&self.session.aws, ids, op, &self.archives).await
+    }
+
+    async fn probe(&self, ids: &Ids, function: &Name, probe: &Probe) -> ProbeOutcome {
+        let Some(want) = self.session.desired.functions.get(function) else {
+            return never(&CallError::NotDeployed { api: function.clone() });
+        };
+        let caller = caller(self.session, &self.http, ids);
+        tokio::select! {
+            result = call::run(probe, want, &caller) => result.unwrap_or_else(|error| never(&error)),
+            () = self.stop.wait() => ProbeOutcome { succeeded: false, attempts: 0, successes: 0, failure: None },
+        }
+    }
+
+    async fn drain(&self, time: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(time) => {}
+            () = self.stop.wait() => {}
+        }
+    }
+
+    fn interrupted(&self) -> bool {
+        self.stop.asked()
+    }
+}
+
+/// A probe that could not even be tried.
+fn never(error: &CallError) -> ProbeOutcome {
+    let failure = ProbeFailure {
+        request: "the probe".to_owned(),
+        reason: format!("could not be sent: {error}"),
+        status: None,
+        excerpt: None,
+        request_id: None,
+        hint: error.hint(),
+    };
+    ProbeOutcome { succeeded: false, attempts: 0, successes: 0, failure: Some(failure) }
+}
+
+/// Returns what calling the stack takes.
+pub fn caller<'a>(session: &'a Session, http: &'a Http, ids: &'a Ids) -> Caller<'a> {
+    Caller {
+        kms: &session.aws.read.kms,
+        lambda: &session.aws.read.lambda,
+        http,
+        desired: &session.desired,
+        ids,
+        subject: &session.caller,
+        now: seconds,
+    }
+}
+
+/// Returns the seconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "tokens carry the time at which they are minted")]
+fn seconds() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map(|since| since.as_secs()).unwrap_or_default()
+}
+
+/// Builds the archives of the functions whose code a plan uploads.
+///
+/// # Errors
+///
+/// The first build that fails.
+pub async fn archives(context: &Context, session: &Session, plan: &Plan) -> Result<Archives, CliError> {
+    let uploads: BTreeSet<&Name> = plan
+        .steps()
+        .filter_map(|step| match &step.op {
+            Op::Function { name, op: function::Op::Create { .. } | function::Op::UpdateCode { .. } } => Some(name),
+            _ => None,
+        })
+        .collect();
+    let mut archives = Archives::new();
+    // One after the other: cargo takes all cores by itself, and two of them wait for one lock.
+    for name in uploads {
+        let Some(want) = session.desired.functions.get(name).cloned() else { continue };
+        context.output.note(&format!("building functions.{name}"));
+        let (root, options, output) = (session.file.root.clone(), build_options(context), context.output);
+        let verbose = context.global.verbose;
+        let job = tokio::task::spawn_blocking(move || {
+            build::archive(&want, &root, &options, &|line| {
+                if verbose || line.trim_start().starts_with("Compiling") {
+                    output.note(&format!("  {line}"));
+                }
+            })
+        });
+        let zip = job.await.map_err(|error| CliError::failed("the build stopped").because(error))??;
+        archives.insert(name.clone(), Arc::from(zip));
+    }
+    Ok(archives)
+}

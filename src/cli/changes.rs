@@ -1,0 +1,128 @@
+//! Shows a plan, asks, runs it, and tells how it ended: the same for apply, bootstrap and destroy.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use lockstep::apply::{self, Outcome};
+use lockstep::call::Http;
+use lockstep::kinds::World;
+use lockstep::plan::Plan;
+use lockstep::report;
+use lockstep::stack::desired::Desired;
+
+use super::Context;
+use super::actor::{AwsActor, archives};
+use super::confirm::confirm;
+use super::error::CliError;
+use super::exit::Exit;
+use super::progress::Progress;
+use super::session::Session;
+use super::signals::Stop;
+
+/// A plan with what it was made from.
+pub struct Change<'a> {
+    /// The stack and its AWS.
+    pub session: &'a Session,
+    /// What is wanted: that of the session, or for a removal nothing.
+    pub desired: &'a Desired,
+    /// What was observed.
+    pub world: &'a World,
+    /// The plan.
+    pub plan: &'a Plan,
+}
+
+impl Change<'_> {
+    /// Returns what reports are made from.
+    pub fn view(&self) -> report::PlanView<'_> {
+        report::PlanView { desired: self.desired, world: self.world, plan: self.plan }
+    }
+
+    /// Renders the plan for people.
+    pub fn text(&self, context: &Context) -> String {
+        report::plan(&self.view(), report::Style { colour: context.output.colour, verbose: context.global.verbose })
+    }
+
+    /// Asks whether to go on.
+    ///
+    /// # Errors
+    ///
+    /// There is nobody to ask, or the answer is no.
+    pub fn approve(&self, auto: bool) -> Result<(), CliError> {
+        if auto || self.plan.is_empty() {
+            return Ok(());
+        }
+        let question = format!("Change {}/{} as shown?", self.desired.stack, self.desired.env);
+        if confirm(&question)? { Ok(()) } else { Err(CliError::failed("not approved; nothing was changed")) }
+    }
+
+    /// Runs the plan and returns how it ended, with the ids known since.
+    ///
+    /// # Errors
+    ///
+    /// A build that fails, before anything is changed.
+    pub async fn run(&self, context: &Context) -> Result<(Outcome, Exit), CliError> {
+        let stop = Stop::listen(context.output)?;
+        let archives = archives(context, self.session, self.plan).await?;
+        if stop.asked() {
+            return Err(CliError::interrupted("stopped before the first change; nothing was changed"));
+        }
+        let actor = AwsActor { session: self.session, archives, http: Http::new()?, stop };
+        let begun = Instant::now();
+        let progress = Progress::new(context.output);
+        let ids = self.world.ids.clone();
+        let outcome = apply::run(&actor, self.plan, ids, &mut |event| progress.event(&event)).await;
+        drop(progress);
+        let exit = self.tell(context, &outcome, begun);
+        Ok((outcome, exit))
+    }
+
+    fn tell(&self, context: &Context, outcome: &Outcome, begun: Instant) -> Exit {
+        let seconds = begun.elapsed().as_secs_f64();
+        if outcome.is_complete() {
+            let summary = report::Summary::of(self.plan);
+            context.output.result(&summary.applied(seconds));
+            return Exit::Success;
+        }
+        context.output.note(&self.incomplete(outcome));
+        if outcome.interrupted { Exit::Interrupted } else { Exit::Error }
+    }
+
+    /// Says what is done, what is not, and how to go on.
+    fn incomplete(&self, outcome: &Outcome) -> String {
+        let mut lines = Vec::new();
+        let step = |(phase, place): &(usize, usize)| {
+            self.plan.phases.get(*phase).and_then(|phase| phase.steps.get(*place)).map(report::doing)
+        };
+        for failure in &outcome.failed {
+            let what = step(&failure.step).unwrap_or_default();
+            lines.push(format!("error: {what}: {}", failure.error));
+            lines.extend(failure.error.hint().map(|hint| format!("  help: {hint}")));
+        }
+        if let Some(unproved) = &outcome.unproved {
+            lines.push(format!("error: functions.{} does not work after the change", unproved.function));
+            if let Some(failure) = &unproved.outcome.failure {
+                lines.push(format!("  last answer: {failure}"));
+                lines.extend(failure.hint.iter().map(|hint| format!("  help: {hint}")));
+            }
+            for (function, role) in &unproved.moved_back {
+                lines.push(format!(
+                    "  functions.{function} was moved back to {role}; both roles are still allowed by the key policies"
+                ));
+            }
+            for (function, error) in &unproved.stuck {
+                lines.push(format!("  functions.{function} could not be moved back: {error}"));
+            }
+        }
+        if outcome.interrupted {
+            lines.push("stopped as asked".to_owned());
+        }
+        lines.push(format!("done: {}; not done: {}", outcome.done.len(), outcome.remaining.len() + outcome.failed.len()));
+        let mut remaining: BTreeMap<String, usize> = BTreeMap::new();
+        for what in outcome.remaining.iter().filter_map(step) {
+            *remaining.entry(what).or_default() += 1;
+        }
+        lines.extend(remaining.keys().map(|what| format!("  not done: {what}")));
+        lines.push("Running the same command again continues from here.".to_owned());
+        lines.join("\n")
+    }
+}

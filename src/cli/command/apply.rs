@@ -1,0 +1,54 @@
+//! `lockstep apply`: makes AWS what the stack file says.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::Context;
+use crate::cli::changes::Change;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::saved::Saved;
+use crate::cli::session;
+
+/// Options of `apply`.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// A plan saved by `lockstep plan --out FILE`
+    #[arg(value_name = "PLAN")]
+    saved: Option<PathBuf>,
+
+    /// Do not ask
+    #[arg(long)]
+    auto_approve: bool,
+}
+
+/// Plans, asks and applies; with a saved plan, applies that very plan or nothing.
+///
+/// # Errors
+///
+/// Anything that blocks the plan, and a saved plan that the world has moved away from.
+pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> {
+    let file = session::open(context)?;
+    let saved = options.saved.as_deref().map(Saved::read).transpose()?;
+    let session = session::connect(context, file).await?;
+    let removes = saved.as_ref().is_some_and(Saved::destroys);
+    let desired = if removes { session.desired.emptied() } else { session.desired.clone() };
+    let world = session.observe().await?;
+    if let Some(saved) = &saved {
+        saved.check_base(&session, &desired, &world)?;
+    }
+    let plan = session.plan(context, &desired, &world)?;
+    let change = Change { session: &session, desired: &desired, world: &world, plan: &plan };
+    match &saved {
+        // Whoever saved the plan has looked at it.
+        Some(saved) => saved.check_plan(&plan)?,
+        None => context.output.result(&change.text(context)),
+    }
+    if plan.is_empty() {
+        return Ok(Exit::Success);
+    }
+    change.approve(options.auto_approve || saved.is_some())?;
+    let (_, exit) = change.run(context).await?;
+    Ok(exit)
+}

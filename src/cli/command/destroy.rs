@@ -1,0 +1,51 @@
+//! `lockstep destroy`: removes an environment.
+
+use clap::Args;
+
+use crate::cli::Context;
+use crate::cli::changes::Change;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::session;
+
+/// Options of `destroy`.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// Do not ask
+    #[arg(long)]
+    auto_approve: bool,
+
+    /// Name of a protected environment, to remove it all the same
+    #[arg(long, value_name = "ENV")]
+    protected: Option<String>,
+}
+
+/// Removes everything that carries the tags of the environment. Keys are scheduled for deletion.
+///
+/// # Errors
+///
+/// A protected environment, and whatever cannot be read.
+pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> {
+    let session = session::connect(context, session::open(context)?).await?;
+    let env = &session.desired.env;
+    if session.desired.protect && options.protected.as_ref() != Some(env) {
+        return Err(CliError::failed(format!("the environment `{env}` is protected"))
+            .hint(format!("if you mean it: lockstep destroy --protected {env}")));
+    }
+    let desired = session.desired.emptied();
+    let world = session.observe().await?;
+    let plan = session.plan(context, &desired, &world)?;
+    let change = Change { session: &session, desired: &desired, world: &world, plan: &plan };
+    context.output.result(&change.text(context));
+    if plan.is_empty() {
+        return Ok(Exit::Success);
+    }
+    change.approve(options.auto_approve)?;
+    let (_, exit) = change.run(context).await?;
+    if exit == Exit::Success && !world.keys.is_empty() {
+        context.output.note(
+            "Keys are pending deletion and can be taken back: `lockstep apply` cancels the deletion and uses them again.",
+        );
+    }
+    Ok(exit)
+}

@@ -1,0 +1,52 @@
+//! `lockstep drift`: reports what differs between the stack file and AWS.
+
+use clap::{Args, ValueEnum};
+use lockstep::plan::{self, PlanError};
+use lockstep::report;
+
+use crate::cli::Context;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::session;
+
+/// Options of `drift`.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// Form of the report
+    #[arg(long, value_enum, default_value = "text", value_name = "FORMAT")]
+    format: Format,
+}
+
+/// Forms of a drift report.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+    /// For comments on pull requests
+    Markdown,
+}
+
+/// Compares and reports; nothing is changed. Exits with 2 when something differs or could not be read.
+///
+/// # Errors
+///
+/// No credentials and no answer.
+pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> {
+    let session = session::connect(context, session::open(context)?).await?;
+    let world = session.observe().await?;
+    let (plan, blocked) = match plan::plan(&session.desired, &world) {
+        Ok(plan) => (plan, Vec::new()),
+        Err(PlanError::Blocked(blocked)) => (plan::Plan::default(), blocked),
+        Err(other) => return Err(CliError::failed("the stack cannot be compared").because(other)),
+    };
+    let drift = report::Drift::new(&session.desired, &world, &plan, &blocked);
+    let text = match options.format {
+        Format::Text => drift.text(report::Style { colour: context.output.colour, verbose: context.global.verbose }),
+        Format::Json => drift.json(),
+        Format::Markdown => drift.markdown(),
+    };
+    context.output.result(&text);
+    Ok(if drift.is_empty() { Exit::Success } else { Exit::Changes })
+}

@@ -1,0 +1,12 @@
+//! One file per command.
+
+pub mod apply;
+pub mod bootstrap;
+pub mod call;
+pub mod destroy;
+pub mod drift;
+pub mod init;
+pub mod local;
+pub mod plan;
+pub mod schema;
+pub mod validate;

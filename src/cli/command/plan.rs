@@ -1,0 +1,58 @@
+//! `lockstep plan`: shows what apply would do.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use lockstep::report;
+
+use crate::cli::Context;
+use crate::cli::changes::Change;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::saved::Saved;
+use crate::cli::session;
+
+/// Options of `plan`.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// Save the plan for `lockstep apply FILE`
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+
+    /// Exit with 2 when there are changes
+    #[arg(long)]
+    detailed_exitcode: bool,
+
+    /// Print the plan as JSON
+    #[arg(long)]
+    json: bool,
+
+    /// Plan the removal of everything
+    #[arg(long)]
+    destroy: bool,
+}
+
+/// Plans, prints, and saves where told to.
+///
+/// # Errors
+///
+/// Anything that blocks the plan.
+pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> {
+    let session = session::connect(context, session::open(context)?).await?;
+    let desired = if options.destroy { session.desired.emptied() } else { session.desired.clone() };
+    let world = session.observe().await?;
+    let plan = session.plan(context, &desired, &world)?;
+    let change = Change { session: &session, desired: &desired, world: &world, plan: &plan };
+    if options.json {
+        context.output.result(&report::plan_json(&change.view()));
+    } else {
+        context.output.result(&change.text(context));
+    }
+    if let Some(out) = &options.out {
+        Saved::new(&change, options.destroy).write(out)?;
+        let shown = out.display();
+        context.output.note(&format!("saved: `lockstep apply {shown}` does exactly this, or nothing"));
+    }
+    let changes = options.detailed_exitcode && !plan.is_empty();
+    Ok(if changes { Exit::Changes } else { Exit::Success })
+}

@@ -1,0 +1,127 @@
+//! The command line: arguments to settings to one call of the library, and its result to the terminal.
+
+mod actor;
+mod changes;
+mod command;
+mod confirm;
+mod error;
+mod exit;
+mod output;
+mod progress;
+mod session;
+mod settings;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use error::CliError;
+use exit::Exit;
+use output::Output;
+use settings::{Environment, Global};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done, or nothing to do
+  1    something failed
+  2    plan --detailed-exitcode: there are changes; drift: something differs
+  64   the command line or a setting is wrong
+  130  stopped by a signal";
+
+/// Provisions API Gateway -> Lambda -> KMS with IAM roles from one stack file, and always moves the key policy
+/// together with the role.
+#[derive(Parser, Debug)]
+#[command(name = "lockstep", version, about, after_help = EXIT_CODES, propagate_version = true)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Go from nothing to a working environment: check, build, plan, ask, apply, probe
+    Bootstrap(command::bootstrap::Options),
+    /// Check a stack file without credentials
+    Validate(command::validate::Options),
+    /// Show what apply would do
+    Plan(command::plan::Options),
+    /// Make AWS what the stack file says
+    Apply(command::apply::Options),
+    /// Remove everything of an environment; keys are scheduled for deletion
+    Destroy(command::destroy::Options),
+    /// Report what differs between the stack file and AWS; changes nothing
+    Drift(command::drift::Options),
+    /// Call a deployed route with a token minted for it
+    Call(command::call::Options),
+    /// Write a stack file and a Lambda that work
+    Init(command::init::Options),
+    /// Print the JSON Schema of the stack file
+    Schema,
+    /// Start, stop and look at the local AWS
+    #[command(subcommand)]
+    Local(command::local::Verb),
+}
+
+/// What every command is given.
+struct Context {
+    global: Global,
+    environment: Environment,
+    output: Output,
+}
+
+/// Runs the command line and returns the exit code.
+pub fn main() -> ExitCode {
+    let cli = match parse() {
+        Ok(cli) => cli,
+        Err(exit) => return exit.into(),
+    };
+    let environment = Environment::read();
+    let output = Output::new(cli.global.color, &environment);
+    let context = Context { global: cli.global, environment, output };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output.note(&CliError::failed("the runtime cannot start").because(error).render(output.error_colour));
+            return Exit::Error.into();
+        }
+    };
+    let result = runtime.block_on(dispatch(&context, cli.command));
+    // Blocking work that is still under way belongs to a command that has ended.
+    runtime.shutdown_background();
+    match result {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            output.note(&error.render(output.error_colour));
+            error.exit().into()
+        }
+    }
+}
+
+async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError> {
+    match command {
+        Command::Bootstrap(options) => command::bootstrap::run(context, options).await,
+        Command::Validate(options) => command::validate::run(context, &options),
+        Command::Plan(options) => command::plan::run(context, options).await,
+        Command::Apply(options) => command::apply::run(context, options).await,
+        Command::Destroy(options) => command::destroy::run(context, options).await,
+        Command::Drift(options) => command::drift::run(context, options).await,
+        Command::Call(options) => command::call::run(context, options).await,
+        Command::Init(options) => command::init::run(context, &options),
+        Command::Schema => command::schema::run(context),
+        Command::Local(verb) => command::local::run(context, verb).await,
+    }
+}
+
+/// Reads the command line. Usage errors leave with 64, for 2 means changes.
+fn parse() -> Result<Cli, Exit> {
+    let matches = Cli::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    matches.map_err(|error| {
+        let exit = if error.use_stderr() { Exit::Usage } else { Exit::Success };
+        let _ = error.print();
+        exit
+    })
+}

@@ -1,0 +1,239 @@
+//! From the command line to a connected stack: file, account, desired state, observed state.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use lockstep::aws::{self, Aws};
+use lockstep::build::{self, BuildOptions};
+use lockstep::kinds::World;
+use lockstep::local::{self, LocalConfig};
+use lockstep::plan::{self, Plan, PlanError};
+use lockstep::report;
+use lockstep::stack::desired::{Desired, Place};
+use lockstep::stack::{self, Inputs, Source, StackFile};
+
+use super::Context;
+use super::error::CliError;
+
+/// Account and partition of a stack that is checked without asking AWS.
+const NO_ACCOUNT: &str = "000000000000";
+
+/// A stack file that was read.
+pub struct File {
+    /// Folder that relative paths start from.
+    pub root: PathBuf,
+    /// Path as the user named it.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+    /// What it says.
+    pub stack: StackFile,
+}
+
+/// A stack in one environment, with the AWS that it goes to.
+pub struct Session {
+    /// The file.
+    pub file: File,
+    /// What it wants.
+    pub desired: Desired,
+    /// The connection.
+    pub aws: Aws,
+    /// ARN of the caller.
+    pub caller: String,
+}
+
+/// Reads the stack file.
+///
+/// # Errors
+///
+/// A file that cannot be read, and everything that is wrong in it.
+pub fn open(context: &Context) -> Result<File, CliError> {
+    let path = &context.global.file;
+    let shown = path.display().to_string();
+    let text = std::fs::metadata(path)
+        .and_then(|found| {
+            // A file this large is refused anyway; reading it would only take memory.
+            if found.len() > stack::MAX_BYTES as u64 { Ok("#".repeat(stack::MAX_BYTES + 1)) } else { std::fs::read_to_string(path) }
+        })
+        .map_err(|error| {
+            CliError::usage(format!("the stack file `{shown}` cannot be read"))
+                .because(error)
+                .hint("name it with --file, or write one with `lockstep init`")
+        })?;
+    let source = Source { file: &shown, text: &text };
+    let stack = stack::parse(source)
+        .map_err(|found| CliError::failed(found.render(source, context.output.error_colour)))?;
+    if !stack.warnings().is_empty() {
+        context.output.note(&stack.warnings().render(source, context.output.error_colour));
+    }
+    let root = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+    Ok(File { root, path: shown, text, stack })
+}
+
+impl File {
+    /// Compiles the chosen environment for a place.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong in the file for this environment.
+    pub fn compile(&self, context: &Context, place: &Place) -> Result<Desired, CliError> {
+        let inputs = Inputs {
+            env: context.global.env.clone(),
+            vars: context.global.vars.iter().cloned().collect(),
+            process_env: context.environment.all().clone(),
+        };
+        self.stack.compile(&inputs, place).map_err(|found| self.refused(context, &found))
+    }
+
+    /// Returns the environment that the command is about.
+    ///
+    /// # Errors
+    ///
+    /// None is named where there are several, or one that the file does not have.
+    pub fn environment(&self, context: &Context) -> Result<String, CliError> {
+        self.stack.environment(context.global.env.as_deref()).map_err(|found| self.refused(context, &found))
+    }
+
+    fn refused(&self, context: &Context, found: &stack::Diagnostics) -> CliError {
+        let source = Source { file: &self.path, text: &self.text };
+        CliError::failed(found.render(source, context.output.error_colour))
+    }
+
+    /// Returns the place that stands for any account.
+    pub fn no_place(&self, env: &str) -> Place {
+        Place {
+            partition: "aws".to_owned(),
+            account: self.stack.account_for(env).unwrap_or(NO_ACCOUNT).to_owned(),
+            region: self.stack.region_for(env).unwrap_or("us-east-1").to_owned(),
+            function_env: BTreeMap::new(),
+        }
+    }
+
+    /// Returns how the local AWS of this project is kept.
+    ///
+    /// # Errors
+    ///
+    /// Without a home there is no cache.
+    pub fn local(&self, context: &Context, region: &str) -> Result<LocalConfig, CliError> {
+        local_config(context, &self.root, region)
+    }
+}
+
+/// Returns how the local AWS of a project is kept.
+///
+/// # Errors
+///
+/// Without a home there is no cache.
+pub fn local_config(context: &Context, root: &Path, region: &str) -> Result<LocalConfig, CliError> {
+    let cache = context.environment.cache().ok_or_else(|| {
+        CliError::usage("there is no folder to install the local AWS in").hint("set HOME or XDG_CACHE_HOME")
+    })?;
+    Ok(LocalConfig {
+        dir: root.join(".lockstep").join("local"),
+        cache,
+        region: region.to_owned(),
+        python: context.global.python.clone(),
+    })
+}
+
+/// Connects, and compiles the chosen environment for the account that answers.
+///
+/// # Errors
+///
+/// Anything wrong with the file, the credentials, the account, the region or the sources of the code.
+pub async fn connect(context: &Context, file: File) -> Result<Session, CliError> {
+    let env = file.environment(context)?;
+    let named = context.global.region.as_deref().or_else(|| file.stack.region_for(&env));
+    let region = named
+        .or_else(|| context.environment.get("AWS_REGION"))
+        .or_else(|| context.environment.get("AWS_DEFAULT_REGION"))
+        .ok_or_else(|| {
+            CliError::usage("no region is given").hint("write `region:` in the stack file, or pass --region")
+        })?
+        .to_owned();
+    let mut settings = aws::Settings {
+        region: region.clone(),
+        endpoint: context.environment.get("AWS_ENDPOINT_URL").map(str::to_owned),
+        profile: context.global.profile.clone(),
+        static_credentials: None,
+    };
+    let mut function_env = BTreeMap::new();
+    if context.global.local {
+        let config = file.local(context, &region)?;
+        let running = local::up(&config, &|line| context.output.note(line)).await?;
+        // Code that runs in the local AWS does not find it by itself.
+        function_env.insert("AWS_ENDPOINT_URL".to_owned(), running.endpoint.clone());
+        settings.endpoint = Some(running.endpoint.clone());
+        settings.profile = None;
+        settings.static_credentials =
+            Some((running.access_key_id.clone(), running.secret_access_key.expose().to_owned()));
+    }
+    let aws = Aws::connect(&settings).await?;
+    let identity = aws.identity().await?.clone();
+    check_account(context, &file, &env, &identity.account)?;
+    let place = Place { partition: identity.partition, account: identity.account, region, function_env };
+    let mut desired = file.compile(context, &place)?;
+    hash_sources(context, &file, &mut desired).await?;
+    Ok(Session { file, desired, aws, caller: identity.arn })
+}
+
+/// The local AWS is nobody's account, so a pinned account does not keep a stack from being tried out there.
+fn check_account(context: &Context, file: &File, env: &str, account: &str) -> Result<(), CliError> {
+    match file.stack.account_for(env) {
+        Some(pinned) if pinned != account && !context.global.local => Err(CliError::failed(format!(
+            "the environment `{env}` belongs to the account {pinned}, and these credentials to {account}"
+        ))
+        .hint("use credentials of that account, or another --env")),
+        _ => Ok(()),
+    }
+}
+
+/// Fills in the identity of every function's code.
+async fn hash_sources(context: &Context, file: &File, desired: &mut Desired) -> Result<(), CliError> {
+    let options = build_options(context);
+    let jobs: Vec<_> = desired
+        .functions
+        .iter()
+        .map(|(name, want)| {
+            let (name, want, root, options) = (name.clone(), want.clone(), file.root.clone(), options.clone());
+            tokio::task::spawn_blocking(move || (name, build::source_hash(&want, &root, &options)))
+        })
+        .collect();
+    for job in jobs {
+        let (name, hash) = job.await.map_err(|error| CliError::failed("hashing sources stopped").because(error))?;
+        if let Some(want) = desired.functions.get_mut(&name) {
+            want.spec.code.source = hash?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns how code is built.
+pub fn build_options(context: &Context) -> BuildOptions {
+    BuildOptions { profile: context.global.cargo_profile.clone(), real_aws: !context.global.local }
+}
+
+impl Session {
+    /// Reads what AWS has.
+    ///
+    /// # Errors
+    ///
+    /// No credentials and no answer; what may not be read is part of the world.
+    pub async fn observe(&self) -> Result<World, CliError> {
+        Ok(aws::observe(&self.aws, &self.desired).await?)
+    }
+
+    /// Plans from `world` to what is desired.
+    ///
+    /// # Errors
+    ///
+    /// Everything that blocks the plan.
+    pub fn plan(&self, context: &Context, desired: &Desired, world: &World) -> Result<Plan, CliError> {
+        plan::plan(desired, world).map_err(|error| match error {
+            PlanError::Blocked(blocked) => {
+                CliError::failed(report::blocked(&blocked, context.output.error_colour))
+            }
+            other => CliError::failed("there is no plan").because(other).hint("this is a fault of lockstep: please report it with the stack file"),
+        })
+    }
+}

@@ -1,0 +1,136 @@
+//! Settings from the command line and the environment, read once.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// What every command takes.
+#[derive(Args, Debug, Clone)]
+pub struct Global {
+    /// Stack file
+    #[arg(long, short, global = true, env = "LOCKSTEP_FILE", default_value = "stack.yaml", value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// Environment of the stack file; may be left out where there is only one
+    #[arg(long, short, global = true, env = "LOCKSTEP_ENV", value_name = "ENV")]
+    pub env: Option<String>,
+
+    /// Value of a variable of the stack file (also LOCKSTEP_VAR_NAME)
+    #[arg(long = "var", global = true, value_name = "NAME=VALUE", value_parser = pair)]
+    pub vars: Vec<(String, String)>,
+
+    /// Region, instead of that of the stack file
+    #[arg(long, global = true, env = "LOCKSTEP_REGION", value_name = "REGION")]
+    pub region: Option<String>,
+
+    /// Profile of the AWS configuration files
+    #[arg(long, global = true, env = "AWS_PROFILE", value_name = "NAME")]
+    pub profile: Option<String>,
+
+    /// Use the local AWS on this machine; no account is needed
+    #[arg(long, global = true, env = "LOCKSTEP_LOCAL")]
+    pub local: bool,
+
+    /// Python that runs the local AWS
+    #[arg(long, global = true, env = "LOCKSTEP_PYTHON", value_name = "PATH")]
+    pub python: Option<PathBuf>,
+
+    /// Cargo profile for code that is built by cargo
+    #[arg(long, global = true, env = "LOCKSTEP_CARGO_PROFILE", default_value = "release", value_name = "NAME")]
+    pub cargo_profile: String,
+
+    /// When to use colour (NO_COLOR and FORCE_COLOR count too)
+    #[arg(long, global = true, default_value = "auto", value_name = "WHEN")]
+    pub color: When,
+
+    /// Show policy texts, and each call
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// In a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// The environment of the process, read once.
+#[derive(Clone, Debug)]
+pub struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// Reads the environment. Names and values that are no Unicode cannot be meant for lockstep.
+    pub fn read() -> Self {
+        let all = std::env::vars_os();
+        Self(all.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect())
+    }
+
+    /// Returns a variable that is set and not empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Returns every variable.
+    pub const fn all(&self) -> &BTreeMap<String, String> {
+        &self.0
+    }
+
+    /// Returns the folder in which lockstep keeps what all projects share.
+    pub fn cache(&self) -> Option<PathBuf> {
+        let base = match self.get("XDG_CACHE_HOME") {
+            Some(cache) => PathBuf::from(cache),
+            None => PathBuf::from(self.get("HOME")?).join(".cache"),
+        };
+        Some(base.join("lockstep"))
+    }
+
+    /// Tells whether to use colour on a stream.
+    pub fn colour(&self, when: When, stream: &impl IsTerminal) -> bool {
+        match when {
+            When::Always => true,
+            When::Never => false,
+            When::Auto if self.get("NO_COLOR").is_some() => false,
+            When::Auto if self.get("FORCE_COLOR").is_some_and(|force| force != "0") => true,
+            When::Auto => stream.is_terminal() && self.get("TERM") != Some("dumb"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Stream(bool);
+    impl IsTerminal for Stream {
+        fn is_terminal(&self) -> bool {
+            self.0
+        }
+    }
+
+    #[test]
+    fn colour_follows_the_flag_then_the_environment_then_the_terminal() {
+        let environment = |pairs: &[(&str, &str)]| {
+            Environment(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+        };
+        let (none, no, force) =
+            (environment(&[]), environment(&[("NO_COLOR", "1")]), environment(&[("FORCE_COLOR", "1")]));
+        assert!(none.colour(When::Auto, &Stream(true)));
+        assert!(!none.colour(When::Auto, &Stream(false)));
+        assert!(!no.colour(When::Auto, &Stream(true)));
+        assert!(force.colour(When::Auto, &Stream(false)));
+        assert!(no.colour(When::Always, &Stream(false)));
+        assert!(!force.colour(When::Never, &Stream(true)));
+    }
+}
