@@ -16,6 +16,11 @@ pub enum Readable<T> {
 }
 
 impl<T> Readable<T> {
+    /// Marks what could not be read, with the reason for people.
+    pub fn unknown(why: impl Into<String>) -> Self {
+        Self::Unknown { why: why.into() }
+    }
+
     /// Returns what was read.
     pub fn known(&self) -> Option<&T> {
         match self {

@@ -64,7 +64,7 @@ pub fn decide(caller: &Caller, request: &Request, key: &KeyFacts) -> Decision {
     let possible = routes(&evidence, Reading::Lenient);
     if !possible.iter().any(Route::is_open) {
         let reason = closest(&possible);
-        let near_misses = near_misses(&question);
+        let near_misses = near_misses(&question, reason);
         return Decision { outcome: Outcome::ImplicitDeny, reason, near_misses, ..Decision::empty() };
     }
     let certain = routes(&evidence, Reading::Strict);

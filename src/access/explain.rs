@@ -5,34 +5,36 @@ use std::fmt;
 use super::condition::holds;
 use super::context::Lookup;
 use super::document::{Clause, Effect, Principal, Statement};
+use super::names::Caseless;
 use super::naming::naming;
+use super::reason::Reason;
 use super::source::{Layer, Question, Source};
 use super::statement::{Target, action_matches, resource_matches};
 use super::tri::Tri;
 
 /// A statement or grant that would have matched but for one thing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NearMiss {
+    pub because: Miss,
     /// The statement, as `layer:[policy/]Sid`.
     pub statement: String,
-    pub because: Miss,
 }
 
-/// The one thing that does not match.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The one thing that does not match, the most telling first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Miss {
-    /// Others are named.
-    Principal { named: Vec<String> },
-    /// Other actions are listed.
-    Action { listed: Vec<String> },
-    /// Other resources are listed.
-    Resource { listed: Vec<String> },
     /// A condition does not hold.
     Condition { operator: String, key: String, wanted: Vec<String>, have: Vec<String> },
-    /// A grant names the caller, but does not list the operation.
-    GrantOperation { listed: Vec<String> },
     /// A grant lists the operation for the caller, but its constraints do not hold.
     GrantConstraints,
+    /// Other actions of KMS are listed.
+    Action { listed: Vec<String> },
+    /// A grant names the caller, but does not list the operation.
+    GrantOperation { listed: Vec<String> },
+    /// Other resources are listed.
+    Resource { listed: Vec<String> },
+    /// Others are named.
+    Principal { named: Vec<String> },
 }
 
 impl fmt::Display for Miss {
@@ -57,29 +59,45 @@ impl fmt::Display for Miss {
     }
 }
 
-/// Lists the statements and grants that miss in one thing only.
-pub(super) fn near_misses(question: &Question<'_>) -> Vec<NearMiss> {
-    let statements = question.sources.iter().flat_map(|source| {
-        let of_statement = move |(index, statement): (usize, &Statement)| {
-            let because = only_miss(statement, source, question)?;
-            Some(NearMiss { statement: source.cite(index, statement), because })
+/// Lists the statements and grants that miss in one thing only: those on the key, and those of the layer
+/// that the reason blames.
+pub(super) fn near_misses(question: &Question<'_>, reason: Reason) -> Vec<NearMiss> {
+    let blamed = match reason {
+        Reason::NoIdentityAllow => Layer::Identity,
+        Reason::BoundaryNoAllow => Layer::Boundary,
+        Reason::SessionNoAllow => Layer::Session,
+        Reason::ScpNoAllow => Layer::Scp,
+        _ => Layer::KeyPolicy,
+    };
+    let mut found = Vec::new();
+    for source in &question.sources {
+        if source.layer != Layer::KeyPolicy && source.layer != blamed {
+            continue;
+        }
+        for (index, statement) in source.document.statements().iter().enumerate() {
+            let because = only_miss(statement, source, question);
+            found.extend(
+                because.map(|because| NearMiss { because, statement: source.cite(index, statement) }),
+            );
+        }
+    }
+    for grant in question.key.grants.known().into_iter().flatten() {
+        let names_caller = grant.grantee(question.caller, question.key).any();
+        if !names_caller || grant.allows(question.request) {
+            continue;
+        }
+        let because = match grant.lists(&question.request.action) {
+            true => Miss::GrantConstraints,
+            false => Miss::GrantOperation { listed: grant.operations.clone() },
         };
-        source.document.statements().iter().enumerate().filter_map(of_statement)
-    });
-    let grants = question.key.grants.known().into_iter().flatten().filter_map(|grant| {
-        let because = match grant.grantee(question.caller, question.key).any() {
-            false => return None,
-            true if grant.lists(&question.request.action) => Miss::GrantConstraints,
-            true => Miss::GrantOperation { listed: grant.operations.clone() },
-        };
-        (!grant.allows(question.request))
-            .then(|| NearMiss { statement: format!("grant:{}", grant.grant_id), because })
-    });
-    statements.chain(grants).collect()
+        found.push(NearMiss { because, statement: grant.cite() });
+    }
+    found.sort();
+    found
 }
 
 fn only_miss(statement: &Statement, source: &Source<'_>, question: &Question<'_>) -> Option<Miss> {
-    if statement.effect == Effect::Deny {
+    if statement.effect == Effect::Deny || !is_about_kms(&statement.actions) {
         return None;
     }
     let target = question.target(source);
@@ -95,6 +113,18 @@ fn only_miss(statement: &Statement, source: &Source<'_>, question: &Question<'_>
     let mut misses = misses.into_iter().flatten().chain(failed_conditions(statement, target));
     let first = misses.next();
     first.filter(|_| misses.next().is_none())
+}
+
+/// Says whether a statement is about KMS at all; one about logs misses nothing narrowly.
+fn is_about_kms(actions: &Clause<Caseless>) -> bool {
+    match actions {
+        Clause::Absent => false,
+        Clause::Is(listed) => listed.iter().any(|action| {
+            let action = action.folded();
+            action.starts_with("kms:") || action.starts_with('*')
+        }),
+        Clause::IsNot(_) => true,
+    }
 }
 
 fn failed_conditions<'a>(statement: &'a Statement, target: Target<'a>) -> impl Iterator<Item = Miss> + 'a {

@@ -11,6 +11,11 @@ use super::names::Arn;
 use super::naming::{Naming, named_by};
 
 impl Grant {
+    /// Cites the grant as `grant:` and its id.
+    pub(super) fn cite(&self) -> String {
+        format!("grant:{}", self.grant_id)
+    }
+
     /// Says how the grant names the caller as the one who gets its operations.
     pub(super) fn grantee(&self, caller: &Caller, key: &KeyFacts) -> Naming {
         party(self.grantee_principal.as_deref(), self.grantee_service_principal.as_deref(), caller, key)

@@ -70,4 +70,6 @@ mod decide_tests;
 #[cfg(test)]
 mod document_tests;
 #[cfg(test)]
+mod explain_tests;
+#[cfg(test)]
 mod property_tests;

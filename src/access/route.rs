@@ -106,7 +106,7 @@ impl Ways<'_> {
         for grant in key.grants.known().into_iter().flatten().filter(|grant| self.is_meant(grant)) {
             found.extend(self.party(grant, grant.retiring(caller, key), Reason::RetiringPrincipal));
             if caller.is_root() && grant.issued_by(&caller.account) {
-                found.push(self.route(Reason::RootUserAccountPrincipal, [cite(grant)], &[]));
+                found.push(self.route(Reason::RootUserAccountPrincipal, [grant.cite()], &[]));
             }
         }
         found
@@ -123,7 +123,7 @@ impl Ways<'_> {
         [(Form::Direct, naming.directly), (Form::Role, naming.as_role), (Form::Account, naming.as_account)]
             .into_iter()
             .filter(|(_, named)| *named)
-            .map(|(form, _)| self.named(form, reason, vec![cite(grant)]))
+            .map(|(form, _)| self.named(form, reason, vec![grant.cite()]))
             .collect()
     }
 
@@ -187,8 +187,4 @@ enum Form {
     Direct,
     Role,
     Account,
-}
-
-fn cite(grant: &Grant) -> String {
-    format!("grant:{}", grant.grant_id)
 }
