@@ -195,6 +195,20 @@ impl Desired {
         }
     }
 
+    /// Returns the same stack with nothing in it: what a removal goes to.
+    pub fn emptied(&self) -> Self {
+        Self {
+            keys: BTreeMap::new(),
+            roles: BTreeMap::new(),
+            twins: Vec::new(),
+            log_groups: BTreeMap::new(),
+            functions: BTreeMap::new(),
+            apis: BTreeMap::new(),
+            assertions: Vec::new(),
+            ..self.clone()
+        }
+    }
+
     /// Returns the physical prefix that every named resource of the stack has.
     pub fn prefix(&self) -> String {
         format!("{}-{}-", self.stack, self.env)
@@ -236,4 +250,3 @@ pub fn use_sid(function: &Name) -> String {
 
 /// A policy that a role of the stack gets by default: Lambda may assume it.
 pub const LAMBDA_TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
-

@@ -1,0 +1,228 @@
+//! The stack file: text to [`Desired`](desired::Desired).
+//!
+//! The text becomes a tree in which every value knows its place; an environment is merged into the tree and
+//! its references are filled in; the tree is held against the JSON Schema of the [`model`]; the model is
+//! compiled. Every step reports what is wrong and goes on, so that a person sees all of it at once.
+
+mod compile;
+pub mod desired;
+mod diagnostics;
+mod interpolate;
+pub mod model;
+mod names;
+mod select;
+mod structure;
+mod suggest;
+mod tree;
+
+#[cfg(test)]
+mod cases;
+#[cfg(test)]
+mod tests;
+
+pub use diagnostics::{Diagnostic, Diagnostics, Label, Severity};
+pub use tree::MAX_BYTES;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::OnceLock;
+
+use serde_json::Value as Json;
+use sha2::{Digest as _, Sha256};
+
+use self::desired::{Desired, Place};
+use self::names::Names;
+use self::tree::Node;
+use crate::access::is_account_id;
+
+/// The stack file of the README, which `init` writes.
+pub const EXAMPLE: &str = include_str!("../../stack.yaml");
+
+/// The text of a stack file, and what the user calls it.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// File as the user named it.
+    pub file: &'a str,
+    /// Its text.
+    pub text: &'a str,
+}
+
+/// What the caller gives beside the file.
+#[derive(Clone, Debug, Default)]
+pub struct Inputs {
+    /// Name of the environment; `None` for the only one.
+    pub env: Option<String>,
+    /// Variables by name, from `--var NAME=VALUE`.
+    pub vars: BTreeMap<String, String>,
+    /// The environment of the process, for `LOCKSTEP_VAR_NAME`.
+    pub process_env: BTreeMap<String, String>,
+}
+
+/// A stack file that was read and found right as far as it can be without an account.
+#[derive(Clone, Debug)]
+pub struct StackFile {
+    file: String,
+    tree: Node,
+    warnings: Diagnostics,
+}
+
+/// Reads a stack file, and checks everything in every environment that needs no account.
+///
+/// # Errors
+///
+/// Every problem in the file, in the order of its lines.
+pub fn parse(source: Source<'_>) -> Result<StackFile, Diagnostics> {
+    let mut problems = Diagnostics::default();
+    let Some(tree) = tree::read(source.text, &mut problems.0) else { return Err(problems.sorted()) };
+    // The whole file first: an override may hide something wrong, or be used by no environment.
+    structure::check(json_schema(), &tree, &mut problems.0);
+    check_environments(&tree, &mut problems);
+    let mut file = StackFile { file: source.file.to_owned(), tree, warnings: Diagnostics::default() };
+    for env in file.environments() {
+        let place = file.assumed_place(&env);
+        let inputs = Inputs { env: Some(env), ..Inputs::default() };
+        let (_, found) = file.compiled(&inputs, &place);
+        // A variable without a value may be given later.
+        problems.0.extend(found.0.into_iter().filter(|problem| problem.code != "missing-variable"));
+    }
+    let (errors, warnings) = problems.sorted().split();
+    if errors.is_empty() {
+        file.warnings = warnings;
+        Ok(file)
+    } else {
+        Err(errors)
+    }
+}
+
+impl StackFile {
+    /// Returns the name of the stack.
+    pub fn name(&self) -> &str {
+        self.tree.get("stack").and_then(Node::text).unwrap_or_default()
+    }
+
+    /// Lists the environments, in the order of the file.
+    pub fn environments(&self) -> Vec<String> {
+        select::environments(&self.tree).map(str::to_owned).collect()
+    }
+
+    /// Finds the environment that is meant: the named one, or the only one.
+    ///
+    /// # Errors
+    ///
+    /// An environment that is not declared, or none named where there are several.
+    pub fn environment(&self, wanted: Option<&str>) -> Result<String, Diagnostics> {
+        select::environment(&self.tree, wanted).map_err(|problem| Diagnostics(vec![problem]))
+    }
+
+    /// Returns the region that an environment, or else the stack, names.
+    pub fn region_for(&self, env: &str) -> Option<&str> {
+        self.of_environment(env, "region").or_else(|| self.tree.get("region")).and_then(Node::text)
+    }
+
+    /// Returns the only account that an environment may be in.
+    pub fn account_for(&self, env: &str) -> Option<&str> {
+        self.of_environment(env, "account").and_then(Node::text)
+    }
+
+    /// Returns what somebody should look at although the file can be used.
+    pub fn warnings(&self) -> &Diagnostics {
+        &self.warnings
+    }
+
+    /// Compiles one environment.
+    ///
+    /// # Errors
+    ///
+    /// What only shows with the given variables and the given place; everything else was found by [`parse`].
+    pub fn compile(&self, inputs: &Inputs, place: &Place) -> Result<Desired, Diagnostics> {
+        let (desired, problems) = self.compiled(inputs, place);
+        let (errors, _) = problems.sorted().split();
+        match desired {
+            Some(desired) if errors.is_empty() => Ok(desired),
+            _ => Err(errors),
+        }
+    }
+
+    fn compiled(&self, inputs: &Inputs, place: &Place) -> (Option<Desired>, Diagnostics) {
+        let mut problems = Diagnostics::default();
+        let env = match select::environment(&self.tree, inputs.env.as_deref()) {
+            Ok(env) => env,
+            Err(problem) => return (None, Diagnostics(vec![problem])),
+        };
+        let merged = select::merged(&self.tree, &env);
+        let variables = select::variables(&self.tree, &env, inputs, &mut problems.0);
+        let names = Names { stack: self.name(), env: &env, place };
+        let tree = interpolate::fill(&merged, names, &variables, &mut problems.0);
+        let desired = compile::compile(&tree, names, &self.file, &mut problems);
+        let protect = self.of_environment(&env, "protect").map(Node::to_json) == Some(Json::Bool(true));
+        (desired.map(|desired| Desired { protect, ..desired }), problems)
+    }
+
+    fn of_environment(&self, env: &str, field: &str) -> Option<&Node> {
+        self.tree.get("environments")?.get(env)?.get(field)
+    }
+
+    /// Returns a place to check an environment with as long as its account is not known.
+    fn assumed_place(&self, env: &str) -> Place {
+        Place {
+            partition: "aws".to_owned(),
+            account: self.account_for(env).unwrap_or("000000000000").to_owned(),
+            region: self.region_for(env).unwrap_or("us-east-1").to_owned(),
+            function_env: BTreeMap::new(),
+        }
+    }
+}
+
+/// Checks what stands in `environments` and is used before anything is compiled.
+fn check_environments(tree: &Node, problems: &mut Diagnostics) {
+    if tree.get("stack").is_some() && select::environments(tree).next().is_none() {
+        let place = tree.entry("environments").map(|entry| entry.key_span);
+        let problem = Diagnostic::error(place, "missing-key", "the stack has no environment");
+        problems.push(problem.help("write it as in `environments: { test: {} }`"));
+    }
+    for entry in tree.get("environments").map(Node::entries).unwrap_or_default() {
+        if !names::is_label(&entry.key) {
+            let problem = format!("`{}` is no name of an environment", entry.key);
+            problems
+                .push(Diagnostic::error(Some(entry.key_span), "bad-name", problem).help(names::LABEL_HELP));
+        }
+        let text = |field: &str| entry.value.get(field).and_then(|node| Some((node, node.text()?)));
+        if let Some((node, account)) = text("account").filter(|(_, account)| !is_account_id(account)) {
+            let problem = format!("`{account}` is no account id; it has twelve digits");
+            problems.push(Diagnostic::error(Some(node.span), "bad-value", problem));
+        }
+        if let Some((node, region)) = text("region").filter(|(_, region)| !names::is_region(region)) {
+            let problem = format!("`{region}` is no region; one is written `eu-central-1`");
+            problems.push(Diagnostic::error(Some(node.span), "bad-value", problem));
+        }
+    }
+    let stack = tree.get("stack").and_then(|node| Some((node, node.text()?)));
+    if let Some((node, name)) = stack.filter(|(_, name)| !names::is_label(name)) {
+        let problem = format!("`{name}` is no name of a stack");
+        problems.push(Diagnostic::error(Some(node.span), "bad-name", problem).help(names::LABEL_HELP));
+    }
+    let region = tree.get("region").and_then(|node| Some((node, node.text()?)));
+    if let Some((node, region)) = region.filter(|(_, region)| !names::is_region(region)) {
+        let problem = format!("`{region}` is no region; one is written `eu-central-1`");
+        problems.push(Diagnostic::error(Some(node.span), "bad-value", problem));
+    }
+}
+
+/// Returns the JSON Schema of the format, for editors.
+pub fn schema() -> Json {
+    json_schema().clone()
+}
+
+fn json_schema() -> &'static Json {
+    static SCHEMA: OnceLock<Json> = OnceLock::new();
+    SCHEMA.get_or_init(|| schemars::schema_for!(model::File).to_value())
+}
+
+/// Returns the SHA-256 of a text in hexadecimal digits.
+pub fn digest(text: &str) -> String {
+    Sha256::digest(text).iter().fold(String::with_capacity(64), |mut out, byte| {
+        // Writing into a string has no way to fail.
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}

@@ -1,0 +1,40 @@
+//! "Did you mean": the known name that is nearest to what somebody wrote.
+
+/// Returns the known name nearest to `written`, if one is near enough to have been meant.
+pub(super) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let folded = written.to_lowercase().replace('-', "_");
+    let distance = |name: &str| strsim::damerau_levenshtein(&folded, &name.to_lowercase().replace('-', "_"));
+    let (best, name) = known.into_iter().map(|name| (distance(name), name)).min()?;
+    let longest = written.chars().count().max(name.chars().count());
+    (best <= (longest / 3).max(1) && best < longest).then_some(name)
+}
+
+/// Writes advice about a name that is not known: the nearest one, or all of them if they are few.
+pub(super) fn advice<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let known: Vec<&str> = known.into_iter().collect();
+    if let Some(name) = nearest(written, known.iter().copied()) {
+        return Some(format!("did you mean `{name}`?"));
+    }
+    match known.as_slice() {
+        [] => None,
+        [only] => Some(format!("the only one is `{only}`")),
+        few if few.len() <= 16 => Some(format!("known are `{}`", few.join("`, `"))),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_slips_of_the_finger_and_nothing_far_off() {
+        let known = ["rotation", "description", "multi_region"];
+        assert_eq!(nearest("rotaton", known), Some("rotation"));
+        assert_eq!(nearest("multi-region", known), Some("multi_region"));
+        assert_eq!(nearest("Rotation", known), Some("rotation"));
+        assert_eq!(nearest("policy", known), None);
+        assert_eq!(nearest("x", ["y"]), None);
+        assert_eq!(advice("zzz", ["a", "b"]).unwrap(), "known are `a`, `b`");
+    }
+}
