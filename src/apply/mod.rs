@@ -7,9 +7,6 @@
 mod run;
 mod schedule;
 
-#[cfg(test)]
-mod tests;
-
 use std::time::Duration;
 
 use crate::aws::AwsError;

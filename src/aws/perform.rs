@@ -17,8 +17,8 @@ pub async fn perform(aws: &Aws, ids: &Ids, op: &Op, archives: &Archives) -> Resu
         Op::Key { name, op } => key::perform(aws, name, op, ids).await,
         Op::Role { name, op } => role::perform(aws, name, op, ids).await,
         Op::LogGroup { name, op } => log_group::perform(aws, name, op, ids).await,
-        Op::Function { name, op } => function::perform(aws, name, op, ids, archives).await,
-        Op::Api { name, op } => api::perform(aws, name, op, ids).await,
+        Op::Function { name, op } => function::perform(aws, (ids, archives), name, op).await,
+        Op::Api { name, op } => api::perform(aws, ids, name, op).await,
     }
 }
 

@@ -8,6 +8,7 @@ mod error;
 mod exit;
 mod output;
 mod progress;
+mod saved;
 mod session;
 mod settings;
 mod signals;
@@ -57,6 +58,8 @@ enum Command {
     Drift(command::drift::Options),
     /// Call a deployed route with a token minted for it
     Call(command::call::Options),
+    /// Print a short-lived token for a route
+    Token(command::token::Options),
     /// Write a stack file and a Lambda that work
     Init(command::init::Options),
     /// Print the JSON Schema of the stack file
@@ -110,6 +113,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError>
         Command::Destroy(options) => command::destroy::run(context, options).await,
         Command::Drift(options) => command::drift::run(context, options).await,
         Command::Call(options) => command::call::run(context, options).await,
+        Command::Token(options) => command::token::run(context, options).await,
         Command::Init(options) => command::init::run(context, &options),
         Command::Schema => command::schema::run(context),
         Command::Local(verb) => command::local::run(context, verb).await,

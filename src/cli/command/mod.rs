@@ -9,4 +9,5 @@ pub mod init;
 pub mod local;
 pub mod plan;
 pub mod schema;
+pub mod token;
 pub mod validate;

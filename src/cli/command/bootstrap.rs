@@ -1,0 +1,101 @@
+//! `lockstep bootstrap`: from nothing to a working environment.
+
+use clap::Args;
+use lockstep::kinds::{Ids, Name, api};
+use lockstep::stack::desired::ProbeTarget;
+
+use crate::cli::Context;
+use crate::cli::changes::Change;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::session::{self, Session};
+
+/// Options of `bootstrap`.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// Environment of the stack file
+    #[arg(value_name = "ENV")]
+    environment: Option<String>,
+
+    /// Do not ask; the local AWS is never asked about
+    #[arg(long)]
+    auto_approve: bool,
+}
+
+/// Checks, builds, plans, asks, applies, probes, and says what to do next. Running it again changes nothing.
+///
+/// # Errors
+///
+/// Whatever stands in the way; nothing is changed before the plan is approved.
+pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> {
+    let mut global = context.global.clone();
+    global.env = options.environment.clone().or(global.env);
+    let context =
+        &Context { global, environment: context.environment.clone(), output: context.output };
+    let session = session::connect(context, session::open(context)?).await?;
+    context.output.note(&format!(
+        "checked: {} is valid, the caller is {} in {}",
+        session.file.path, session.caller, session.desired.place.region
+    ));
+    let world = session.observe().await?;
+    let plan = session.plan(context, &session.desired, &world)?;
+    let change = Change { session: &session, desired: &session.desired, world: &world, plan: &plan };
+    context.output.result(&change.text(context));
+    if plan.is_empty() {
+        context.output.result(&next(context, &session, &world.ids));
+        return Ok(Exit::Success);
+    }
+    change.approve(options.auto_approve || context.global.local)?;
+    let (outcome, exit) = change.run(context).await?;
+    if exit == Exit::Success {
+        // The address of an API is composed when it is read.
+        let world = session.observe().await?;
+        context.output.result(&next(context, &session, &world.ids));
+    }
+    drop(outcome);
+    Ok(exit)
+}
+
+/// Says where the API is, how to call it, and what can be done from here.
+fn next(context: &Context, session: &Session, ids: &Ids) -> String {
+    let local = if context.global.local { " --local" } else { "" };
+    let env = &session.desired.env;
+    let several = if session.file.stack.environments().len() > 1 { format!(" --env {env}") } else { String::new() };
+    let flags = format!("{several}{local}");
+    let mut lines = vec![String::new()];
+    for (name, spec) in &session.desired.apis {
+        let Some(url) = ids.get(&format!("apis.{name}.url")) else { continue };
+        lines.push(format!("{} is served at {url}", spec.settings.api_name));
+        if let Some((method, path, body)) = example(session, name, spec) {
+            lines.push(String::new());
+            lines.push("call it:".to_owned());
+            lines.push(format!("  lockstep call{flags} {method} {path} --data '{body}'"));
+            lines.push("or by curl, with a token that lasts five minutes:".to_owned());
+            lines.push(format!(
+                "  curl -s -X {method} {url}{path} -H \"Authorization: Bearer $(lockstep token{flags} {method} {path})\" -d '{body}'"
+            ));
+        }
+    }
+    lines.push(String::new());
+    lines.push("next:".to_owned());
+    lines.push(format!("  change `role:` of a function in {}, then lockstep plan{flags}", session.file.path));
+    lines.push(format!("  lockstep drift{flags}      what differs from the file"));
+    lines.push(format!("  lockstep destroy{flags}    remove it all"));
+    lines.join("\n")
+}
+
+/// Returns the request of a probe, which is known to work, or else the first route.
+fn example(session: &Session, name: &Name, spec: &api::Spec) -> Option<(String, String, String)> {
+    let probes = session.desired.functions.values().filter_map(|want| want.probe.as_ref());
+    let probed = probes.filter_map(|probe| match &probe.target {
+        ProbeTarget::Route { api, method, path } if api == name => {
+            Some((method.clone(), path.clone(), probe.body.to_string()))
+        }
+        _ => None,
+    });
+    let routes = spec.parts.keys().filter_map(|part| match part {
+        api::PartId::Method(path, verb) if verb != "OPTIONS" => Some((verb.clone(), path.clone(), "{}".to_owned())),
+        _ => None,
+    });
+    probed.chain(routes).next()
+}

@@ -1,0 +1,171 @@
+//! Saved plans: what was seen and approved, and nothing else, may be applied.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use lockstep::kinds::{Kind, ResourceId, World};
+use lockstep::plan::Plan;
+use lockstep::report;
+use lockstep::stack::desired::Desired;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::changes::Change;
+use super::error::CliError;
+use super::session::Session;
+
+/// The format; another major version is refused.
+const FORMAT: &str = "1.0";
+
+/// A plan in a file. It holds digests instead of values, and the plan as people saw it, without secrets.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Saved {
+    format_version: String,
+    account: String,
+    region: String,
+    stack: String,
+    env: String,
+    destroy: bool,
+    /// Digest of everything that the stack file wants.
+    wanted: String,
+    /// Digest of every resource as it was observed.
+    base: BTreeMap<String, String>,
+    /// Digest of the plan.
+    plan: String,
+    /// The plan as `plan --json` prints it, for people and programs that look at the file.
+    view: Value,
+}
+
+impl Saved {
+    /// Takes down a plan and what it was made from.
+    pub fn new(change: &Change<'_>, destroy: bool) -> Self {
+        let Change { desired, world, plan, .. } = change;
+        Self {
+            format_version: FORMAT.to_owned(),
+            account: desired.place.account.clone(),
+            region: desired.place.region.clone(),
+            stack: desired.stack.clone(),
+            env: desired.env.clone(),
+            destroy,
+            wanted: wanted(desired, world),
+            base: base(world),
+            plan: digest(plan),
+            view: serde_json::from_str(&report::plan_json(&change.view())).unwrap_or_default(),
+        }
+    }
+
+    /// Tells whether the plan removes everything.
+    pub const fn destroys(&self) -> bool {
+        self.destroy
+    }
+
+    /// Writes the file.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), CliError> {
+        let failed = || CliError::failed(format!("the plan cannot be saved as `{}`", path.display()));
+        let text = serde_json::to_string_pretty(self).map_err(|error| failed().because(error))?;
+        std::fs::write(path, text + "\n").map_err(|error| failed().because(error))
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read, is no saved plan, or is of another major version.
+    pub fn read(path: &Path) -> Result<Self, CliError> {
+        let shown = path.display();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| CliError::usage(format!("the plan `{shown}` cannot be read")).because(error))?;
+        let saved: Self = serde_json::from_str(&text).map_err(|error| {
+            CliError::usage(format!("`{shown}` is no saved plan"))
+                .because(error)
+                .hint("save one with `lockstep plan --out FILE`")
+        })?;
+        if saved.format_version.split('.').next() != FORMAT.split('.').next() {
+            return Err(CliError::usage(format!(
+                "the plan `{shown}` has the format {}, and this lockstep reads {FORMAT}",
+                saved.format_version
+            ))
+            .hint("save it again with this version"));
+        }
+        Ok(saved)
+    }
+
+    /// Checks that the plan is for this place, and that nothing has moved since it was made.
+    ///
+    /// # Errors
+    ///
+    /// The plan is stale; every resource that moved is named.
+    pub fn check_base(&self, session: &Session, desired: &Desired, world: &World) -> Result<(), CliError> {
+        let place = &session.desired.place;
+        let pins = [
+            ("account", &self.account, &place.account),
+            ("region", &self.region, &place.region),
+            ("stack", &self.stack, &session.desired.stack),
+            ("environment", &self.env, &session.desired.env),
+        ];
+        if let Some((what, saved, here)) = pins.into_iter().find(|(_, saved, here)| saved != here) {
+            return Err(CliError::failed(format!("the plan is for the {what} {saved}, and this is {here}")));
+        }
+        let now = base(world);
+        let names: std::collections::BTreeSet<&String> = self.base.keys().chain(now.keys()).collect();
+        let mut moved: Vec<String> = names
+            .into_iter()
+            .filter(|name| self.base.get(*name) != now.get(*name))
+            .map(|name| match (self.base.contains_key(name), now.contains_key(name)) {
+                (true, false) => format!("{name} is gone"),
+                (false, true) => format!("{name} is new"),
+                _ => format!("{name} was changed"),
+            })
+            .collect();
+        if self.wanted != wanted(desired, world) && moved.is_empty() {
+            moved.push("the stack file, its variables or the sources of its code were changed".to_owned());
+        }
+        if moved.is_empty() { Ok(()) } else { Err(stale(&moved)) }
+    }
+
+    /// Checks that planning again gives the very plan that was saved.
+    ///
+    /// # Errors
+    ///
+    /// It does not: another version of lockstep plans otherwise, or the file was edited.
+    pub fn check_plan(&self, plan: &Plan) -> Result<(), CliError> {
+        if self.plan == digest(plan) {
+            return Ok(());
+        }
+        Err(stale(&["planning again gives another plan: the file was edited, or this is another version of lockstep".to_owned()]))
+    }
+}
+
+fn stale(moved: &[String]) -> CliError {
+    let list: Vec<String> = moved.iter().map(|what| format!("  - {what}")).collect();
+    CliError::failed(format!("error: the plan is stale, and nothing was changed\n{}", list.join("\n")))
+        .hint("plan again, and look at what it shows")
+}
+
+/// Digest of everything that the stack wants. Ids that AWS assigned are filled in, so it is taken together
+/// with the world.
+fn wanted(desired: &Desired, world: &World) -> String {
+    digest(&lockstep::plan::finally(desired, world))
+}
+
+fn base(world: &World) -> BTreeMap<String, String> {
+    let World { keys, roles, log_groups, functions, apis, .. } = world;
+    let mut digests = BTreeMap::new();
+    let mut add = |kind, name: &_, digest| digests.insert(ResourceId::new(kind, name).to_string(), digest);
+    keys.iter().for_each(|(name, seen)| drop(add(Kind::Key, name, digest(seen))));
+    roles.iter().for_each(|(name, seen)| drop(add(Kind::Role, name, digest(seen))));
+    log_groups.iter().for_each(|(name, seen)| drop(add(Kind::LogGroup, name, digest(seen))));
+    functions.iter().for_each(|(name, seen)| drop(add(Kind::Function, name, digest(seen))));
+    apis.iter().for_each(|(name, seen)| drop(add(Kind::Api, name, digest(seen))));
+    digests
+}
+
+fn digest(value: &impl Serialize) -> String {
+    let text = serde_json::to_vec(value).unwrap_or_default();
+    Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
