@@ -1,6 +1,6 @@
 //! Access cases and policy pairs: data that says what a decision must be.
 //!
-//! The same types read the cases of the tests and of the hidden command that checks the evaluator.
+//! A case holds everything that a decision needs, so anyone can hold the evaluator against what AWS documents.
 
 use std::collections::BTreeMap;
 
@@ -138,6 +138,12 @@ pub struct Answer {
     pub statements: Vec<String>,
 }
 
+impl Answer {
+    pub(super) fn unknown(id: String) -> Self {
+        Self { id, decision: "unknown", code: "malformed", statements: Vec::new() }
+    }
+}
+
 impl Case {
     /// Decides the case; what lies outside of the rules known here, or is malformed, is `unknown`.
     pub fn answer(&self) -> Answer {
@@ -148,9 +154,7 @@ impl Case {
                 code: decision.reason.code(),
                 statements: decision.statements.into_iter().collect(),
             },
-            Err(_) => {
-                Answer { id: self.id.clone(), decision: "unknown", code: "malformed", statements: Vec::new() }
-            }
+            Err(_) => Answer::unknown(self.id.clone()),
         }
     }
 

@@ -27,6 +27,7 @@ mod grant;
 mod implies;
 mod json;
 mod key;
+mod lines;
 mod names;
 mod naming;
 mod operator;
@@ -49,6 +50,7 @@ pub use context::Context;
 pub use decide::{Decision, Outcome, actions_of, decide};
 pub use explain::{Miss, NearMiss};
 pub use key::{Constraints, Grant, KeyFacts, NewGrant, Request};
+pub use lines::answer_line;
 pub use reason::Reason;
 pub use source::Layer;
 
