@@ -1,11 +1,18 @@
 //! The clients of the services, and what they have in common.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::http::{
+    HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
@@ -18,6 +25,10 @@ use super::error::{AwsError, ErrorKind};
 use super::limits::Limits;
 use super::wait::Pace;
 use crate::access::Arn;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// From sending a request to the beginning of its answer, the upload of an archive included.
+const READ_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Where and as whom to call AWS.
 #[derive(Clone, Debug, Default)]
@@ -90,12 +101,8 @@ impl Aws {
         if region.is_empty() {
             return Err(AwsError::new("connecting to AWS", ErrorKind::Invalid, "no region is given"));
         }
-        // The SDK's default TLS brings a C library that takes longer to build than all of lockstep.
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .build_https();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http)
+            .http_client(http_client(endpoint.as_deref().is_some_and(is_loopback)))
             .region(Region::new(region.clone()));
         if let Ok(name) = AppName::new(concat!("lockstep-", env!("CARGO_PKG_VERSION"))) {
             loader = loader.app_name(name);
@@ -157,11 +164,28 @@ impl Aws {
     }
 }
 
+/// Makes the HTTP client of all services, with the proxy that the environment names for anything but this machine.
+fn http_client(local: bool) -> SharedHttpClient {
+    let settings =
+        HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT);
+    let proxy = if local { ProxyConfig::disabled() } else { ProxyConfig::from_env() };
+    // The SDK's default TLS brings a C library that takes longer to build than all of lockstep.
+    let connector = Connector::builder()
+        .connector_settings(settings.build())
+        .proxy_config(proxy)
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build();
+    let connector = SharedHttpConnector::new(connector);
+    http_client_fn(move |_, _| connector.clone())
+}
+
 /// Says whether an address is on this machine, where no rate limits apply.
 fn is_loopback(endpoint: &str) -> bool {
     let host = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
     let host = host.split('/').next().unwrap_or_default();
-    ["127.", "localhost", "[::1]"].iter().any(|local| host.starts_with(local))
+    let name =
+        host.rsplit_once(':').map_or(host, |(name, port)| if port.ends_with(']') { host } else { name });
+    name == "localhost" || name == "[::1]" || name.parse().is_ok_and(|ip: Ipv4Addr| ip.is_loopback())
 }
 
 impl Clients {
@@ -212,5 +236,23 @@ impl Intercept for Counter {
             *self.calls.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_local() {
+        assert!(
+            is_loopback("http://127.0.0.1:4566")
+                && is_loopback("http://localhost/x")
+                && is_loopback("[::1]:1")
+        );
+        assert!(
+            !is_loopback("https://kms.eu-west-1.amazonaws.com")
+                && !is_loopback("http://localhost.example.com")
+        );
     }
 }

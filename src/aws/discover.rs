@@ -59,7 +59,7 @@ pub(super) async fn denied<T>(
 ) -> Result<Result<T, String>, AwsError> {
     match call.await {
         Ok(value) => Ok(Ok(value)),
-        Err(error) if error.is_denied() => Ok(Err(error.to_string())),
+        Err(error) if error.is_denied() => Ok(Err(error.reason())),
         Err(error) => Err(error),
     }
 }

@@ -59,3 +59,27 @@ pub fn owner(tags: &Tags) -> String {
         _ => "was not made by lockstep".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tagged(arn: &str) -> Tagged {
+        Tagged { resource: ResourceId::parse("keys.text").unwrap(), arn: arn.to_owned() }
+    }
+
+    #[test]
+    fn the_last_part_names_the_resource() {
+        assert_eq!(tagged("arn:aws:kms:eu-west-1:111122223333:key/mrk-1").last_part(), "mrk-1");
+        assert_eq!(tagged("arn:aws:lambda:eu-west-1:111122223333:function:f").last_part(), "f");
+        assert_eq!(tagged("arn:aws:apigateway:eu-west-1::/restapis/a1").last_part(), "a1");
+    }
+
+    #[test]
+    fn the_owner_is_told_from_the_tags() {
+        let tags =
+            Tags::from([(tag::STACK.to_owned(), "s".to_owned()), (tag::ENV.to_owned(), "prod".to_owned())]);
+        assert_eq!(owner(&tags), "belongs to the stack `s` in `prod`");
+        assert_eq!(owner(&Tags::new()), "was not made by lockstep");
+    }
+}

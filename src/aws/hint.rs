@@ -21,6 +21,12 @@ static ROWS: &[Row] = &[
     ),
     (
         "kms:",
+        "AccessDeniedException",
+        "resource-based policy",
+        "the key policy does not name the principal that runs this: list it under `administrators` of the key",
+    ),
+    (
+        "kms:",
         "LimitExceededException",
         "",
         "a key policy has at most 32768 bytes and a key at most 50 aliases; otherwise ask AWS for a higher quota",
@@ -83,7 +89,7 @@ pub(super) fn of(operation: &str, kind: ErrorKind, code: Option<&str>, message: 
 }
 
 /// The IAM action of an operation: API Gateway has one per HTTP verb instead of one per operation.
-fn action(operation: &str) -> &str {
+pub(super) fn action(operation: &str) -> &str {
     let Some(name) = operation.strip_prefix("apigateway:") else { return operation };
     let verbs = [
         ("Get", "apigateway:GET"),

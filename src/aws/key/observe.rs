@@ -96,7 +96,11 @@ impl<'a> Collected<'a> {
         });
         for (arn, resource, key) in try_join_all(reads).await? {
             let (seen, tags) = match key {
-                Ok(Some(found)) => found,
+                Ok(Some((mut seen, tags))) => {
+                    // All that is known where the others are hidden.
+                    seen.spec.aliases.extend(self.pointing_to(arn));
+                    (seen, tags)
+                }
                 Ok(None) => continue,
                 Err(reason) => {
                     self.hide(arn, resource.as_ref(), &reason);
@@ -164,7 +168,8 @@ impl<'a> Collected<'a> {
                 found.ids.set(format!("keys.{name}.arn"), &key.arn);
                 found.seen.insert(name.clone(), key);
             }
-            for spare in keys {
+            // One that is going away needs nobody's attention.
+            for spare in keys.filter(|key| !matches!(key.state, State::PendingDeletion(_))) {
                 let short: String = spare.id.chars().take(8).collect();
                 let resource = ResourceId::new(Kind::Key, &Name::new(format!("{name}~{short}")));
                 found.unread.insert(resource, format!("`{}` carries the tags of keys.{name} too", spare.arn));
@@ -226,7 +231,7 @@ async fn absent_as_denied<T>(
 ) -> Result<Readable<T>, AwsError> {
     match call.await {
         Ok(value) => Ok(Ok(value)),
-        Err(error) if error.is_denied() || error.is_not_found() => Ok(Err(error.to_string())),
+        Err(error) if error.is_denied() || error.is_not_found() => Ok(Err(error.reason())),
         Err(error) => Err(error),
     }
 }
@@ -280,4 +285,88 @@ async fn aliases_of(aws: &Aws, arn: &str) -> Result<BTreeSet<String>, AwsError> 
         })
         .await?;
     Ok(entries.into_iter().filter_map(|entry| entry.alias_name).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stack::desired::{KeyWant, Place};
+
+    fn spec(alias: &str) -> Spec {
+        Spec {
+            key_spec: "SYMMETRIC_DEFAULT".to_owned(),
+            usage: "ENCRYPT_DECRYPT".to_owned(),
+            multi_region: false,
+            description: String::new(),
+            enabled: true,
+            rotation: None,
+            aliases: BTreeSet::from([alias.to_owned()]),
+            policy: PolicyDocument::new([]),
+            tags: Tags::new(),
+            deletion_window: 7,
+        }
+    }
+
+    fn seen(id: &str, alias: &str, state: State) -> Seen {
+        let (id, arn, origin) = (id.to_owned(), format!("arn:{id}"), "AWS_KMS".to_owned());
+        Seen { id, arn, state, spec: spec(alias), origin, unread: BTreeMap::new() }
+    }
+
+    fn desired() -> Desired {
+        let want = KeyWant { spec: spec("alias/text"), administrators: BTreeSet::new() };
+        let place = Place {
+            partition: "aws".to_owned(),
+            account: "111122223333".to_owned(),
+            region: "eu-west-1".to_owned(),
+            function_env: BTreeMap::new(),
+        };
+        Desired {
+            stack: "s".to_owned(),
+            env: "test".to_owned(),
+            place,
+            protect: false,
+            keys: BTreeMap::from([("text".into(), want)]),
+            roles: BTreeMap::new(),
+            twins: Vec::new(),
+            log_groups: BTreeMap::new(),
+            functions: BTreeMap::new(),
+            apis: BTreeMap::new(),
+            assertions: Vec::new(),
+            lines: BTreeMap::new(),
+        }
+    }
+
+    fn chosen(keys: Vec<Seen>) -> (String, Vec<String>) {
+        let desired = desired();
+        let mut collected = Collected::new(&desired, Aliases::new());
+        collected.keys.insert("text".into(), keys);
+        let (found, _) = collected.finish();
+        let spares = found.unread.keys().map(ToString::to_string).collect();
+        (found.ids.get("keys.text.id").unwrap().to_owned(), spares)
+    }
+
+    #[test]
+    fn of_two_keys_the_aliased_one_counts_and_none_is_lost() {
+        let fresh = seen("aaaaaaaa-1", "alias/other", State::Enabled);
+        let used = seen("bbbbbbbb-1", "alias/text", State::Disabled);
+        assert_eq!(
+            chosen(vec![fresh, used]),
+            ("bbbbbbbb-1".to_owned(), vec!["keys.text~aaaaaaaa".to_owned()])
+        );
+    }
+
+    #[test]
+    fn a_usable_key_comes_before_one_that_is_going() {
+        let going = seen("aaaaaaaa-1", "alias/other", State::PendingDeletion(None));
+        let usable = seen("bbbbbbbb-1", "alias/other", State::Enabled);
+        assert_eq!(chosen(vec![going, usable]).0, "bbbbbbbb-1");
+    }
+
+    #[test]
+    fn an_alias_that_is_hidden_hides_its_key() {
+        let desired = desired();
+        let aliases = Aliases::from([("alias/text".to_owned(), Err("not allowed".to_owned()))]);
+        let (found, _) = Collected::new(&desired, aliases).finish();
+        assert_eq!(found.unread.keys().map(ToString::to_string).collect::<Vec<_>>(), ["keys.text"]);
+    }
 }
