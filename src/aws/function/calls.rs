@@ -74,9 +74,11 @@ impl Function<'_> {
             Err(error) if error.is_not_found() => return Ok(Policy::default()),
             Err(error) => return Err(error),
         };
-        let statements = read::permissions(arn, answer.policy().unwrap_or("{}")).map_err(|error| {
+        let mut statements = read::permissions(arn, answer.policy().unwrap_or("{}")).map_err(|error| {
             AwsError::new(operation, ErrorKind::Invalid, format!("the policy of `{}`: {error}", self.name))
         })?;
+        // The local AWS shows the statements of all aliases in the policy of the function.
+        statements.retain(|_, permission| permission.alias.as_deref() == alias);
         Ok(Policy { statements, revision: answer.revision_id })
     }
 

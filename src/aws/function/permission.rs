@@ -13,13 +13,21 @@ static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(())
 pub(super) async fn add(function: Function<'_>, sid: &str, permission: &Permission) -> Result<(), AwsError> {
     let _turn = ONE_AT_A_TIME.lock().await;
     let Present { arn, statements } = present(function, sid).await?;
-    let (in_place, elsewhere): (Vec<_>, Vec<_>) =
+    let (in_place, mut elsewhere): (Vec<_>, Vec<_>) =
         statements.into_iter().partition(|there| there.alias == permission.alias);
     if !in_place.contains(permission) {
         if !in_place.is_empty() {
             remove_one(function, &arn, sid, permission.alias.as_deref()).await?;
         }
-        put(function, &arn, sid, permission).await?;
+        match put(function, &arn, sid, permission).await {
+            // The local AWS knows an id once for a function and all of its aliases, deleted ones included.
+            Err(error) if error.kind() == ErrorKind::Conflict && function.aws.endpoint.is_some() => {
+                remove_one(function, &arn, sid, None).await?;
+                elsewhere.clear();
+                put(function, &arn, sid, permission).await?;
+            }
+            answer => answer?,
+        }
     }
     // Only now: the statement that this one replaces may be the one that lets traffic in.
     for there in elsewhere {
@@ -49,8 +57,7 @@ async fn present(function: Function<'_>, sid: &str) -> Result<Present, AwsError>
     let aliases = function.aliases().await?;
     let mut statements = Vec::new();
     for alias in std::iter::once(None).chain(aliases.iter().map(|alias| alias.name())) {
-        let mut policy = function.policy(&arn, alias).await?;
-        statements.extend(policy.statements.remove(sid).filter(|there| there.alias.as_deref() == alias));
+        statements.extend(function.policy(&arn, alias).await?.statements.remove(sid));
     }
     Ok(Present { arn, statements })
 }
