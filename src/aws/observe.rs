@@ -19,8 +19,9 @@ use crate::stack::desired::Desired;
 /// # Errors
 /// No credentials, no answer, and everything else but being denied.
 pub async fn observe(aws: &Aws, desired: &Desired) -> Result<World, AwsError> {
-    let (roles, mut world) = try_join!(role::observe(aws, desired), all_but_roles(aws, desired))?;
+    let ((roles, documents), mut world) = try_join!(role::observe(aws, desired), all_but_roles(aws, desired))?;
     world.roles = take(&mut world, roles);
+    world.managed_documents = documents;
     let wanted = desired.roles.values().map(|role| role.arn.clone());
     let there = world.roles.values().map(|role| role.spec.arn.clone());
     world.role_arns = wanted.chain(there).collect();

@@ -5,9 +5,11 @@ use std::time::Instant;
 
 use lockstep::apply::{self, Outcome};
 use lockstep::call::Http;
-use lockstep::kinds::World;
+use lockstep::kinds::{Name, World};
 use lockstep::plan::Plan;
-use lockstep::report;
+use lockstep::plan::prove::Proof;
+use lockstep::report::plan::Style;
+use lockstep::report::{self, AccessLine, Paint, PlanView};
 use lockstep::stack::desired::Desired;
 
 use super::Context;
@@ -28,18 +30,46 @@ pub struct Change<'a> {
     /// What was observed.
     pub world: &'a World,
     /// The plan.
-    pub plan: &'a Plan,
+    pub plan: Plan,
+    /// What functions may do with keys once the plan is applied.
+    pub proofs: Vec<Proof>,
 }
 
-impl Change<'_> {
-    /// Returns what reports are made from.
-    pub fn view(&self) -> report::PlanView<'_> {
-        report::PlanView { desired: self.desired, world: self.world, plan: self.plan }
+/// Writes a proof for people.
+fn line(desired: &Desired, proof: &Proof) -> AccessLine {
+    let Proof { function, role, key, actions, decision, statements, unknowns: _ } = proof.clone();
+    let role = desired.role_by_arn(&role).cloned().unwrap_or_else(|| Name::new(role));
+    AccessLine { function, role, key, actions, decision, statements }
+}
+
+impl<'a> Change<'a> {
+    /// Plans, and proves that the stack works afterwards.
+    ///
+    /// # Errors
+    ///
+    /// Whatever blocks the plan, and uses of keys that cannot be proved to be allowed.
+    pub fn plan(context: &Context, session: &'a Session, wanted: (&'a Desired, &'a World)) -> Result<Self, CliError> {
+        let (desired, world) = wanted;
+        let plan = session.plan(context, desired, world)?;
+        let proofs = session.prove(context, (desired, world), &plan)?;
+        Ok(Self { session, desired, world, plan, proofs })
     }
 
     /// Renders the plan for people.
     pub fn text(&self, context: &Context) -> String {
-        report::plan(&self.view(), report::Style { colour: context.output.colour, verbose: context.global.verbose })
+        let paint = Paint { colour: context.output.colour };
+        report::plan::text(&self.document(), Style { paint, verbose: context.global.verbose })
+    }
+
+    /// Renders the plan for programs.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::to_value(self.document()).unwrap_or_default()
+    }
+
+    fn document(&self) -> report::plan::Document {
+        let access: Vec<AccessLine> = self.proofs.iter().map(|proof| line(self.desired, proof)).collect();
+        let Self { desired, world, plan, .. } = self;
+        report::plan::document(&PlanView { desired, world, plan, access: &access })
     }
 
     /// Asks whether to go on.
@@ -62,7 +92,7 @@ impl Change<'_> {
     /// A build that fails, before anything is changed.
     pub async fn run(&self, context: &Context) -> Result<(Outcome, Exit), CliError> {
         let stop = Stop::listen(context.output)?;
-        let archives = archives(context, self.session, self.plan).await?;
+        let archives = archives(context, self.session, &self.plan).await?;
         if stop.asked() {
             return Err(CliError::interrupted("stopped before the first change; nothing was changed"));
         }
@@ -70,17 +100,16 @@ impl Change<'_> {
         let begun = Instant::now();
         let progress = Progress::new(context.output);
         let ids = self.world.ids.clone();
-        let outcome = apply::run(&actor, self.plan, ids, &mut |event| progress.event(&event)).await;
+        let outcome = apply::run(&actor, &self.plan, ids, &mut |event| progress.event(&event)).await;
         drop(progress);
         let exit = self.tell(context, &outcome, begun);
         Ok((outcome, exit))
     }
 
     fn tell(&self, context: &Context, outcome: &Outcome, begun: Instant) -> Exit {
-        let seconds = begun.elapsed().as_secs_f64();
         if outcome.is_complete() {
-            let summary = report::Summary::of(self.plan);
-            context.output.result(&summary.applied(seconds));
+            let summary = report::Summary::of(&self.plan);
+            context.output.result(&summary.applied(begun.elapsed()));
             return Exit::Success;
         }
         context.output.note(&self.incomplete(outcome));
@@ -91,7 +120,7 @@ impl Change<'_> {
     fn incomplete(&self, outcome: &Outcome) -> String {
         let mut lines = Vec::new();
         let step = |(phase, place): &(usize, usize)| {
-            self.plan.phases.get(*phase).and_then(|phase| phase.steps.get(*place)).map(report::doing)
+            self.plan.phases.get(*phase).and_then(|phase| phase.steps.get(*place)).map(report::progress::doing)
         };
         for failure in &outcome.failed {
             let what = step(&failure.step).unwrap_or_default();

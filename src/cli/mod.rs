@@ -54,14 +54,10 @@ enum Command {
     Apply(command::apply::Options),
     /// Remove everything of an environment; keys are scheduled for deletion
     Destroy(command::destroy::Options),
-    /// Report what differs between the stack file and AWS; changes nothing
-    Drift(command::drift::Options),
     /// Call a deployed route with a token minted for it
     Call(command::call::Options),
     /// Print a short-lived token for a route
     Token(command::token::Options),
-    /// Write a stack file and a Lambda that work
-    Init(command::init::Options),
     /// Print the JSON Schema of the stack file
     Schema,
     /// Start, stop and look at the local AWS
@@ -111,10 +107,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError>
         Command::Plan(options) => command::plan::run(context, options).await,
         Command::Apply(options) => command::apply::run(context, options).await,
         Command::Destroy(options) => command::destroy::run(context, options).await,
-        Command::Drift(options) => command::drift::run(context, options).await,
         Command::Call(options) => command::call::run(context, options).await,
         Command::Token(options) => command::token::run(context, options).await,
-        Command::Init(options) => command::init::run(context, &options),
         Command::Schema => command::schema::run(context),
         Command::Local(verb) => command::local::run(context, verb).await,
     }

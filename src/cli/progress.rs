@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use lockstep::apply::Event;
 use lockstep::plan::Step;
-use lockstep::report;
+use lockstep::report::progress::{self, doing};
 
 use super::output::Output;
 
@@ -50,15 +50,15 @@ impl Progress {
     /// Takes note of something that happened.
     pub fn event(&self, event: &Event<'_>) {
         match event {
-            Event::Phase(number, phase) => self.line(&report::phase_title(*number, phase)),
-            Event::Started(step) => self.begin(&report::doing(step)),
-            Event::Done(step, time) => self.end(&report::doing(step), &done(step, *time)),
+            Event::Phase(number, phase) => self.line(&progress::phase(*number, phase)),
+            Event::Started(step) => self.begin(&doing(step)),
+            Event::Done(step, time) => self.end(&doing(step), &done(step, *time)),
             Event::Failed(step, error) => {
-                self.end(&report::doing(step), &format!("  ! {}: {error}", report::doing(step)));
+                self.end(&doing(step), &format!("  ! {}: {error}", doing(step)));
             }
             Event::Gate(_) => {}
             Event::Probing(function, probe) => {
-                self.begin(&format!("probing functions.{function}: {}", report::probe(probe)));
+                self.begin(&format!("probing functions.{function}: {}", progress::probe(function, probe)));
             }
             Event::Probed(function, outcome) => {
                 let what = format!("probing functions.{function}");
@@ -123,5 +123,5 @@ impl Drop for Progress {
 }
 
 fn done(step: &Step, time: Duration) -> String {
-    format!("  {} {} [{:.1}s]", step.action.glyph(), report::doing(step), time.as_secs_f64())
+    format!("  {} {} [{:.1}s]", step.action.glyph(), doing(step), time.as_secs_f64())
 }

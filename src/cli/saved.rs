@@ -5,7 +5,6 @@ use std::path::Path;
 
 use lockstep::kinds::{Kind, ResourceId, World};
 use lockstep::plan::Plan;
-use lockstep::report;
 use lockstep::stack::desired::Desired;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -51,7 +50,7 @@ impl Saved {
             wanted: wanted(desired, world),
             base: base(world),
             plan: digest(plan),
-            view: serde_json::from_str(&report::plan_json(&change.view())).unwrap_or_default(),
+            view: change.json(),
         }
     }
 

@@ -7,8 +7,10 @@ use lockstep::aws::{self, Aws};
 use lockstep::build::{self, BuildOptions};
 use lockstep::kinds::World;
 use lockstep::local::{self, LocalConfig};
-use lockstep::plan::{self, Plan, PlanError};
-use lockstep::report;
+use lockstep::kinds::{Kind, ResourceId};
+use lockstep::plan::prove::{self, Proof};
+use lockstep::plan::{self, Blocked, Plan, PlanError};
+use lockstep::report::{self, Paint};
 use lockstep::stack::desired::{Desired, Place};
 use lockstep::stack::{self, Inputs, Source, StackFile};
 
@@ -157,12 +159,9 @@ pub async fn connect(context: &Context, file: File) -> Result<Session, CliError>
         profile: context.global.profile.clone(),
         static_credentials: None,
     };
-    let mut function_env = BTreeMap::new();
     if context.global.local {
         let config = file.local(context, &region)?;
         let running = local::up(&config, &|line| context.output.note(line)).await?;
-        // Code that runs in the local AWS does not find it by itself.
-        function_env.insert("AWS_ENDPOINT_URL".to_owned(), running.endpoint.clone());
         settings.endpoint = Some(running.endpoint.clone());
         settings.profile = None;
         settings.static_credentials =
@@ -171,7 +170,7 @@ pub async fn connect(context: &Context, file: File) -> Result<Session, CliError>
     let aws = Aws::connect(&settings).await?;
     let identity = aws.identity().await?.clone();
     check_account(context, &file, &env, &identity.account)?;
-    let place = Place { partition: identity.partition, account: identity.account, region, function_env };
+    let place = Place { partition: identity.partition, account: identity.account, region, function_env: BTreeMap::new() };
     let mut desired = file.compile(context, &place)?;
     hash_sources(context, &file, &mut desired).await?;
     Ok(Session { file, desired, aws, caller: identity.arn })
@@ -231,9 +230,52 @@ impl Session {
     pub fn plan(&self, context: &Context, desired: &Desired, world: &World) -> Result<Plan, CliError> {
         plan::plan(desired, world).map_err(|error| match error {
             PlanError::Blocked(blocked) => {
-                CliError::failed(report::blocked(&blocked, context.output.error_colour))
+                CliError::failed(blocked_text(context, &blocked))
             }
             other => CliError::failed("there is no plan").because(other).hint("this is a fault of lockstep: please report it with the stack file"),
         })
+    }
+
+    /// Decides what functions may do with keys once a plan is applied.
+    ///
+    /// # Errors
+    ///
+    /// A use that the stack declares and that is not allowed for certain.
+    pub fn prove(
+        &self,
+        context: &Context,
+        (desired, world): (&Desired, &World),
+        plan: &Plan,
+    ) -> Result<Vec<Proof>, CliError> {
+        let after = plan::after(plan, desired, world)
+            .map_err(|error| CliError::failed("the plan cannot be followed through").because(error))?;
+        let proofs = prove::uses(desired, &after);
+        let failed: Vec<Blocked> =
+            proofs.iter().filter(|proof| !proof.holds()).map(|proof| unproved(desired, proof)).collect();
+        if failed.is_empty() || context.global.allow_unproved.is_some() {
+            return Ok(proofs);
+        }
+        Err(CliError::failed(blocked_text(context, &failed))
+            .hint("apply it all the same with --allow-unproved REASON"))
+    }
+}
+
+fn blocked_text(context: &Context, blocked: &[Blocked]) -> String {
+    report::blocked::text(blocked, Paint { colour: context.output.error_colour })
+}
+
+fn unproved(desired: &Desired, proof: &Proof) -> Blocked {
+    let Proof { function, role, key, actions, decision, unknowns, .. } = proof;
+    let role = desired.role_by_arn(role).map_or(role.as_str(), |name| name.as_str());
+    let actions: Vec<&str> = actions.iter().map(String::as_str).collect();
+    let why = match unknowns.is_empty() {
+        true => decision.replace('_', " "),
+        false => format!("unknown, because {}", unknowns.iter().cloned().collect::<Vec<_>>().join("; ")),
+    };
+    Blocked {
+        resource: ResourceId::new(Kind::Function, function),
+        problem: format!("{role} could not be proved to be allowed {} on keys.{key}: {why}", actions.join(", ")),
+        remedy: "look at the boundary and the policies of the role, and at the statements of the key".to_owned(),
+        line: desired.line_of(&format!("functions.{function}.keys")).cloned(),
     }
 }

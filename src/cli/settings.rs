@@ -41,6 +41,10 @@ pub struct Global {
     #[arg(long, global = true, env = "LOCKSTEP_CARGO_PROFILE", default_value = "release", value_name = "NAME")]
     pub cargo_profile: String,
 
+    /// Go on although a use of a key cannot be proved to be allowed, and why
+    #[arg(long, global = true, value_name = "REASON")]
+    pub allow_unproved: Option<String>,
+
     /// When to use colour (NO_COLOR and FORCE_COLOR count too)
     #[arg(long, global = true, default_value = "auto", value_name = "WHEN")]
     pub color: When,

@@ -45,6 +45,9 @@ pub struct World {
     pub ids: Ids,
     /// ARNs of all roles that the stack wants or has: of these it is known whether they exist.
     pub role_arns: BTreeSet<String>,
+    /// Documents of the managed policies and boundaries that roles of the stack have or want, by ARN; those
+    /// that could not be read are missing.
+    pub managed_documents: BTreeMap<String, PolicyDocument>,
 }
 
 /// An operation that AWS would refuse, and why.

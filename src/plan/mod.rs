@@ -8,10 +8,11 @@ pub mod checks;
 mod gate;
 pub mod invariant;
 mod order;
+pub mod prove;
 mod target;
 
 #[cfg(test)]
-mod small_worlds;
+pub(crate) mod small_worlds;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -159,6 +160,20 @@ pub fn plan_by(desired: &Desired, world: &World, rules: Rules) -> Result<Plan, P
         between.apply(&step.op).map_err(PlanError::Refused)?;
     }
     Ok(Plan { phases: phases(desired, &present, widen, narrow) })
+}
+
+/// Returns the world that a plan leads to.
+///
+/// # Errors
+///
+/// [`PlanError::Refused`] for a plan that was not made for this world.
+pub fn after(plan: &Plan, desired: &Desired, world: &World) -> Result<World, PlanError> {
+    let mut world = world.clone();
+    world.role_arns.extend(desired.roles.values().map(|role| role.arn.clone()));
+    for step in plan.steps() {
+        world.apply(&step.op).map_err(PlanError::Refused)?;
+    }
+    Ok(world)
 }
 
 fn phases(desired: &Desired, world: &World, widen: Vec<Step>, narrow: Vec<Step>) -> Vec<Phase> {

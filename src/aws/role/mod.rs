@@ -3,6 +3,5 @@
 mod observe;
 mod perform;
 
-pub use observe::managed_documents;
 pub(super) use observe::observe;
 pub(super) use perform::perform;

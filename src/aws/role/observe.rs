@@ -25,7 +25,7 @@ type Documents = BTreeMap<String, PolicyDocument>;
 ///
 /// # Errors
 /// Everything but being denied.
-pub async fn observe(aws: &Aws, desired: &Desired) -> Result<Found<Seen>, AwsError> {
+pub async fn observe(aws: &Aws, desired: &Desired) -> Result<(Found<Seen>, Documents), AwsError> {
     let wanted: BTreeMap<&str, &Name> =
         desired.roles.iter().map(|(name, role)| (role.role_name.as_str(), name)).collect();
     let foreseen: BTreeSet<String> =
@@ -68,12 +68,7 @@ pub async fn observe(aws: &Aws, desired: &Desired) -> Result<Found<Seen>, AwsErr
         |seen: &Seen| seen.spec.managed.iter().chain(&seen.spec.boundary).cloned().collect::<Vec<_>>();
     let more = found.seen.values().flat_map(attached).filter(|arn| !documents.contains_key(arn)).collect();
     documents.extend(managed_documents(aws, &more).await?);
-    for seen in found.seen.values_mut() {
-        let arns = attached(seen).into_iter();
-        seen.managed_documents =
-            arns.filter_map(|arn| documents.get(&arn).cloned().map(|document| (arn, document))).collect();
-    }
-    Ok(found)
+    Ok((found, documents))
 }
 
 fn keep(found: &mut Found<Seen>, name: Name, seen: Seen) {
@@ -87,10 +82,10 @@ fn keep(found: &mut Found<Seen>, name: Name, seen: Seen) {
 ///
 /// # Errors
 /// Everything but being denied and not found.
-pub async fn managed_documents(aws: &Aws, arns: &BTreeSet<String>) -> Result<Documents, AwsError> {
-    let reads = stream::iter(arns).map(|arn| async move {
-        match document(aws, arn).await {
-            Ok(document) => Ok(document.map(|document| (arn.clone(), document))),
+async fn managed_documents(aws: &Aws, arns: &BTreeSet<String>) -> Result<Documents, AwsError> {
+    let reads = stream::iter(arns.clone()).map(|arn| async move {
+        match document(aws, &arn).await {
+            Ok(document) => Ok(document.map(|document| (arn, document))),
             Err(error) if error.is_denied() || error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }
@@ -179,7 +174,7 @@ async fn read(aws: &Aws, desired: &Desired, name: &str) -> Result<Result<Option<
         boundary: role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn),
         tags,
     };
-    Ok(Ok(Some(Seen { role_id: role.role_id, spec, managed_documents: BTreeMap::new(), unread })))
+    Ok(Ok(Some(Seen { role_id: role.role_id, spec, unread })))
 }
 
 /// A role that is gone meanwhile has no policies; `GetRole` tells that it is gone.

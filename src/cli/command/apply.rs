@@ -38,14 +38,13 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
     if let Some(saved) = &saved {
         saved.check_base(&session, &desired, &world)?;
     }
-    let plan = session.plan(context, &desired, &world)?;
-    let change = Change { session: &session, desired: &desired, world: &world, plan: &plan };
+    let change = Change::plan(context, &session, (&desired, &world))?;
     match &saved {
         // Whoever saved the plan has looked at it.
-        Some(saved) => saved.check_plan(&plan)?,
+        Some(saved) => saved.check_plan(&change.plan)?,
         None => context.output.result(&change.text(context)),
     }
-    if plan.is_empty() {
+    if change.plan.is_empty() {
         return Ok(Exit::Success);
     }
     change.approve(options.auto_approve || saved.is_some())?;

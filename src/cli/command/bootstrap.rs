@@ -38,10 +38,9 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
         session.file.path, session.caller, session.desired.place.region
     ));
     let world = session.observe().await?;
-    let plan = session.plan(context, &session.desired, &world)?;
-    let change = Change { session: &session, desired: &session.desired, world: &world, plan: &plan };
+    let change = Change::plan(context, &session, (&session.desired, &world))?;
     context.output.result(&change.text(context));
-    if plan.is_empty() {
+    if change.plan.is_empty() {
         context.output.result(&next(context, &session, &world.ids));
         return Ok(Exit::Success);
     }

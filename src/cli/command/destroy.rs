@@ -34,10 +34,9 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
     }
     let desired = session.desired.emptied();
     let world = session.observe().await?;
-    let plan = session.plan(context, &desired, &world)?;
-    let change = Change { session: &session, desired: &desired, world: &world, plan: &plan };
+    let change = Change::plan(context, &session, (&desired, &world))?;
     context.output.result(&change.text(context));
-    if plan.is_empty() {
+    if change.plan.is_empty() {
         return Ok(Exit::Success);
     }
     change.approve(options.auto_approve)?;

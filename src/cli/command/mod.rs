@@ -4,8 +4,8 @@ pub mod apply;
 pub mod bootstrap;
 pub mod call;
 pub mod destroy;
-pub mod drift;
-pub mod init;
+
+
 pub mod local;
 pub mod plan;
 pub mod schema;

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lockstep::report;
 
 use crate::cli::Context;
 use crate::cli::changes::Change;
@@ -41,10 +40,9 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
     let session = session::connect(context, session::open(context)?).await?;
     let desired = if options.destroy { session.desired.emptied() } else { session.desired.clone() };
     let world = session.observe().await?;
-    let plan = session.plan(context, &desired, &world)?;
-    let change = Change { session: &session, desired: &desired, world: &world, plan: &plan };
+    let change = Change::plan(context, &session, (&desired, &world))?;
     if options.json {
-        context.output.result(&report::plan_json(&change.view()));
+        context.output.result(&serde_json::to_string_pretty(&change.json()).unwrap_or_default().as_str());
     } else {
         context.output.result(&change.text(context));
     }
@@ -53,6 +51,6 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
         let shown = out.display();
         context.output.note(&format!("saved: `lockstep apply {shown}` does exactly this, or nothing"));
     }
-    let changes = options.detailed_exitcode && !plan.is_empty();
+    let changes = options.detailed_exitcode && !change.plan.is_empty();
     Ok(if changes { Exit::Changes } else { Exit::Success })
 }

@@ -45,8 +45,6 @@ pub struct Seen {
     pub role_id: String,
     /// What can be compared with the spec.
     pub spec: Spec,
-    /// Documents of the attached managed policies and of the boundary, by ARN, where they could be read.
-    pub managed_documents: BTreeMap<String, PolicyDocument>,
     /// What could not be read: field to reason.
     pub unread: BTreeMap<String, String>,
 }

@@ -53,5 +53,5 @@ pub fn predict(seen: Option<Seen>, op: &Op) -> Result<Option<Seen>, String> {
 fn created(spec: &Spec) -> Seen {
     // The create call takes no policies.
     let spec = Spec { managed: Default::default(), inline: BTreeMap::new(), ..spec.clone() };
-    Seen { role_id: String::new(), spec, managed_documents: BTreeMap::new(), unread: BTreeMap::new() }
+    Seen { role_id: String::new(), spec, unread: BTreeMap::new() }
 }

@@ -2,7 +2,7 @@
 //! after every call and started again.
 
 mod edges;
-mod fixtures;
+pub(crate) mod fixtures;
 
 use std::collections::{BTreeMap, BTreeSet};
 
