@@ -1,0 +1,62 @@
+//! What people and programs read of a plan, of drift and of what is in the way: text, JSON, Markdown.
+//!
+//! Every renderer goes by way of one document, a plain value; the JSON is that value, and the text says
+//! nothing that it lacks. Secrets are hidden when the document is made, so that no form of it holds them.
+
+pub mod blocked;
+mod paint;
+pub mod plan;
+mod policy;
+mod problem;
+pub mod progress;
+mod short;
+pub mod summary;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::kinds::{Name, World};
+use crate::plan::Plan;
+use crate::stack::desired::Desired;
+
+pub use paint::Paint;
+pub use problem::Problem;
+pub use summary::Summary;
+
+/// Version of every JSON document: a higher minor number only adds fields.
+pub const FORMAT_VERSION: &str = "1.0";
+
+/// A plan with what it was made from.
+#[derive(Clone, Copy, Debug)]
+pub struct PlanView<'a> {
+    /// What the stack wants.
+    pub desired: &'a Desired,
+    /// What AWS has.
+    pub world: &'a World,
+    /// What is done about the difference.
+    pub plan: &'a Plan,
+    /// What functions may do with keys once the plan is applied.
+    pub access: &'a [AccessLine],
+}
+
+/// What one function may do with one key, and what decides that.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct AccessLine {
+    /// The function.
+    pub function: Name,
+    /// The role that it runs under.
+    pub role: Name,
+    /// The key.
+    pub key: Name,
+    /// KMS actions, without `kms:`.
+    pub actions: BTreeSet<String>,
+    /// Outcome of the evaluator: `allow`, `implicit_deny`, `explicit_deny` or `unknown`.
+    pub decision: String,
+    /// The statements that decide, as the evaluator cites them: `key_policy:UseByEncrypt`.
+    pub statements: BTreeSet<String>,
+}

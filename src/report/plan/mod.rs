@@ -1,0 +1,207 @@
+//! What a plan does, as a document.
+
+mod text;
+
+use serde::{Deserialize, Serialize};
+
+use super::problem::{self, Problem};
+use super::short::{self, Names};
+use super::{AccessLine, FORMAT_VERSION, PlanView, Summary, value};
+use crate::kinds::{Action, Change, Name, ResourceId};
+use crate::plan::{AccessChange, Gate, Phase, Plan, Purpose, Step};
+use crate::stack::desired::{Probe, ProbeTarget};
+
+pub use text::{Style, text};
+
+/// A plan as people and programs read it. No field holds a secret.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Document {
+    /// `1.0`.
+    pub format_version: String,
+    /// Stack, environment and place.
+    #[serde(flatten)]
+    pub place: Place,
+    /// What is broken before the plan.
+    pub problems: Vec<Problem>,
+    /// Done one after the other.
+    pub phases: Vec<PhaseDocument>,
+    /// What functions may do with keys afterwards.
+    pub access: Vec<AccessLine>,
+    /// Numbers of resources.
+    pub summary: Summary,
+    /// Names in the stack file by ARN.
+    pub names: Names,
+}
+
+/// Where a stack is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Name of the stack.
+    pub stack: String,
+    /// Name of the environment.
+    pub env: String,
+    /// Region.
+    pub region: String,
+    /// Account id.
+    pub account: String,
+}
+
+/// One phase of a plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PhaseDocument {
+    /// What it is for.
+    pub purpose: Aim,
+    /// What is waited for before it.
+    pub gate: Option<GateDocument>,
+    /// What it does, by resource.
+    pub resources: Vec<ResourceDocument>,
+    /// What is waited for after it.
+    pub proof: Option<GateDocument>,
+}
+
+/// What a phase is for, in the words of people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aim {
+    /// Everything is new.
+    Create,
+    /// Nothing is taken away, and no other phase follows.
+    Change,
+    /// Nothing is taken away yet.
+    Widen,
+    /// Access and settings are taken away.
+    Narrow,
+    /// Resources go.
+    Remove,
+}
+
+/// What is waited for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateDocument {
+    /// Requests that must succeed.
+    pub probes: Vec<ProbeDocument>,
+    /// Seconds until the last request under an old role is over.
+    pub drain_seconds: u32,
+}
+
+/// Requests that show whether a function works.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeDocument {
+    /// The function.
+    pub function: Name,
+    /// Verb and path of each request, in order; for a direct invocation `invoke NAME`.
+    pub requests: Vec<String>,
+    /// How often in a row all of them must succeed.
+    pub successes: u32,
+    /// Seconds until it counts as failed.
+    pub timeout_seconds: u32,
+}
+
+/// What one phase does to one resource.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ResourceDocument {
+    /// Address in the stack file, such as `keys.text`.
+    pub resource: String,
+    /// What happens to it.
+    pub action: Action,
+    /// Who gains and loses access to it.
+    pub access: Vec<AccessChange>,
+    /// The fields that change.
+    pub changes: Vec<Change>,
+    /// The operations, in order, by the names that the plan gives them, such as `PutPolicy`.
+    pub calls: Vec<String>,
+}
+
+/// Describes a plan.
+pub fn document(view: &PlanView<'_>) -> Document {
+    let PlanView { desired, world, plan, access } = *view;
+    Document {
+        format_version: FORMAT_VERSION.to_owned(),
+        place: Place {
+            stack: desired.stack.clone(),
+            env: desired.env.clone(),
+            region: desired.place.region.clone(),
+            account: desired.place.account.clone(),
+        },
+        problems: problem::problems(desired, world, false),
+        phases: plan.phases.iter().map(|phase| phase_document(plan, phase)).collect(),
+        access: access.to_vec(),
+        summary: Summary::of(plan),
+        names: short::names(desired, world),
+    }
+}
+
+fn phase_document(plan: &Plan, phase: &Phase) -> PhaseDocument {
+    let resources = resources(plan, &phase.steps);
+    PhaseDocument {
+        purpose: aim(phase.purpose, &resources, plan.phases.len() == 1),
+        gate: phase.gate.as_ref().map(gate_document),
+        resources,
+        proof: phase.proof.as_ref().map(gate_document),
+    }
+}
+
+fn aim(purpose: Purpose, resources: &[ResourceDocument], alone: bool) -> Aim {
+    let all = |action| resources.iter().all(|resource| resource.action == action);
+    match purpose {
+        Purpose::Widen if all(Action::Create) => Aim::Create,
+        Purpose::Widen if alone => Aim::Change,
+        Purpose::Widen => Aim::Widen,
+        Purpose::Narrow if all(Action::Delete) => Aim::Remove,
+        Purpose::Narrow => Aim::Narrow,
+    }
+}
+
+/// Groups steps by resource, in the order in which plans show them.
+fn resources(plan: &Plan, steps: &[Step]) -> Vec<ResourceDocument> {
+    let actions = plan.actions();
+    let mut resources: std::collections::BTreeMap<&ResourceId, ResourceDocument> = Default::default();
+    for step in steps {
+        let resource = resources.entry(&step.resource).or_insert_with(|| ResourceDocument {
+            resource: step.resource.to_string(),
+            action: step.action,
+            access: Vec::new(),
+            changes: Vec::new(),
+            calls: Vec::new(),
+        });
+        if step.action != Action::Update {
+            resource.action = actions.get(&step.resource).copied().unwrap_or(step.action);
+        }
+        resource.access.extend(step.access.iter().cloned());
+        // A field that stays unset is no change.
+        let set = step.changes.iter().filter(|change| change.before.is_some() || change.after.is_some());
+        resource.changes.extend(set.map(value::without_secrets));
+        resource.calls.extend(call(step));
+    }
+    resources.into_values().collect()
+}
+
+/// Returns the name of a step's operation, by which the plan file knows it.
+pub fn call(step: &Step) -> Option<String> {
+    let op = serde_json::to_value(&step.op).ok()?;
+    op.get("op")?.get("call")?.as_str().map(str::to_owned)
+}
+
+fn gate_document(gate: &Gate) -> GateDocument {
+    let probes = gate.probes.iter().map(|(function, probe)| probe_document(function, probe));
+    GateDocument { probes: probes.collect(), drain_seconds: gate.drain }
+}
+
+fn probe_document(function: &Name, probe: &Probe) -> ProbeDocument {
+    ProbeDocument {
+        function: function.clone(),
+        requests: probe_requests(function, probe),
+        successes: probe.successes,
+        timeout_seconds: probe.timeout,
+    }
+}
+
+/// Lists the requests of a probe, in order: `POST /encrypt`, or for a direct invocation `invoke NAME`.
+pub fn probe_requests(function: &Name, probe: &Probe) -> Vec<String> {
+    let first = match &probe.target {
+        ProbeTarget::Route { method, path, .. } => format!("{method} {path}"),
+        ProbeTarget::Invoke => format!("invoke {function}"),
+    };
+    let then = probe.then.iter().map(|step| format!("{} {}", step.method, step.path));
+    std::iter::once(first).chain(then).collect()
+}

@@ -1,0 +1,63 @@
+//! The text of policies, for those who want to see it.
+
+use serde_json::Value;
+use similar::{ChangeTag, TextDiff};
+
+use crate::kinds::Change;
+
+use super::paint::{GREEN, Paint, RED};
+use super::value::printable;
+
+/// Lines that are shown around a change.
+const CONTEXT: usize = 3;
+
+/// Tells whether a change is one of a policy document.
+pub fn is_policy(change: &Change) -> bool {
+    [&change.before, &change.after]
+        .into_iter()
+        .flatten()
+        .any(|value| value.as_object().is_some_and(|document| document.contains_key("Statement")))
+}
+
+/// Tells whether more differs than which principals are allowed which actions by name: statements that deny,
+/// have conditions, or name what is excepted.
+pub fn differs_beyond_access(change: &Change) -> bool {
+    intricate(change.before.as_ref()) != intricate(change.after.as_ref())
+}
+
+fn intricate(document: Option<&Value>) -> Vec<&Value> {
+    let statements =
+        document.and_then(|document| document.get("Statement")?.as_array()).into_iter().flatten();
+    let plain = |statement: &Value| {
+        statement.get("Effect").and_then(Value::as_str) == Some("Allow")
+            && ["Principal", "Action"].iter().all(|element| statement.get(element).is_some())
+            && statement.get("Condition").is_none()
+    };
+    statements.filter(|statement| !plain(statement)).collect()
+}
+
+/// Writes the difference of two documents line by line.
+pub fn diff(paint: Paint, change: &Change) -> Vec<String> {
+    let (before, after) = (pretty(change.before.as_ref()), pretty(change.after.as_ref()));
+    let diff = TextDiff::from_lines(&before, &after);
+    let mut lines = Vec::new();
+    for (index, group) in diff.grouped_ops(CONTEXT).iter().enumerate() {
+        if index > 0 {
+            lines.push("  ...".to_owned());
+        }
+        for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
+            let text = printable(change.value().trim_end_matches('\n'));
+            lines.push(match change.tag() {
+                ChangeTag::Equal => format!("  {text}"),
+                ChangeTag::Insert => paint.of(GREEN, format_args!("+ {text}")),
+                ChangeTag::Delete => paint.of(RED, format_args!("- {text}")),
+            });
+        }
+    }
+    lines
+}
+
+fn pretty(document: Option<&Value>) -> String {
+    // Writing a value that was read as JSON has no way to fail.
+    document.map(|value| format!("{value:#}\n")).unwrap_or_default()
+}

@@ -1,0 +1,254 @@
+//! Values of fields: which are hidden from everybody, and how the others are written in one line.
+
+use serde_json::Value;
+
+use crate::kinds::Change;
+
+use super::short::Names;
+
+/// What stands in place of a secret.
+pub const HIDDEN: &str = "(hidden)";
+
+/// Longest value that is shown whole, in characters.
+const SHOWN: usize = 72;
+
+/// Words that mark a name as that of a secret.
+const SECRET: [&str; 9] =
+    ["SECRET", "TOKEN", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "PRIVATE", "API_KEY", "APIKEY"];
+
+/// Endings of names that speak about a secret without holding it.
+const ABOUT: [&str; 12] = [
+    "_KEY_ID",
+    "_KEY_ARN",
+    "_ARN",
+    "_ALIAS",
+    "_ISSUER",
+    "_AUDIENCE",
+    "_SCOPE",
+    "_SCOPES",
+    "_TTL",
+    "_NAME",
+    "_ALGORITHM",
+    "_SUBNET",
+];
+
+/// Objects of an API whose keys are names that a user chose.
+const NAMED_BY_USERS: [&str; 4] = ["env", "variables", "request_parameters", "parameters"];
+
+/// Tells by its name whether a variable holds a secret. This is the only rule; every renderer goes by it.
+pub fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_uppercase().replace(['-', '.'], "_");
+    SECRET.iter().any(|word| name.contains(word)) && !ABOUT.iter().any(|ending| name.ends_with(ending))
+}
+
+/// Takes the secrets out of a change.
+pub fn without_secrets(change: &Change) -> Change {
+    let Change { field, before, after } = change;
+    let hide = |value: &Option<Value>| value.as_ref().map(|value| hidden(field, value));
+    Change { field: field.clone(), before: hide(before), after: hide(after) }
+}
+
+fn hidden(field: &str, value: &Value) -> Value {
+    let variable = field.strip_prefix("env.").is_some_and(is_secret);
+    let owner = field.rsplit('.').next().unwrap_or(field);
+    if variable || value.as_str().is_some_and(holds_password) {
+        return HIDDEN.into();
+    }
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| {
+                let secret = NAMED_BY_USERS.contains(&owner) && is_secret(name);
+                (name.clone(), if secret { HIDDEN.into() } else { hidden(name, value) })
+            })
+            .collect(),
+        Value::Array(items) => items.iter().map(|item| hidden(field, item)).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    }
+}
+
+/// Tells whether text is a URL with a password: `postgres://user:password@host/`.
+fn holds_password(text: &str) -> bool {
+    let authority =
+        text.split_once("://").map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or(rest));
+    authority.and_then(|authority| authority.rsplit_once('@')).is_some_and(|(user, _)| user.contains(':'))
+}
+
+/// Writes one side of a change in one line; a field that is not set is `(none)`.
+pub fn line(names: &Names, field: &str, value: Option<&Value>) -> String {
+    let text = match value {
+        None | Some(Value::Null) => "(none)".to_owned(),
+        Some(Value::String(text)) => text_line(names, text),
+        Some(Value::Number(number)) => format!("{number}{}", unit(field)),
+        Some(Value::Array(items)) if items.iter().all(|item| !item.is_object() && !item.is_array()) => {
+            let items: Vec<String> = items.iter().map(|item| line(names, field, Some(item))).collect();
+            items.join(", ")
+        }
+        Some(other) => part(other).unwrap_or_else(|| printable(&with_known_after_apply(&other.to_string()))),
+    };
+    shortened(&text)
+}
+
+/// Returns the unit of a field that is a bare number in AWS.
+fn unit(field: &str) -> &'static str {
+    match field {
+        "rotation" | "retention" => " d",
+        "timeout" | "max_session" => " s",
+        "memory" | "ephemeral_storage" => " MB",
+        _ => "",
+    }
+}
+
+/// Writes a part of an API by what tells it from others: what a route calls, how an authorizer decides.
+fn part(value: &Value) -> Option<String> {
+    let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str);
+    match text("/part")? {
+        "resource" => Some("(path)".to_owned()),
+        "method" => {
+            let calls = text("/integration/uri").map(called).or_else(|| text("/integration/kind"))?;
+            let by = text("/authorizer").or_else(|| text("/authorization").filter(|kind| *kind != "NONE"));
+            Some(by.map_or_else(|| calls.to_owned(), |by| format!("{calls}, authorized by {by}")))
+        }
+        "authorizer" => Some(format!(
+            "{} {}, answers kept {} s",
+            text("/kind")?,
+            text("/uri").map(called).unwrap_or_default(),
+            value.pointer("/ttl")?
+        )),
+        _ => None,
+    }
+}
+
+/// Takes the name of the function out of the URI under which API Gateway calls it.
+fn called(uri: &str) -> &str {
+    let function = uri.strip_suffix("/invocations").and_then(|uri| uri.rsplit_once(":function:"));
+    function.map_or(uri, |(_, name)| name)
+}
+
+/// Returns who may assume a role before and after, where that is what a change is about.
+pub fn trusted(change: &Change) -> Option<(String, String)> {
+    let principals = |document: &Option<Value>| {
+        let statements = document.as_ref().and_then(|document| document.get("Statement")?.as_array());
+        let mut named = Vec::new();
+        for principal in statements.into_iter().flatten().filter_map(|statement| statement.get("Principal")) {
+            strings(principal, &mut named);
+        }
+        printable(&named.join(", "))
+    };
+    let (before, after) = (principals(&change.before), principals(&change.after));
+    (change.field == "trust" && before != after).then_some((before, after))
+}
+
+fn strings<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+    match value {
+        Value::String(text) => found.push(text),
+        Value::Array(items) => items.iter().for_each(|item| strings(item, found)),
+        Value::Object(fields) => fields.values().for_each(|field| strings(field, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn text_line(names: &Names, text: &str) -> String {
+    if let Some(name) = names.get(text) {
+        return name.clone();
+    }
+    // Hashes are told apart by their beginning.
+    if text.len() >= 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return text.chars().take(12).collect();
+    }
+    let text = text.strip_prefix("arn:aws:iam::aws:policy/").unwrap_or(text);
+    printable(&with_known_after_apply(text))
+}
+
+/// Writes references to identifiers that AWS has not assigned yet as such.
+fn with_known_after_apply(text: &str) -> String {
+    let mut parts = text.split("${lockstep:");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once('}') {
+            Some((reference, rest)) => {
+                out.push_str(&format!("(known after apply: {reference}){rest}"));
+            }
+            None => out.push_str(part),
+        }
+    }
+    out
+}
+
+/// Cuts a long value in its middle: both ends tell it from others.
+fn shortened(text: &str) -> String {
+    let length = text.chars().count();
+    if length <= SHOWN {
+        return text.to_owned();
+    }
+    let half = (SHOWN - 3) / 2;
+    let head: String = text.chars().take(half).collect();
+    let tail: String = text.chars().skip(length - half).collect();
+    format!("{head}...{tail}")
+}
+
+/// Replaces control characters, so that what others wrote into AWS cannot drive a terminal.
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\n' | '\t' => ' ',
+            c if c.is_control() => '\u{fffd}',
+            c => c,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn names_of_secrets_are_known_and_names_about_them_are_not() {
+        for name in
+            ["DB_PASSWORD", "SECRET", "GITHUB_TOKEN", "client-secret", "PRIVATE_KEY", "STRIPE_API_KEY"]
+        {
+            assert!(is_secret(name), "{name}");
+        }
+        for name in ["TOKEN_KEY_ID", "TOKEN_ISSUER", "TOKEN_AUDIENCE", "SECRET_ARN", "KEY_ID", "TABLE"] {
+            assert!(!is_secret(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_hidden_wherever_users_name_fields() {
+        let change = |field: &str, after: Value| {
+            without_secrets(&Change { field: field.to_owned(), before: None, after: Some(after) })
+                .after
+                .unwrap()
+        };
+        assert_eq!(change("env.TOKEN", json!("t")), json!(HIDDEN));
+        assert_eq!(change("env.TABLE", json!("t")), json!("t"));
+        assert_eq!(change("env.DB", json!("postgres://me:pw@host/db")), json!(HIDDEN));
+        assert_eq!(
+            change("stage.variables", json!({"TOKEN": "t", "a": "b"})),
+            json!({"TOKEN": HIDDEN, "a": "b"})
+        );
+        let method =
+            json!({"integration": {"request_parameters": {"x.X-Api-Token": "'t'"}}, "kind": "TOKEN"});
+        assert_eq!(
+            change("routes POST /x", method),
+            json!({"integration": {"request_parameters": {"x.X-Api-Token": HIDDEN}}, "kind": "TOKEN"})
+        );
+        assert_eq!(change("authorizers.token", json!({"ttl": 300})), json!({"ttl": 300}));
+    }
+
+    #[test]
+    fn values_fit_into_a_line() {
+        let names = Names::from([("arn:role".to_owned(), "encrypt-test".to_owned())]);
+        let shown = |value: Value| line(&names, "timeout", Some(&value));
+        assert_eq!(shown(json!("arn:role")), "encrypt-test");
+        assert_eq!(shown(json!("0123456789abcdef0123456789abcdef")), "0123456789ab");
+        assert_eq!(shown(json!("${lockstep:keys.text.arn}")), "(known after apply: keys.text.arn)");
+        assert_eq!(shown(json!("a\u{1b}[31m\nb")), "a\u{fffd}[31m b");
+        assert_eq!(shown(json!(["a", "b"])), "a, b");
+        assert_eq!(shown(json!(30)), "30 s");
+        assert_eq!(line(&names, "timeout", None), "(none)");
+        assert_eq!(shown(json!("x".repeat(100))).chars().count(), 71);
+    }
+}
