@@ -309,13 +309,22 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// An answer of AWS as the SDK hands it on.
-    pub(in crate::aws) fn answer(operation: &str, code: &str, message: &str, status: u16) -> AwsError {
+    /// An error of AWS as the SDK hands it on.
+    pub(in crate::aws) fn refused(
+        code: &str,
+        message: &str,
+        status: u16,
+        retry_after: &'static str,
+    ) -> SdkError<ErrorMetadata, HttpResponse> {
         let meta =
             ErrorMetadata::builder().code(code).message(message).custom("aws_request_id", "r-1").build();
         let mut response = HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::empty());
-        response.headers_mut().insert("retry-after", "7");
-        AwsError::from_sdk(operation, SdkError::service_error(meta, response))
+        response.headers_mut().insert("retry-after", retry_after);
+        SdkError::service_error(meta, response)
+    }
+
+    pub(in crate::aws) fn answer(operation: &str, code: &str, message: &str, status: u16) -> AwsError {
+        AwsError::from_sdk(operation, refused(code, message, status, "7"))
     }
 
     #[test]

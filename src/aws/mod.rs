@@ -28,7 +28,6 @@ pub use found::{Found, Tagged, owned, owner};
 pub use observe::observe;
 pub use perform::perform;
 pub use retry::Awaited;
-pub use role::managed_documents;
 pub use wait::{Pace, until};
 
 /// Zip archives by name of the function.

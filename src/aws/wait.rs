@@ -59,3 +59,31 @@ where
         tokio::time::sleep(pace.every).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    const AT_ONCE: Pace = Pace { every: Duration::ZERO, patience: Duration::from_secs(60), in_a_row: 1 };
+
+    #[tokio::test]
+    async fn a_condition_must_hold_several_times_in_a_row() {
+        let looks = Cell::new(0);
+        let seen = until("it holds", AT_ONCE.in_a_row(2), || {
+            looks.set(looks.get() + 1);
+            let look = looks.get();
+            async move { Ok((look != 2).then_some(look)) }
+        });
+        assert_eq!(seen.await.unwrap(), 4);
+    }
+
+    #[tokio::test]
+    async fn a_condition_that_is_not_met_names_itself() {
+        let pace = Pace { patience: Duration::ZERO, every: Duration::from_secs(1), in_a_row: 1 };
+        let error = until("the role is visible", pace, || async { Ok(None::<()>) }).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        assert!(error.to_string().starts_with("waiting until the role is visible"));
+    }
+}
