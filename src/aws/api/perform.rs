@@ -233,3 +233,43 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    fn fails(kind: ErrorKind) -> AwsError {
+        AwsError::new("apigateway:CreateRestApi", kind, "no")
+    }
+
+    #[tokio::test]
+    async fn what_a_lost_answer_made_is_not_made_again() {
+        let creations = Cell::new(0);
+        let create = || async {
+            creations.set(creations.get() + 1);
+            Err::<&str, _>(fails(ErrorKind::Unknown))
+        };
+        let found = once(create, || async { Ok(Some("a1")) }).await;
+        assert_eq!((found.unwrap(), creations.get()), ("a1", 1));
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_final() {
+        let find = || async { panic!("nothing can have been made") };
+        let refused = once(|| async { Err::<(), _>(fails(ErrorKind::Invalid)) }, find).await;
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Invalid);
+    }
+
+    #[tokio::test]
+    async fn a_failing_search_does_not_lead_to_a_second_creation() {
+        let creations = Cell::new(0);
+        let create = || async {
+            creations.set(creations.get() + 1);
+            Err::<(), _>(fails(ErrorKind::Unknown))
+        };
+        let failed = once(create, || async { Err(fails(ErrorKind::Denied)) }).await;
+        assert_eq!((failed.unwrap_err().kind(), creations.get()), (ErrorKind::Denied, 1));
+    }
+}

@@ -129,7 +129,7 @@ pub(super) fn method(from: &types::Method, names: &Names) -> Method {
         api_key_required: from.api_key_required().unwrap_or(false),
         validator: named(from.request_validator_id(), &names.validators),
         request_models: map(from.request_models()),
-        request_parameters: from.request_parameters().map(|map| sorted(map)).unwrap_or_default(),
+        request_parameters: from.request_parameters().map(sorted).unwrap_or_default(),
         // The responses of a proxy are its backend's: what is declared has no effect.
         responses: if proxy { BTreeMap::new() } else { responses(from) },
         integration,

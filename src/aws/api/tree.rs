@@ -219,3 +219,77 @@ fn set(ids: &mut Ids, section: String, name: Option<&str>, id: Option<&str>) {
 pub(super) fn fingerprint(deployment: &types::Deployment) -> Option<&str> {
     deployment.description()?.strip_prefix("fp=").filter(|hex| !hex.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn empty() -> Tree {
+        Tree {
+            resources: Vec::new(),
+            authorizers: Vec::new(),
+            validators: Vec::new(),
+            models: Vec::new(),
+            gateway_responses: Vec::new(),
+            stages: Vec::new(),
+            deployments: Vec::new(),
+        }
+    }
+
+    fn deployment(id: &str, seconds: i64, description: &str) -> types::Deployment {
+        let date = aws_sdk_apigateway::primitives::DateTime::from_secs(seconds);
+        types::Deployment::builder().id(id).created_date(date).description(description).build()
+    }
+
+    #[test]
+    fn deployments_come_newest_first_and_the_newest_of_a_fingerprint_counts() {
+        let deployments = vec![
+            deployment("d1", 10, "fp=aa"),
+            deployment("d3", 30, "by hand"),
+            deployment("d2", 20, "fp=aa"),
+            deployment("d4", 30, "fp="),
+        ];
+        let tree = Tree { deployments, ..empty() };
+        let read = tree.deployments();
+        let read: Vec<_> = read.iter().map(|it| (it.id.as_str(), it.fingerprint.as_deref())).collect();
+        assert_eq!(read, [("d4", None), ("d3", None), ("d2", Some("aa")), ("d1", Some("aa"))]);
+        let mut ids = Ids::default();
+        tree.ids(&Name::from("text"), &mut ids);
+        assert_eq!(ids.get("apis.text.deployments.aa"), Some("d2"));
+    }
+
+    #[test]
+    fn models_of_api_gateway_and_untouched_responses_are_no_parts() {
+        let model = |name| types::Model::builder().name(name).schema("{}").build();
+        let response = |kind, untouched| {
+            types::GatewayResponse::builder().response_type(kind).default_response(untouched).build()
+        };
+        let tree = Tree {
+            models: vec![model("Empty"), model("Error"), model("Text")],
+            gateway_responses: vec![
+                response(types::GatewayResponseType::Default4Xx, false),
+                response(types::GatewayResponseType::Throttled, true),
+            ],
+            ..empty()
+        };
+        let parts: Vec<String> = tree.parts(None).keys().map(ToString::to_string).collect();
+        assert_eq!(parts, ["models.Text", "gateway_responses.DEFAULT_4XX"]);
+    }
+
+    #[test]
+    fn methods_hang_on_paths_and_the_root_is_no_part() {
+        let resource = |id, path| types::Resource::builder().id(id).path(path);
+        let tree = Tree {
+            resources: vec![
+                resource("r0", "/").resource_methods("GET", types::Method::builder().build()).build(),
+                resource("r1", "/a").build(),
+            ],
+            ..empty()
+        };
+        let parts: Vec<String> = tree.parts(None).keys().map(ToString::to_string).collect();
+        assert_eq!(parts, ["resources /a", "routes GET /"]);
+        let mut ids = Ids::default();
+        tree.ids(&Name::from("text"), &mut ids);
+        assert_eq!((ids.get("apis.text.root"), ids.get("apis.text.resources./a")), (Some("r0"), Some("r1")));
+    }
+}

@@ -82,6 +82,17 @@ impl Function<'_> {
         Ok(Policy { statements, revision: answer.revision_id })
     }
 
+    /// Waits until a function that was just created can be read.
+    pub async fn visible(&self) -> Result<(), AwsError> {
+        let look = || async {
+            match self.get().await {
+                Err(error) if error.is_not_found() => Ok(None),
+                answer => answer.map(|_| Some(())),
+            }
+        };
+        until(&format!("function `{}` is visible", self.name), Pace::TWO_MINUTES, look).await
+    }
+
     /// Waits until no update is running, and returns the function, also when its last update failed.
     pub async fn idle(&self) -> Result<FunctionConfiguration, AwsError> {
         let what = format!("the update of function `{}` has ended", self.name);

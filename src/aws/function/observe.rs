@@ -161,3 +161,40 @@ fn readable<T: Default>(
         read => read,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::ErrorKind;
+
+    fn policy(source: &str, alias: Option<&str>) -> Policy {
+        let permission = permission(source, alias);
+        Policy { statements: BTreeMap::from([("lockstep-text".to_owned(), permission)]), revision: None }
+    }
+
+    fn permission(source: &str, alias: Option<&str>) -> Permission {
+        let alias = alias.map(str::to_owned);
+        Permission { principal: "apigateway.amazonaws.com".into(), source_arn: source.into(), alias }
+    }
+
+    #[test]
+    fn a_statement_that_is_not_wanted_is_never_hidden_by_one_that_is() {
+        let wanted = BTreeMap::from([("lockstep-text".to_owned(), permission("a", Some("live")))]);
+        let stale = permission("a", None);
+        for policies in [
+            vec![policy("a", None), policy("a", Some("live"))],
+            vec![policy("a", Some("live")), policy("a", None)],
+        ] {
+            assert_eq!(merge(policies, Some(&wanted)).get("lockstep-text"), Some(&stale));
+        }
+    }
+
+    #[test]
+    fn denied_reads_are_recorded_and_others_stay_errors() {
+        let mut unread = BTreeMap::new();
+        let fails = |kind| Err::<u8, _>(AwsError::new("lambda:ListAliases", kind, "no"));
+        assert_eq!(readable("aliases", fails(ErrorKind::Denied), &mut unread).unwrap(), 0);
+        assert_eq!(unread, BTreeMap::from([("aliases".to_owned(), "lambda:ListAliases: no".to_owned())]));
+        assert!(readable("aliases", fails(ErrorKind::Transient), &mut unread).is_err());
+    }
+}

@@ -132,6 +132,7 @@ impl Function<'_> {
             }
             answer => drop(answer?),
         }
+        self.visible().await?;
         let config = self.settled().await?;
         Ok(config.function_arn.unwrap_or_default())
     }
