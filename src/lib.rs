@@ -11,3 +11,6 @@ pub mod local;
 pub mod plan;
 pub mod report;
 pub mod stack;
+
+#[cfg(test)]
+mod house;

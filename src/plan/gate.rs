@@ -100,10 +100,10 @@ fn drain(around: &Surroundings<'_>, narrow: &[Step]) -> u32 {
     let mut seconds = 0;
     for step in narrow.iter().filter(|step| takes_use(step)) {
         for (name, seen) in &around.world.functions {
+            // A function that is deleted serves nobody any more.
+            let Some(want) = around.desired.functions.get(name) else { continue };
             let uses_key = match &step.op {
-                Op::Key { name: key, .. } => {
-                    around.desired.functions.get(name).is_none_or(|want| want.uses.contains_key(key))
-                }
+                Op::Key { name: key, .. } => want.uses.contains_key(key),
                 Op::Role { name: role, .. } => around
                     .world
                     .roles

@@ -1,7 +1,7 @@
 //! Proof that everything the stack says about access holds in a world: by AWS's rules, not by looking for
 //! names in a policy.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
@@ -45,23 +45,30 @@ pub fn uses(desired: &Desired, world: &World) -> Vec<Proof> {
             let facts = facts(desired, name, key);
             for role in seen.live_roles() {
                 let caller = caller(world, role);
-                let mut by_outcome: BTreeMap<(&str, BTreeSet<String>, BTreeSet<String>), BTreeSet<String>> =
-                    BTreeMap::new();
+                let mut alike: Vec<Proof> = Vec::new();
                 for action in actions {
                     let Decision { outcome, statements, unknowns, .. } =
                         decide(&caller, &Request::new(action, &caller, &facts), &facts);
                     let short = action.strip_prefix("kms:").unwrap_or(action).to_owned();
-                    by_outcome.entry((outcome.as_str(), statements, unknowns)).or_default().insert(short);
+                    let same = alike.iter_mut().find(|proof| {
+                        proof.decision == outcome.as_str()
+                            && proof.statements == statements
+                            && proof.unknowns == unknowns
+                    });
+                    match same {
+                        Some(proof) => drop(proof.actions.insert(short)),
+                        None => alike.push(Proof {
+                            function: function.clone(),
+                            role: role.to_owned(),
+                            key: name.clone(),
+                            actions: BTreeSet::from([short]),
+                            decision: outcome.as_str().to_owned(),
+                            statements,
+                            unknowns,
+                        }),
+                    }
                 }
-                proofs.extend(by_outcome.into_iter().map(|((decision, statements, unknowns), actions)| Proof {
-                    function: function.clone(),
-                    role: role.to_owned(),
-                    key: name.clone(),
-                    actions,
-                    decision: decision.to_owned(),
-                    statements,
-                    unknowns,
-                }));
+                proofs.extend(alike);
             }
         }
     }
