@@ -26,6 +26,8 @@ elif mode == b"f":
 else:
     sys.exit(0)
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import gateway  # noqa: E402, F401
 from ministack.app import main  # noqa: E402
 
 sys.argv = ["ministack"]
