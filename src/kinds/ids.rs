@@ -27,6 +27,11 @@ impl Ids {
         self.0.get(reference).map(String::as_str)
     }
 
+    /// Tells whether nothing is known yet.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Takes over every identifier of `other`.
     pub fn extend(&mut self, other: Self) {
         self.0.extend(other.0);

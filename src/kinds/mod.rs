@@ -9,6 +9,7 @@ pub mod ids;
 pub mod key;
 pub mod log_group;
 pub mod names;
+mod references;
 pub mod role;
 pub mod step;
 pub mod tags;

@@ -164,10 +164,23 @@ pub enum Aspect {
     Gone,
 }
 
-/// Why one step waits for another. Every edge of a plan carries one of these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Edge {
+macro_rules! edges {
+    ($($(#[$doc:meta])* $edge:ident,)*) => {
+        /// Why one step waits for another. Every edge of a plan carries one of these.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Edge {
+            $($(#[$doc])* $edge,)*
+        }
+
+        impl Edge {
+            /// Every reason there is.
+            pub const ALL: &[Self] = &[$(Self::$edge),*];
+        }
+    };
+}
+
+edges! {
     /// A key policy may name only roles that exist.
     RoleBeforeKeyPolicy,
     /// A function runs only under a role that exists with its permissions.
@@ -176,6 +189,8 @@ pub enum Edge {
     KeyPolicyBeforeFunction,
     /// A function finds its key by an alias.
     KeyAliasBeforeFunction,
+    /// An alias moves only to a key that lets those use it who find it by the alias.
+    KeyPolicyBeforeKeyAlias,
     /// A function would create its log group itself, without retention.
     LogGroupBeforeFunction,
     /// A log group takes only a key that lets the service use it.
@@ -186,7 +201,7 @@ pub enum Edge {
     EnableBeforeRotation,
     /// A key whose deletion was cancelled is disabled.
     CancelBeforeEnable,
-    /// Lambda refuses a second update while one is running.
+    /// New code reads what the new configuration sets.
     ConfigurationBeforeCode,
     /// A version freezes code and configuration.
     UpdateBeforePublish,
@@ -194,8 +209,8 @@ pub enum Edge {
     PublishBeforeAlias,
     /// A statement on an alias needs the alias.
     AliasBeforePermission,
-    /// The permission names the API's id.
-    ApiBeforePermission,
+    /// The id of a resource is known once it exists.
+    CreateBeforeReference,
     /// A method is put on a resource that exists.
     ResourceBeforeMethod,
     /// A resource is created below a parent that exists.
@@ -287,12 +302,6 @@ impl Draft {
     pub fn needs(mut self, edge: Edge, aspect: Aspect) -> Self {
         let fact = Fact::new(self.resource.clone(), aspect);
         self.needs.insert((edge, fact));
-        self
-    }
-
-    /// Waits for a fact about another resource.
-    pub fn needs_of(mut self, edge: Edge, resource: ResourceId, aspect: Aspect) -> Self {
-        self.needs.insert((edge, Fact::new(resource, aspect)));
         self
     }
 

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Draft, Ids, Kind, Name, Op, ResourceId, api, function, key, log_group, role};
+use super::step::Aspect;
+use super::{Action, Draft, Fact, Ids, Kind, Name, Op, ResourceId, api, function, ids, key, log_group, role};
 use crate::access::PolicyDocument;
 
 /// A state that a plan goes to: every resource of the stack, with key policies derived.
@@ -85,9 +86,22 @@ pub fn steps(target: &Target, world: &World) -> Vec<Draft> {
         drafts.extend(function::steps(name, want, seen));
     });
     each(&target.apis, &world.apis, |name, want, seen| drafts.extend(api::steps(name, want, seen)));
+    key::move_aliases(&mut drafts, &world.keys);
+    drafts.extend(stale_marks(target, world, &drafts));
     // What could not be read is neither created nor changed.
     drafts.retain(|draft| !world.unread.contains_key(&draft.resource));
     drafts
+}
+
+/// Writes the marks again where a run ended between the change of a role and its mark: they hold the id of
+/// another role of the stack. An id that no role has tells that the role was made anew; that mark stays.
+fn stale_marks(target: &Target, world: &World, drafts: &[Draft]) -> Vec<Draft> {
+    let stale = target.functions.iter().filter(|(name, want)| {
+        let marked = world.functions.get(*name).and_then(|seen| seen.marks.role_id.as_ref());
+        world.roles.values().any(|role| Some(&role.role_id) == marked && role.spec.arn != want.config.role)
+    });
+    let marks = stale.map(|(name, want)| function::mark(name, want, Action::Update));
+    marks.filter(|mark| drafts.iter().all(|draft| draft.op != mark.op)).collect()
 }
 
 fn each<'a, W, S>(
@@ -110,6 +124,10 @@ impl World {
     pub fn apply(&mut self, op: &Op) -> Result<(), Refused> {
         let refused = |reason| Refused { resource: op.resource(), reason };
         self.check_references(op).map_err(refused)?;
+        let before = match op {
+            Op::Role { name, op: role::Op::Delete } => self.roles.get(name).cloned(),
+            _ => None,
+        };
         match op {
             Op::Key { name, op } => put(&mut self.keys, name, |seen| key::predict(seen, op)),
             Op::Role { name, op } => put(&mut self.roles, name, |seen| role::predict(seen, op)),
@@ -117,20 +135,104 @@ impl World {
             Op::Function { name, op } => put(&mut self.functions, name, |seen| function::predict(seen, op)),
             Op::Api { name, op } => put(&mut self.apis, name, |seen| api::predict(seen, op)),
         }
-        .map_err(refused)
+        .map_err(refused)?;
+        match (op, before) {
+            (Op::Key { name, op: key::Op::MoveAlias { alias } }, _) => self.leave_alias_to(name, alias),
+            (_, Some(deleted)) => self.bury(deleted),
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Checks what AWS checks across resources.
     fn check_references(&self, op: &Op) -> Result<(), String> {
+        if let Some(fact) = op.awaits().into_iter().find(|fact| !self.knows(fact)) {
+            return Err(format!("the ids of {} are not known yet", fact.resource));
+        }
         match op {
             Op::Key {
                 op: key::Op::Create { spec: key::Spec { policy, .. } } | key::Op::PutPolicy { policy },
                 ..
             } => self.check_principals(policy),
-            Op::Function { op: function::Op::Create { spec }, .. } => self.check_role(&spec.config.role),
-            Op::Function { op: function::Op::Configure { config }, .. } => self.check_role(&config.role),
+            Op::Key { name, op: key::Op::CreateAlias { alias } } => match self.holder(alias) {
+                Some((holder, _)) => {
+                    Err(format!("`{alias}` exists already, on keys.{holder} and not on {name}"))
+                }
+                None => Ok(()),
+            },
+            Op::Key { name, op: key::Op::MoveAlias { alias } } => self.check_move(name, alias),
+            Op::LogGroup {
+                op:
+                    log_group::Op::Create { spec: log_group::Spec { kms_key: Some(key), .. } }
+                    | log_group::Op::AssociateKey { arn: key },
+                ..
+            } => self.check_key(key, |key| key::policy::allows_service(&key.spec.policy, "logs.")),
+            Op::Function { op: function::Op::Create { spec }, .. } => self.check_config(&spec.config),
+            Op::Function { op: function::Op::Configure { config }, .. } => self.check_config(config),
             _ => Ok(()),
         }
+    }
+
+    /// Tells whether what a reference stands for is known.
+    fn knows(&self, fact: &Fact) -> bool {
+        let Fact { resource: ResourceId { kind, name }, aspect } = fact;
+        match kind {
+            Kind::Key => self.keys.contains_key(name),
+            Kind::Role => self.roles.contains_key(name),
+            Kind::LogGroup => self.log_groups.contains_key(name),
+            Kind::Function => self.functions.contains_key(name),
+            Kind::Api => {
+                self.apis.get(name).is_some_and(|api| *aspect != Aspect::Served || !api.stages.is_empty())
+            }
+        }
+    }
+
+    /// Finds the key of the stack that an alias points to.
+    fn holder(&self, alias: &str) -> Option<(&Name, &key::Seen)> {
+        self.keys.iter().find(|(_, key)| key.spec.aliases.contains(alias))
+    }
+
+    fn check_move(&self, name: &Name, alias: &str) -> Result<(), String> {
+        let (_, from) = self.holder(alias).ok_or_else(|| format!("`{alias}` does not exist"))?;
+        let to = self.keys.get(name).ok_or("the key does not exist")?;
+        if (&from.spec.key_spec, &from.spec.usage) != (&to.spec.key_spec, &to.spec.usage) {
+            return Err(format!("`{alias}` points to a key of another spec or usage"));
+        }
+        Ok(())
+    }
+
+    /// Services take only keys that they can use. Of keys outside the stack nothing is known.
+    fn check_key(&self, text: &str, usable: impl Fn(&key::Seen) -> bool) -> Result<(), String> {
+        let key = self
+            .keys
+            .iter()
+            .find(|(name, key)| key.arn == text || ids::to(&format!("keys.{name}.arn")) == text);
+        match key {
+            Some((name, key)) if !key.spec.enabled || !usable(key) => Err(format!(
+                "keys.{name} cannot be used by the service: it is disabled, or its policy does not allow it"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_config(&self, config: &function::Config) -> Result<(), String> {
+        self.check_role(&config.role)?;
+        config.env_key.as_ref().map_or(Ok(()), |key| self.check_key(key, |_| true))
+    }
+
+    /// An alias points to one key.
+    fn leave_alias_to(&mut self, name: &Name, alias: &str) {
+        for (_, key) in self.keys.iter_mut().filter(|(other, _)| *other != name) {
+            key.spec.aliases.remove(alias);
+        }
+    }
+
+    /// Key policies that name a role show its bare id once it is gone.
+    fn bury(&mut self, role: role::Seen) {
+        for key in self.keys.values_mut() {
+            key::policy::bury(&mut key.spec.policy, &role.spec.arn, &role.role_id);
+        }
+        self.role_arns.insert(role.spec.arn);
     }
 
     /// KMS refuses a policy that names a principal which does not exist. Of principals outside the stack

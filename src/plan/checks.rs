@@ -2,9 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::target;
 use crate::access::MAX_KEY_POLICY_BYTES;
-use crate::kinds::{Kind, Name, ResourceId, World, key, role};
+use crate::kinds::{Kind, Name, ResourceId, Target, World, key, role};
 use crate::stack::desired::{Desired, Line};
 
 /// One thing that must be changed before there can be a plan.
@@ -21,12 +20,14 @@ pub struct Blocked {
 }
 
 /// Lists everything that stops a plan, all at once.
-pub fn blocked(desired: &Desired, world: &World) -> Vec<Blocked> {
+pub fn blocked(desired: &Desired, world: &World, wide: &Target) -> Vec<Blocked> {
     let mut found = Vec::new();
     taken_names(desired, world, &mut found);
     immutable_settings(desired, world, &mut found);
     unread(desired, world, &mut found);
-    policies(desired, world, &mut found);
+    policies(desired, wide, &mut found);
+    disabled_keys(desired, world, &mut found);
+    aliases_between_types(desired, world, &mut found);
     roles_in_use(desired, world, &mut found);
     found
 }
@@ -120,11 +121,59 @@ fn unread(desired: &Desired, world: &World, found: &mut Vec<Blocked>) {
             ));
         }
     }
+    for (name, seen) in &world.functions {
+        for field in ["versions", "aliases"] {
+            let Some(why) = seen.unread.get(field) else { continue };
+            found.push(desired.block(
+                ResourceId::new(Kind::Function, name),
+                "",
+                format!("its {field} could not be read, so the roles that its traffic runs under are not known: {why}"),
+                "let the caller use lambda:ListAliases and lambda:ListVersionsByFunction on the function".to_owned(),
+            ));
+        }
+    }
 }
 
-fn policies(desired: &Desired, world: &World, found: &mut Vec<Blocked>) {
-    let last = target::finally(desired, world);
-    let wide = target::widened(desired, &last, world);
+/// KMS refuses changes of the rotation of a disabled key, and enabling it for that would let it be used.
+fn disabled_keys(desired: &Desired, world: &World, found: &mut Vec<Blocked>) {
+    for (name, want) in &desired.keys {
+        let Some(seen) = world.keys.get(name) else { continue };
+        let stays = seen.state == key::State::Disabled && !want.spec.enabled;
+        if stays && !seen.unread.contains_key("rotation") && want.spec.rotation != seen.spec.rotation {
+            found.push(
+                desired.block(
+                    ResourceId::new(Kind::Key, name),
+                    "rotation",
+                    "KMS does not change the rotation of a disabled key".to_owned(),
+                    "leave `rotation` as it is, or enable the key in one apply and disable it in the next"
+                        .to_owned(),
+                ),
+            );
+        }
+    }
+}
+
+/// KMS moves an alias only between keys of one spec and usage.
+fn aliases_between_types(desired: &Desired, world: &World, found: &mut Vec<Blocked>) {
+    for (name, want) in &desired.keys {
+        for alias in &want.spec.aliases {
+            let holder = world.keys.iter().find(|(_, seen)| seen.spec.aliases.contains(alias));
+            let other = holder.filter(|(_, seen)| {
+                (&seen.spec.key_spec, &seen.spec.usage) != (&want.spec.key_spec, &want.spec.usage)
+            });
+            if let Some((holder, _)) = other.filter(|(holder, _)| *holder != name) {
+                found.push(desired.block(
+                    ResourceId::new(Kind::Key, name),
+                    "alias",
+                    format!("`{alias}` points to `{holder}`, and KMS moves aliases only between keys of one spec and usage"),
+                    format!("choose another alias, or take it from `{holder}` in one apply and add it in the next"),
+                ));
+            }
+        }
+    }
+}
+
+fn policies(desired: &Desired, wide: &Target, found: &mut Vec<Blocked>) {
     for (name, spec) in &wide.keys {
         let size = spec.policy.size();
         if size > MAX_KEY_POLICY_BYTES {

@@ -136,14 +136,14 @@ pub fn plan(desired: &Desired, world: &World) -> Result<Plan, PlanError> {
 ///
 /// As [`plan`].
 pub fn plan_by(desired: &Desired, world: &World, rules: Rules) -> Result<Plan, PlanError> {
-    let blocked = checks::blocked(desired, world);
-    if !blocked.is_empty() {
-        return Err(PlanError::Blocked(blocked));
-    }
     let mut present = world.clone();
     present.role_arns.extend(desired.roles.values().map(|role| role.arn.clone()));
     let last = finally(desired, &present);
     let wide = widened(desired, &last, &present);
+    let blocked = checks::blocked(desired, &present, &wide);
+    if !blocked.is_empty() {
+        return Err(PlanError::Blocked(blocked));
+    }
 
     let mut drafts = world::steps(&wide, &present);
     drafts.retain(|draft| !draft.narrows);

@@ -73,20 +73,30 @@ fn waits(drafts: &[Draft], without: Option<Edge>) -> Vec<BTreeMap<usize, Edge>> 
 
 /// Sorts by what waits for what; ties stay in the order given. Fails with the steps that wait in a circle.
 fn sorted(waits: &[BTreeMap<usize, Edge>]) -> Result<Vec<usize>, Vec<usize>> {
-    let mut order = Vec::with_capacity(waits.len());
-    let mut done = BTreeSet::new();
-    while order.len() < waits.len() {
-        let ready = waits
-            .iter()
-            .enumerate()
-            .find(|(index, after)| !done.contains(index) && after.keys().all(|before| done.contains(before)));
-        let Some((index, _)) = ready else {
-            return Err((0..waits.len()).filter(|index| !done.contains(index)).collect());
-        };
-        order.push(index);
-        done.insert(index);
+    let mut left: Vec<usize> = waits.iter().map(BTreeMap::len).collect();
+    let mut waiting: Vec<Vec<usize>> = vec![Vec::new(); waits.len()];
+    for (index, after) in waits.iter().enumerate() {
+        for &before in after.keys() {
+            waiting.get_mut(before).into_iter().for_each(|waiting| waiting.push(index));
+        }
     }
-    Ok(order)
+    let mut ready: BTreeSet<usize> =
+        left.iter().enumerate().filter(|(_, left)| **left == 0).map(|(index, _)| index).collect();
+    let mut order = Vec::with_capacity(waits.len());
+    while let Some(index) = ready.pop_first() {
+        order.push(index);
+        for &next in waiting.get(index).into_iter().flatten() {
+            let Some(left) = left.get_mut(next) else { continue };
+            *left -= 1;
+            if *left == 0 {
+                ready.insert(next);
+            }
+        }
+    }
+    if order.len() == waits.len() {
+        return Ok(order);
+    }
+    Err(left.iter().enumerate().filter(|(_, left)| **left > 0).map(|(index, _)| index).collect())
 }
 
 /// Finds resources by the names that others refer to them with.
@@ -145,6 +155,7 @@ impl<'a> Names<'a> {
 
 /// Adds what a step waits for at other resources.
 fn across(names: &Names<'_>, draft: &mut Draft) {
+    draft.needs.extend(draft.op.awaits().into_iter().map(|fact| (Edge::CreateBeforeReference, fact)));
     match draft.op.clone() {
         Op::Key { op, .. } => key_needs(names, draft, &op),
         Op::Role { op, .. } => role_needs(names, draft, &op),
@@ -201,19 +212,18 @@ fn log_group_needs(names: &Names<'_>, draft: &mut Draft, op: &log_group::Op) {
         log_group::Op::Create { spec: log_group::Spec { kms_key: Some(_), .. } }
         | log_group::Op::AssociateKey { .. } => {
             for key in &names.all_keys {
-                need(
-                    draft,
-                    Edge::KeyPolicyBeforeLogGroup,
-                    ResourceId::new(Kind::Key, key),
-                    Aspect::KeyPolicy,
-                );
+                for aspect in [Aspect::KeyPolicy, Aspect::Usable] {
+                    need(draft, Edge::KeyPolicyBeforeLogGroup, ResourceId::new(Kind::Key, key), aspect);
+                }
             }
         }
         log_group::Op::Delete => {
             let functions = names.all_functions.iter().map(|name| ResourceId::new(Kind::Function, name));
             let apis = names.all_apis.iter().map(|name| ResourceId::new(Kind::Api, name));
             for resource in functions.chain(apis) {
-                need(draft, Edge::FunctionBeforeLogGroupRemoval, resource, Aspect::Gone);
+                for aspect in [Aspect::Gone, Aspect::Detached] {
+                    need(draft, Edge::FunctionBeforeLogGroupRemoval, resource.clone(), aspect);
+                }
             }
         }
         _ => {}
@@ -221,30 +231,16 @@ fn log_group_needs(names: &Names<'_>, draft: &mut Draft, op: &log_group::Op) {
 }
 
 fn function_needs(names: &Names<'_>, draft: &mut Draft, (name, op): (&Name, &function::Op)) {
-    let config = match op {
-        function::Op::Create { spec } => Some(&spec.config),
-        function::Op::Configure { config } => Some(config),
-        _ => None,
-    };
-    if let Some(config) = config {
-        if let Some(role) = names.role(&config.role) {
-            for aspect in [Aspect::Exists, Aspect::Permissions] {
-                need(draft, Edge::RoleBeforeFunction, role.clone(), aspect);
-            }
-        }
-        if let Some(group) = names.log_groups.get(config.log_group.as_str()) {
-            let group = ResourceId::new(Kind::LogGroup, group);
-            need(draft, Edge::LogGroupBeforeFunction, group, Aspect::Exists);
-        }
-    }
-    if config.is_some() || matches!(op, function::Op::UpdateCode { .. }) {
-        // Every key, not only those it uses: its environment may name others, or be encrypted under one.
-        for key in names.desired.keys.keys() {
-            let key = ResourceId::new(Kind::Key, key);
-            need(draft, Edge::KeyPolicyBeforeFunction, key.clone(), Aspect::KeyPolicy);
-            need(draft, Edge::KeyPolicyBeforeFunction, key.clone(), Aspect::Usable);
-            need(draft, Edge::KeyAliasBeforeFunction, key, Aspect::KeyAlias);
-        }
+    let starts = matches!(
+        op,
+        function::Op::Create { .. }
+            | function::Op::Configure { .. }
+            | function::Op::UpdateCode { .. }
+            | function::Op::CreateAlias { .. }
+            | function::Op::MoveAlias { .. }
+    );
+    if let Some(want) = names.desired.functions.get(name).filter(|_| starts) {
+        function_start_needs(names, draft, &want.spec.config);
     }
     let removes = matches!(
         op,
@@ -257,6 +253,26 @@ fn function_needs(names: &Names<'_>, draft: &mut Draft, (name, op): (&Name, &fun
         }
     }
     debug_assert!(!removes || draft.narrows, "{name}: removals narrow");
+}
+
+/// What must be in place before traffic runs on new code or configuration, or is routed to it.
+fn function_start_needs(names: &Names<'_>, draft: &mut Draft, config: &function::Config) {
+    if let Some(role) = names.role(&config.role) {
+        for aspect in [Aspect::Exists, Aspect::Permissions] {
+            need(draft, Edge::RoleBeforeFunction, role.clone(), aspect);
+        }
+    }
+    if let Some(group) = names.log_groups.get(config.log_group.as_str()) {
+        let group = ResourceId::new(Kind::LogGroup, group);
+        need(draft, Edge::LogGroupBeforeFunction, group, Aspect::Exists);
+    }
+    // Every key, not only those it uses: its environment may name others, or be encrypted under one.
+    for key in names.desired.keys.keys() {
+        let key = ResourceId::new(Kind::Key, key);
+        need(draft, Edge::KeyPolicyBeforeFunction, key.clone(), Aspect::KeyPolicy);
+        need(draft, Edge::KeyPolicyBeforeFunction, key.clone(), Aspect::Usable);
+        need(draft, Edge::KeyAliasBeforeFunction, key, Aspect::KeyAlias);
+    }
 }
 
 fn api_needs(names: &Names<'_>, draft: &mut Draft, (name, op): (&Name, &api::Op)) {

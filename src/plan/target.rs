@@ -1,9 +1,7 @@
 //! The worlds that a plan goes to: the widened one on the way, and the one that the stack wants.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::access::{PolicyDocument, Principal, Statement};
-use crate::kinds::{Name, Target, World, function, key, role};
+use crate::kinds::{Name, Target, World, key, role};
 use crate::stack::desired::{Desired, KeyWant, use_sid};
 
 /// Returns what the stack wants, with the key policies derived: a function's role may do with a key what
@@ -18,6 +16,9 @@ pub fn finally(desired: &Desired, world: &World) -> Target {
         functions: functions.collect(),
         apis: desired.apis.clone(),
     };
+    if world.ids.is_empty() {
+        return target;
+    }
     // A target that cannot be written as JSON cannot have been read from a stack file.
     world.ids.resolve(&target).unwrap_or(target)
 }
@@ -50,9 +51,8 @@ pub fn widened(desired: &Desired, last: &Target, world: &World) -> Target {
             exists(principal, desired, world)
         });
     }
-    let busy = busy_roles(last, world);
     for (name, spec) in &mut wide.roles {
-        if let Some(seen) = world.roles.get(name).filter(|seen| busy.contains(seen.spec.arn.as_str())) {
+        if let Some(seen) = world.roles.get(name) {
             keep_permissions(spec, seen);
         }
     }
@@ -78,26 +78,14 @@ fn gone_role(arn: &str, desired: &Desired) -> bool {
     arn.rsplit_once('/').is_some_and(|(_, role)| role.starts_with(&desired.prefix()))
 }
 
-/// Lists the roles under which functions run whose code or configuration is about to change: until the
-/// change has landed, the old code may need what the role loses.
-fn busy_roles<'a>(last: &Target, world: &'a World) -> BTreeSet<&'a str> {
-    let changing = world.functions.iter().filter(|(name, seen)| match last.functions.get(*name) {
-        Some(want) => {
-            function::steps(name, Some(want), Some(seen)).iter().any(|draft| !draft.changes.is_empty())
-        }
-        None => true,
-    });
-    changing.flat_map(|(_, seen)| seen.live_roles()).collect()
-}
-
-/// Inline policies keep what they allow; attached policies and a missing boundary stay, for taking them away
-/// is no step to a widened world.
+/// Policies keep what they allow, the trust policy too; attached policies and a missing boundary stay, for
+/// taking them away is no step to a widened world.
 fn keep_permissions(spec: &mut role::Spec, seen: &role::Seen) {
-    let mut inline: BTreeMap<String, PolicyDocument> = spec.inline.clone();
-    for (policy, document) in &mut inline {
+    let dead = |principal: &Principal| matches!(principal, Principal::UniqueId(_));
+    spec.trust = key::policy::widened(&spec.trust, &seen.spec.trust, |principal| !dead(principal));
+    for (policy, document) in &mut spec.inline {
         if let Some(has) = seen.spec.inline.get(policy) {
             *document = key::policy::widened(document, has, |_| true);
         }
     }
-    spec.inline = inline;
 }

@@ -53,7 +53,9 @@ fn update(name: &Name, want: &Spec, seen: &Seen) -> Vec<Draft> {
     }
     drafts.extend(parts(name, &want.parts, &seen.parts));
     drafts.extend(stages(name, want, seen));
-    drafts.extend(plans_and_keys(name, want, Some(seen)));
+    if !seen.unread.contains_key("usage_plans") {
+        drafts.extend(plans_and_keys(name, want, Some(seen)));
+    }
     drafts
 }
 

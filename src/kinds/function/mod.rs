@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::kinds::{Tags, Text};
 
 pub use predict::predict;
-pub use steps::{newest_version, steps};
+pub use steps::{mark, newest_version, steps};
 
 /// Description by which lockstep knows the aliases that it made; aliases have no tags.
 pub const ALIAS_MARK: &str = "managed by lockstep";

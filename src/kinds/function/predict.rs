@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Alias, Marks, Op, PublishedVersion, Seen, SeenAlias, Version, steps::newest_version};
-use crate::kinds::tags;
+use crate::kinds::{role, tags};
 
 /// Applies one operation to a function; `None` stands for a function that does not exist.
 ///
@@ -46,7 +46,7 @@ pub fn predict(seen: Option<Seen>, op: &Op) -> Result<Option<Seen>, String> {
             seen.marks = Marks {
                 source: Some(source.clone()),
                 code: Some(seen.code_sha256.clone()),
-                role_id: Some(format!("id of {role}")),
+                role_id: Some(role::predicted_id(role)),
             };
         }
         Op::Reserve { concurrency } => seen.reserved_concurrency = Some(*concurrency),

@@ -3,7 +3,7 @@
 use super::{ALIAS_MARK, Alias, Code, Config, Op, Permission, Seen, SeenAlias, Spec, Version};
 use crate::kinds::step::Aspect;
 use crate::kinds::tags::{Retag, retag};
-use crate::kinds::{Action, Change, Draft, Edge, Kind, Name, ResourceId, ids};
+use crate::kinds::{Action, Change, Draft, Edge, Kind, Name, ResourceId};
 
 /// Lists the steps between two states of one function. `None` stands for a function that does not exist.
 pub fn steps(name: &Name, want: Option<&Spec>, seen: Option<&Seen>) -> Vec<Draft> {
@@ -101,7 +101,8 @@ fn update(name: &Name, want: &Spec, seen: &Seen) -> Vec<Draft> {
     drafts
 }
 
-fn mark(name: &Name, want: &Spec, action: Action) -> Draft {
+/// Writes down which code and role are in place.
+pub fn mark(name: &Name, want: &Spec, action: Action) -> Draft {
     let op = Op::Mark { source: want.code.source.clone(), role: want.config.role.clone() };
     draft(name, op, action)
         .needs(Edge::UpdateBeforeMark, Aspect::Configuration)
@@ -251,12 +252,6 @@ fn permit(name: &Name, sid: &str, permission: &Permission, action: Action) -> Dr
         .changing(Change::of(format!("permissions.{sid}"), &None, &Some(permission)));
     if permission.alias.is_some() {
         draft = draft.needs(Edge::AliasBeforePermission, Aspect::Routing);
-    }
-    for reference in ids::open_in(&permission.source_arn) {
-        let resource = reference.rsplit_once('.').and_then(|(address, _)| ResourceId::parse(address));
-        if let Some(resource) = resource {
-            draft = draft.needs_of(Edge::ApiBeforePermission, resource, Aspect::Exists);
-        }
     }
     draft
 }

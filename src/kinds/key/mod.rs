@@ -12,7 +12,7 @@ use crate::access::PolicyDocument;
 use crate::kinds::{Change, Tags};
 
 pub use predict::predict;
-pub use steps::steps;
+pub use steps::{move_aliases, steps};
 
 /// A key as the stack wants it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -30,6 +30,40 @@ fn principals(policy: &PolicyDocument) -> impl Iterator<Item = &Principal> {
     clauses.flatten()
 }
 
+/// Tells whether a policy lets a service use the key, whatever for: one whose name starts with `prefix`.
+pub fn allows_service(policy: &PolicyDocument, prefix: &str) -> bool {
+    policy.statements().iter().any(|statement| match &statement.principals {
+        Clause::Is(principals) => {
+            let service = |principal: &Principal| matches!(principal, Principal::Service(name) if name.starts_with(prefix));
+            statement.effect == Effect::Allow && principals.iter().any(service)
+        }
+        Clause::IsNot(_) | Clause::Absent => false,
+    })
+}
+
+/// Shows a deleted principal as KMS does: by the id that stays.
+pub fn bury(policy: &mut PolicyDocument, arn: &str, id: &str) {
+    if !named_arns(policy).contains(arn) {
+        return;
+    }
+    let buried = |principal: &Principal| match principal {
+        Principal::Arn(named) if named == arn => Principal::UniqueId(id.to_owned()),
+        other => other.clone(),
+    };
+    let statements = policy.statements().iter().map(|statement| {
+        let principals = match &statement.principals {
+            Clause::Is(all) => Clause::Is(all.iter().map(buried).collect()),
+            Clause::IsNot(all) => Clause::IsNot(all.iter().map(buried).collect()),
+            Clause::Absent => Clause::Absent,
+        };
+        Statement { principals, ..statement.clone() }
+    });
+    let mut shown = PolicyDocument::new(statements);
+    shown.version = policy.version;
+    shown.id.clone_from(&policy.id);
+    *policy = shown;
+}
+
 /// Puts together a policy under which everything is allowed that either of two policies allows, and only
 /// what both deny is denied.
 ///

@@ -1,9 +1,11 @@
 //! From the key that AWS has to the key that the stack wants.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{Op, Seen, Spec, State};
 use crate::kinds::step::Aspect;
 use crate::kinds::tags::{Retag, retag};
-use crate::kinds::{Action, Change, Draft, Edge, Kind, Name, ResourceId};
+use crate::kinds::{Action, Change, Draft, Edge, Fact, Kind, Name, ResourceId};
 
 /// Lists the steps between two states of one key. `None` stands for a key that does not exist.
 ///
@@ -123,7 +125,9 @@ fn update(name: &Name, want: &Spec, seen: &Seen) -> Vec<Draft> {
                 .changing(Change::of("description", &has.description, &want.description)),
         );
     }
-    if !seen.unread.contains_key("rotation") && want.rotation != has.rotation {
+    // While a key is disabled its rotation cannot be changed; while it is pending deletion it reads as off.
+    let changeable = want.enabled || has.enabled;
+    if changeable && !seen.unread.contains_key("rotation") && want.rotation != has.rotation {
         let op = want.rotation.map_or(Op::StopRotation, |days| Op::Rotate { days });
         drafts.push(
             draft(name, op, Action::Update)
@@ -131,7 +135,9 @@ fn update(name: &Name, want: &Spec, seen: &Seen) -> Vec<Draft> {
                 .changing(Change::of("rotation", &has.rotation, &want.rotation)),
         );
     }
-    drafts.extend(aliases(name, want, has));
+    if !seen.unread.contains_key("aliases") {
+        drafts.extend(aliases(name, want, has));
+    }
     if !seen.unread.contains_key("tags") {
         drafts.extend(tagging(name, want, has));
     }
@@ -151,6 +157,34 @@ fn aliases(name: &Name, want: &Spec, has: &Spec) -> Vec<Draft> {
             .changing(Change::of("aliases", &Some(alias), &None))
     });
     added.chain(removed).collect()
+}
+
+/// Turns an alias that one key of the stack loses and another gains into one call that moves it.
+///
+/// An alias is never missing in between, and none can be created while it points to another key.
+pub fn move_aliases(drafts: &mut Vec<Draft>, seen: &BTreeMap<Name, Seen>) {
+    let mut moved = BTreeSet::new();
+    for draft in drafts.iter_mut() {
+        let crate::kinds::Op::Key { name, op: Op::CreateAlias { alias } } = &draft.op else { continue };
+        let Some((from, _)) = seen.iter().find(|(_, key)| key.spec.aliases.contains(alias)) else { continue };
+        moved.insert((from.clone(), alias.clone()));
+        let (name, alias) = (name.clone(), alias.clone());
+        draft.changes = vec![Change {
+            field: "aliases".to_owned(),
+            before: Some(format!("{alias} on keys.{from}").into()),
+            after: Some(alias.clone().into()),
+        }];
+        draft.op = crate::kinds::Op::Key { name, op: Op::MoveAlias { alias } };
+        for aspect in [Aspect::KeyPolicy, Aspect::Usable] {
+            draft.needs.insert((Edge::KeyPolicyBeforeKeyAlias, Fact::new(draft.resource.clone(), aspect)));
+        }
+    }
+    drafts.retain(|draft| match &draft.op {
+        crate::kinds::Op::Key { name, op: Op::DeleteAlias { alias } } => {
+            !moved.contains(&(name.clone(), alias.clone()))
+        }
+        _ => true,
+    });
 }
 
 fn tagging(name: &Name, want: &Spec, has: &Spec) -> Vec<Draft> {

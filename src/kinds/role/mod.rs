@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::PolicyDocument;
 use crate::kinds::{Change, Tags};
 
-pub use predict::predict;
+pub use predict::{predict, predicted_id};
 pub use steps::steps;
 
 /// A role as the stack wants it.

@@ -53,5 +53,11 @@ pub fn predict(seen: Option<Seen>, op: &Op) -> Result<Option<Seen>, String> {
 fn created(spec: &Spec) -> Seen {
     // The create call takes no policies.
     let spec = Spec { managed: Default::default(), inline: BTreeMap::new(), ..spec.clone() };
-    Seen { role_id: String::new(), spec, unread: BTreeMap::new() }
+    // IAM makes the id up; like every id that a mark holds, it stands for its role.
+    Seen { role_id: predicted_id(&spec.arn), spec, unread: BTreeMap::new() }
+}
+
+/// Returns what stands for the id of a role that does not exist yet.
+pub fn predicted_id(arn: &str) -> String {
+    format!("id of {arn}")
 }

@@ -1,0 +1,79 @@
+//! What an operation needs to know of other resources.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::step::Aspect;
+use super::{Fact, Op, ResourceId, function, ids, key, role};
+
+impl Op {
+    /// Lists what must hold before the references in the operation are known.
+    ///
+    /// Only what the call itself takes counts: a role is created without its policies.
+    pub fn awaits(&self) -> BTreeSet<Fact> {
+        let own = self.resource();
+        let taken = match self {
+            Self::Key { op: key::Op::Create { spec }, .. } => {
+                json(&(&spec.policy, &spec.description, &spec.tags))
+            }
+            Self::Role { op: role::Op::Create { spec }, .. } => {
+                json(&(&spec.trust, &spec.description, &spec.boundary, &spec.tags))
+            }
+            Self::Function { op: function::Op::Create { spec }, .. } => json(&(&spec.config, &spec.tags)),
+            Self::Key { op, .. } => json(op),
+            Self::Role { op, .. } => json(op),
+            Self::LogGroup { op, .. } => json(op),
+            Self::Function { op, .. } => json(op),
+            Self::Api { op, .. } => json(op),
+        };
+        let facts = ids::open_in(&taken).into_iter().filter_map(|reference| {
+            let (address, attribute) = reference.rsplit_once('.')?;
+            let resource = ResourceId::parse(address).filter(|resource| *resource != own)?;
+            // The address of an API is that of its stage.
+            let aspect = if attribute == "url" { Aspect::Served } else { Aspect::Exists };
+            Some(Fact::new(resource, aspect))
+        });
+        facts.collect()
+    }
+}
+
+/// Text that cannot be written holds no reference.
+fn json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::access::{PolicyDocument, Statement};
+    use crate::kinds::{Kind, Name};
+
+    fn put_inline(resource: &str) -> role::Op {
+        let statement = Statement::allow("Use").actions(["kms:Decrypt"]).resource(resource);
+        role::Op::PutInline { policy: "use".to_owned(), document: PolicyDocument::new([statement]) }
+    }
+
+    #[test]
+    fn ids_are_known_once_the_resource_exists_and_addresses_once_it_is_served() {
+        let of = |op| Op::Role { name: "r".into(), op }.awaits();
+        let fact = |kind, name: &str, aspect| Fact::new(ResourceId::new(kind, &Name::from(name)), aspect);
+        assert_eq!(
+            of(put_inline(&ids::to("keys.text.arn"))),
+            BTreeSet::from([fact(Kind::Key, "text", Aspect::Exists)])
+        );
+        assert_eq!(
+            of(role::Op::Tag { tags: BTreeMap::from([("url".to_owned(), ids::to("apis.text.url"))]) }),
+            BTreeSet::from([fact(Kind::Api, "text", Aspect::Served)])
+        );
+        assert!(of(put_inline("*")).is_empty());
+    }
+
+    #[test]
+    fn nobody_waits_for_himself() {
+        let op = key::Op::Describe { description: ids::to("keys.text.arn") };
+        assert!(Op::Key { name: "text".into(), op }.awaits().is_empty());
+    }
+}
