@@ -4,6 +4,7 @@
 //! nothing that it lacks. Secrets are hidden when the document is made, so that no form of it holds them.
 
 pub mod blocked;
+pub mod drift;
 mod paint;
 pub mod plan;
 mod policy;
@@ -24,12 +25,43 @@ use crate::kinds::{Name, World};
 use crate::plan::Plan;
 use crate::stack::desired::Desired;
 
+pub use drift::Drift;
 pub use paint::Paint;
 pub use problem::Problem;
 pub use summary::Summary;
 
 /// Version of every JSON document: a higher minor number only adds fields.
 pub const FORMAT_VERSION: &str = "1.0";
+
+/// Where a stack is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Name of the stack.
+    pub stack: String,
+    /// Name of the environment.
+    pub env: String,
+    /// Region.
+    pub region: String,
+    /// Account id.
+    pub account: String,
+}
+
+impl Place {
+    fn of(desired: &Desired) -> Self {
+        Self {
+            stack: desired.stack.clone(),
+            env: desired.env.clone(),
+            region: desired.place.region.clone(),
+            account: desired.place.account.clone(),
+        }
+    }
+}
+
+/// Writes a document as JSON in lines, as programs and people read it.
+fn json(document: &impl Serialize) -> String {
+    // A document is made of strings, numbers and lists, which cannot fail to be written.
+    serde_json::to_string_pretty(document).unwrap_or_default()
+}
 
 /// A plan with what it was made from.
 #[derive(Clone, Copy, Debug)]

@@ -1,9 +1,9 @@
-//! What is broken right now, and why: functions that serve traffic without access to a key they use.
+//! What is broken right now, and why: functions that serve traffic under a role that cannot do its work.
 
 use serde::{Deserialize, Serialize};
 
 use super::short::{self, Names};
-use crate::kinds::{Name, World, key};
+use crate::kinds::{Kind, Name, ResourceId, World, function, key};
 use crate::plan::invariant::{self, Gap};
 use crate::stack::desired::{Desired, Line, use_sid};
 
@@ -12,12 +12,14 @@ use crate::stack::desired::{Desired, Line, use_sid};
 pub struct Problem {
     /// The function that fails.
     pub function: Name,
-    /// The role that it runs under.
+    /// The role that it runs under: its name in the stack, else its ARN.
     pub role: String,
-    /// The key that it cannot use.
-    pub key: Name,
-    /// Cause and consequence in one line.
-    pub cause: String,
+    /// The key that it cannot use; `None` where the role itself is at fault.
+    pub key: Option<Name>,
+    /// The cause, to be read after `functions.NAME`.
+    pub what: String,
+    /// What comes of it.
+    pub consequence: String,
     /// What mends it, in one line.
     pub remedy: String,
     /// The place in the stack file that has to do with it.
@@ -28,115 +30,184 @@ pub struct Problem {
 ///
 /// Keys that do not exist are left out while they are only about to be made, which `deployed` denies.
 pub fn problems(desired: &Desired, world: &World, deployed: bool) -> Vec<Problem> {
-    let names = short::names(desired, world);
-    let around = Around { desired, world, names: &names };
-    let gaps = invariant::gaps(desired, world).into_iter();
-    gaps.filter(|gap| deployed || world.keys.contains_key(&gap.key))
+    let around = Around { desired, world, names: short::names(desired, world) };
+    let mut problems = around.roles();
+    let gaps = invariant::gaps(desired, world).into_iter().filter(|gap| {
         // What cannot be read is neither whole nor broken.
-        .filter(|gap| world.keys.get(&gap.key).is_none_or(|key| !key.unread.contains_key("policy")))
-        .map(|gap| around.problem(gap))
-        .collect()
+        let judged = world.keys.get(&gap.key).map_or(deployed, |key| !key.unread.contains_key("policy"));
+        judged && !around.is_gone(&gap.role)
+    });
+    problems.extend(gaps.map(|gap| around.gap(gap)));
+    problems.sort();
+    problems
 }
 
 struct Around<'a> {
     desired: &'a Desired,
     world: &'a World,
-    names: &'a Names,
+    names: Names,
+}
+
+/// A problem before the place in the stack file is known.
+struct Told {
+    what: String,
+    consequence: &'static str,
+    /// `{line}` stands for the place.
+    remedy: String,
+    field: String,
 }
 
 impl Around<'_> {
-    fn problem(&self, gap: Gap) -> Problem {
-        let role = short::role(self.names, &gap.role);
-        let (cause, remedy, field) = self.explain(&gap, &role);
-        let line = self.desired.line_of(&field).cloned();
-        let remedy = match &line {
-            Some(line) => remedy.replace("{line}", &format!(" ({}:{})", line.file, line.line)),
-            None => remedy.replace("{line}", ""),
-        };
-        Problem { function: gap.function, role, key: gap.key, cause, remedy, line }
+    fn problem(&self, (function, role, key): (&Name, &str, Option<&Name>), told: Told) -> Problem {
+        let line = self.desired.line_of(&told.field).cloned();
+        let place = line.as_ref().map(|line| format!(" ({}:{})", line.file, line.line)).unwrap_or_default();
+        Problem {
+            function: function.clone(),
+            role: short::role(&self.names, role),
+            key: key.cloned(),
+            what: told.what,
+            consequence: told.consequence.to_owned(),
+            remedy: told.remedy.replace("{line}", &place),
+            line,
+        }
     }
 
-    /// Returns cause, remedy and the field of the stack file that has to do with it.
-    fn explain(&self, gap: &Gap, role: &str) -> (String, String, String) {
-        let Gap { function, role: arn, key, lacks } = gap;
-        let uses = format!("functions.{function} uses keys.{key}");
-        let key_field = |field: &str| format!("keys.{key}.{field}");
-        let Some(seen) = self.world.keys.get(key) else {
-            let cause = format!("{uses}, which does not exist: every request that needs it fails");
-            return (cause, "lockstep apply makes the key{line}".to_owned(), key_field(""));
+    /// Lists roles that are gone, or that were made anew behind the back of Lambda.
+    fn roles(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (function, want) in &self.desired.functions {
+            let Some(seen) = self.world.functions.get(function) else { continue };
+            for role in seen.live_roles() {
+                let told = if self.is_gone(role) {
+                    self.gone(function, role)
+                } else if want.spec.config.role == role && self.made_anew(seen) {
+                    self.cut_off(function, role)
+                } else {
+                    continue;
+                };
+                problems.push(self.problem((function, role, None), told));
+            }
+        }
+        problems
+    }
+
+    fn gone(&self, function: &Name, role: &str) -> Told {
+        Told {
+            what: format!("{}, a role that does not exist", self.runs(function, role)),
+            consequence: "every request fails",
+            remedy: self.role_remedy(function, role),
+            field: format!("functions.{function}.role"),
+        }
+    }
+
+    /// Lambda gives a role a grant on the key of the environment when it is configured, by the role's id.
+    fn cut_off(&self, function: &Name, role: &str) -> Told {
+        let name = short::role(&self.names, role);
+        Told {
+            what: format!("was configured with {name} before that role was deleted and made anew"),
+            consequence: "Lambda cannot decrypt its environment variables, and every request fails",
+            remedy:
+                "set another role on the function, then this one again: only that renews Lambda's grant{line}"
+                    .to_owned(),
+            field: format!("functions.{function}.role"),
+        }
+    }
+
+    fn gap(&self, gap: Gap) -> Problem {
+        let told = match self.world.keys.get(&gap.key) {
+            None => Told {
+                what: format!("uses keys.{}, which does not exist", gap.key),
+                consequence: "every request that needs it fails",
+                remedy: "lockstep apply makes the key{line}".to_owned(),
+                field: format!("keys.{}", gap.key),
+            },
+            Some(key) if !key.spec.enabled => self.unusable(&gap.key, key),
+            Some(key) => self.not_allowed(&gap, key),
         };
-        if !seen.spec.enabled {
-            let cause = format!("{uses}, which is {}: every request that needs it fails", state(&seen.state));
-            let enabled = self.desired.keys.get(key).is_none_or(|want| want.spec.enabled);
-            let remedy = match (&seen.state, enabled) {
-                (key::State::PendingDeletion(_), _) => "lockstep apply cancels the deletion",
-                (_, true) => "lockstep apply enables it",
-                (_, false) => "enable it in the stack file{line}",
-            };
-            return (cause, remedy.to_owned(), key_field("enabled"));
+        self.problem((&gap.function, &gap.role, Some(&gap.key)), told)
+    }
+
+    fn unusable(&self, name: &Name, key: &key::Seen) -> Told {
+        let enabled = self.desired.keys.get(name).is_none_or(|want| want.spec.enabled);
+        let remedy = match (&key.state, enabled) {
+            (key::State::PendingDeletion(_), true) => "lockstep apply cancels the deletion and enables it",
+            (_, true) => "lockstep apply enables it",
+            (_, false) => "let the stack file enable it{line}, and run lockstep apply",
+        };
+        Told {
+            what: format!("uses keys.{name}, which is {}", state(&key.state)),
+            consequence: "every request that needs it fails",
+            remedy: remedy.to_owned(),
+            field: format!("keys.{name}.enabled"),
         }
-        let runs = self.runs(gap, role);
-        if self.is_gone(arn) {
-            let cause = format!("{runs}, a role that does not exist: every request fails");
-            return (cause, self.role_remedy(gap, role), format!("functions.{function}.role"));
-        }
-        let actions = short::actions(lacks).join(", ");
+    }
+
+    fn not_allowed(&self, Gap { function, role, key, lacks }: &Gap, seen: &key::Seen) -> Told {
         let wanted = self.desired.functions.get(function);
-        let swapped = wanted.is_some_and(|want| want.spec.config.role != *arn);
+        let swapped = wanted.is_some_and(|want| want.spec.config.role != *role);
+        let all = wanted.and_then(|want| want.uses.get(key)).is_some_and(|uses| uses.len() == lacks.len());
+        let recorded = self.world.functions.get(function).and_then(|seen| seen.marks.role_id.as_deref());
         let dead = key::policy::dead_ids(&seen.spec.policy);
-        let made_anew = match self.recorded_id(function).filter(|id| dead.contains(id)) {
+        let anew = match recorded.filter(|id| dead.contains(id)) {
             Some(id) => format!(" (it names {id}, the role of that name before it was made anew)"),
             None => String::new(),
         };
-        let all = wanted.and_then(|want| want.uses.get(key)).is_some_and(|uses| uses.len() == lacks.len());
-        let fails = match (swapped && all, all) {
-            (true, _) => "every request fails",
-            (false, true) => "every request that needs the key fails",
-            (false, false) => "every request that needs this fails",
+        let actions = short::actions(lacks).join(", ");
+        let what = format!(
+            "{}, which the policy of keys.{key} does not allow {actions}{anew}",
+            self.runs(function, role)
+        );
+        let (remedy, field) = if swapped {
+            (self.role_remedy(function, role), format!("functions.{function}.role"))
+        } else {
+            let remedy = format!("lockstep apply puts {} into the key policy{{line}}", use_sid(function));
+            (remedy, format!("functions.{function}.keys.{key}"))
         };
-        let cause =
-            format!("{runs}, which the policy of keys.{key} does not allow {actions}{made_anew}: {fails}");
-        if swapped {
-            return (cause, self.role_remedy(gap, role), format!("functions.{function}.role"));
-        }
-        let remedy =
-            format!("lockstep apply puts the statement {} into the key policy{{line}}", use_sid(function));
-        (cause, remedy, format!("functions.{function}.keys.{key}"))
+        let consequence = match (all, swapped) {
+            (true, true) => "every request fails",
+            (true, false) => "every request that needs the key fails",
+            (false, _) => "every request that needs this fails",
+        };
+        Told { what, consequence, remedy, field }
     }
 
-    fn runs(&self, Gap { function, role: arn, .. }: &Gap, role: &str) -> String {
-        let latest = self.world.functions.get(function).is_some_and(|seen| seen.config.role == *arn);
+    fn runs(&self, function: &Name, role: &str) -> String {
+        let latest = self.world.functions.get(function).is_some_and(|seen| seen.config.role == role);
         let how = if latest { "runs as" } else { "serves a version that runs as" };
-        format!("functions.{function} {how} {role}")
+        format!("{how} {}", short::role(&self.names, role))
     }
 
-    fn role_remedy(&self, Gap { function, role: arn, .. }: &Gap, role: &str) -> String {
-        let Some(wanted) = self.desired.functions.get(function).map(|want| want.spec.config.role.as_str())
-        else {
-            return "lockstep apply removes the function".to_owned();
-        };
-        let name = short::role(self.names, wanted);
-        if wanted == arn {
-            return format!("lockstep apply makes {name} anew{{line}}");
+    fn role_remedy(&self, function: &Name, role: &str) -> String {
+        let wanted = self.desired.functions.get(function).map(|want| want.spec.config.role.as_str());
+        let back = wanted.map(|wanted| short::role(&self.names, wanted)).unwrap_or_default();
+        if wanted == Some(role) {
+            return format!("lockstep apply makes the role {back} anew");
         }
-        let keep = match self.desired.role_by_arn(arn) {
+        let or = match self.desired.role_by_arn(role) {
             Some(declared) => format!(", or change that line to {declared}"),
-            None if role.starts_with("arn:") => String::new(),
-            None => format!(", or declare the role {role} and change that line to it"),
+            None => String::new(),
         };
-        format!("lockstep apply puts it back to {name}{{line}}{keep}")
+        format!("lockstep apply puts it back to {back}{{line}}{or}")
     }
 
+    /// Tells whether a role of the stack is known not to exist.
     fn is_gone(&self, arn: &str) -> bool {
-        let known = self.desired.role_by_arn(arn);
-        known.is_some_and(|role| {
-            let resource = crate::kinds::ResourceId::new(crate::kinds::Kind::Role, role);
-            !self.world.roles.contains_key(role) && !self.world.unread.contains_key(&resource)
+        self.desired.role_by_arn(arn).is_some_and(|role| {
+            let unread = self.world.unread.contains_key(&ResourceId::new(Kind::Role, role));
+            !self.world.roles.contains_key(role) && !unread
         })
     }
 
-    fn recorded_id(&self, function: &Name) -> Option<&str> {
-        self.world.functions.get(function)?.marks.role_id.as_deref()
+    /// Tells whether the role of a function is another one than it was configured with, under the same ARN.
+    fn made_anew(&self, seen: &function::Seen) -> bool {
+        let role = self.world.roles.values().find(|role| role.spec.arn == seen.config.role);
+        let encrypted = !seen.config.env.is_empty() || seen.config.env_key.is_some();
+        match (role, &seen.marks.role_id) {
+            (Some(role), Some(recorded)) => {
+                encrypted && !role.role_id.is_empty() && role.role_id != *recorded
+            }
+            _ => false,
+        }
     }
 }
 

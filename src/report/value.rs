@@ -84,7 +84,10 @@ pub fn line(names: &Names, field: &str, value: Option<&Value>) -> String {
             let items: Vec<String> = items.iter().map(|item| line(names, field, Some(item))).collect();
             items.join(", ")
         }
-        Some(other) => part(other).unwrap_or_else(|| printable(&with_known_after_apply(&other.to_string()))),
+        Some(other) => {
+            let told = part(other).or_else(|| permission(other)).unwrap_or_else(|| other.to_string());
+            printable(&with_known_after_apply(&told))
+        }
     };
     shortened(&text)
 }
@@ -117,6 +120,13 @@ fn part(value: &Value) -> Option<String> {
         )),
         _ => None,
     }
+}
+
+/// Writes a statement of a function's resource policy: who may invoke it, and on whose behalf.
+fn permission(value: &Value) -> Option<String> {
+    let text = |field: &str| value.get(field).and_then(Value::as_str);
+    let alias = text("alias").map(|alias| format!(" by the alias {alias}")).unwrap_or_default();
+    Some(format!("{} for {}{alias}", text("principal")?, text("source_arn")?))
 }
 
 /// Takes the name of the function out of the URI under which API Gateway calls it.

@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::problem::{self, Problem};
 use super::short::{self, Names};
-use super::{AccessLine, FORMAT_VERSION, PlanView, Summary, value};
+use super::{AccessLine, FORMAT_VERSION, Place, PlanView, Summary, value};
 use crate::kinds::{Action, Change, Name, ResourceId};
 use crate::plan::{AccessChange, Gate, Phase, Plan, Purpose, Step};
 use crate::stack::desired::{Probe, ProbeTarget};
 
+pub(super) use text::heading;
 pub use text::{Style, text};
 
 /// A plan as people and programs read it. No field holds a secret.
@@ -33,17 +34,11 @@ pub struct Document {
     pub names: Names,
 }
 
-/// Where a stack is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
-    /// Name of the stack.
-    pub stack: String,
-    /// Name of the environment.
-    pub env: String,
-    /// Region.
-    pub region: String,
-    /// Account id.
-    pub account: String,
+impl Document {
+    /// Writes the plan as JSON.
+    pub fn json(&self) -> String {
+        super::json(self)
+    }
 }
 
 /// One phase of a plan.
@@ -117,12 +112,7 @@ pub fn document(view: &PlanView<'_>) -> Document {
     let PlanView { desired, world, plan, access } = *view;
     Document {
         format_version: FORMAT_VERSION.to_owned(),
-        place: Place {
-            stack: desired.stack.clone(),
-            env: desired.env.clone(),
-            region: desired.place.region.clone(),
-            account: desired.place.account.clone(),
-        },
+        place: Place::of(desired),
         problems: problem::problems(desired, world, false),
         phases: plan.phases.iter().map(|phase| phase_document(plan, phase)).collect(),
         access: access.to_vec(),

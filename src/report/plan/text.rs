@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{Aim, Document, GateDocument, PhaseDocument, Place, ProbeDocument, ResourceDocument};
+use super::{Aim, Document, GateDocument, PhaseDocument, ProbeDocument, ResourceDocument};
 use crate::kinds::{Action, Change};
 use crate::plan::AccessChange;
 use crate::report::paint::{BOLD, CYAN, FAINT, GREEN, Paint, RED, pad};
 use crate::report::short::Names;
-use crate::report::{AccessLine, policy, short, value};
+use crate::report::{AccessLine, Place, Problem, policy, short, value};
 
 /// Longest line about access before each principal gets a line of its own.
 const ACCESS_LINE: usize = 100;
@@ -35,8 +35,10 @@ pub fn text(document: &Document, style: Style) -> String {
     if !problems.is_empty() {
         lines.push(paint.of(RED.bold(), "problems now"));
         for problem in problems {
-            lines.push(format!("  {} {}", paint.of(RED, "!"), problem.cause));
-            lines.push(format!("    {}", problem.remedy));
+            let Problem { function, what, consequence, remedy, .. } = problem;
+            let bang = paint.of(RED, "!");
+            lines.push(format!("  {bang} functions.{function} {what}: {consequence}"));
+            lines.push(format!("    {remedy}"));
         }
         lines.push(String::new());
     }

@@ -1,5 +1,7 @@
 //! A small stack like that of the README, and what is written about its plans.
 
+mod drift;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -247,6 +249,7 @@ fn verbose_shows_the_text_of_policies() {
 #[test]
 fn settings_are_in_columns_and_secrets_are_hidden() {
     let mut wants = stack("encrypt-test");
+    wants.keys.insert("other".into(), fixtures::key());
     let encrypt = wants.functions.get_mut(&Name::from("encrypt")).unwrap();
     encrypt.spec.config.memory = 256;
     encrypt.spec.config.env.insert("API_TOKEN".to_owned(), "hush-hush".to_owned());
@@ -258,6 +261,9 @@ fn settings_are_in_columns_and_secrets_are_hidden() {
     text-encryption/test · eu-west-1 · account 111122223333
 
     phase 1  change
+      + keys.other          account 111122223333 gains Describe*, PutKeyPolicy
+                            spec   SYMMETRIC_DEFAULT
+                            usage  ENCRYPT_DECRYPT
       ~ keys.text           rotation  (none) -> 365 d
       ~ functions.encrypt   memory         128 MB -> 256 MB
                             env.API_TOKEN  (none) -> (hidden)
@@ -268,7 +274,7 @@ fn settings_are_in_columns_and_secrets_are_hidden() {
     access after apply
       functions.encrypt as encrypt-prod   keys.text   Encrypt Decrypt GenerateDataKey   allow (key policy, UseByEncrypt)
 
-    Plan: 0 to add, 2 to change, 0 to destroy.
+    Plan: 1 to add, 2 to change, 0 to destroy.
     "#);
     let plan = plan(&wants, &world).unwrap();
     let json = serde_json::to_string(&document(&PlanView {

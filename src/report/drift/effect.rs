@@ -1,0 +1,162 @@
+//! What comes of a difference: the kinds of findings, and how bad each of them is.
+
+use super::Rank;
+use crate::access::{self, PolicyDocument, PolicyKind};
+use crate::kinds::{Action, Change, Draft, Kind, Op, World, function, key, role};
+use crate::stack::desired::Desired;
+
+/// A kind of finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Effect {
+    pub rank: Rank,
+    /// First part of the id.
+    pub rule: &'static str,
+    pub consequence: &'static str,
+    pub remedy: &'static str,
+}
+
+const RESTORES: &str = "lockstep apply restores it";
+const REMOVES: &str = "lockstep apply takes it away, or declare it in the stack file";
+
+const fn effect(rank: Rank, rule: &'static str, consequence: &'static str, remedy: &'static str) -> Effect {
+    Effect { rank, rule, consequence, remedy }
+}
+
+const MISSING_FUNCTION: Effect =
+    effect(Rank::Breaks, "missing", "every request that reaches it fails", "lockstep apply makes it");
+const MISSING_API: Effect = effect(Rank::Breaks, "missing", "every request fails", "lockstep apply makes it");
+const MISSING: Effect =
+    effect(Rank::Changed, "missing", "whatever needs it has to do without", "lockstep apply makes it");
+const EXTRA: Effect =
+    effect(Rank::Changed, "extra", "it costs, and may be used", "lockstep apply removes it, or declare it");
+const NOT_INVOKED: Effect =
+    effect(Rank::Breaks, "not-invoked", "requests that the API sends to it fail", RESTORES);
+const MORE_ACCESS: Effect =
+    effect(Rank::Security, "more-access", "more is allowed than the stack file says", REMOVES);
+const MORE_INVOKE: Effect =
+    effect(Rank::Security, "more-invoke", "others than the stack file says may invoke it", REMOVES);
+const OTHER_ROLE: Effect =
+    effect(Rank::Security, "other-role", "it runs with other rights than the stack file says", RESTORES);
+const OTHER_CODE: Effect =
+    effect(Rank::Security, "other-code", "code runs that this stack did not upload", RESTORES);
+const OTHER_GUARD: Effect = effect(
+    Rank::Security,
+    "other-guard",
+    "requests are let in by other rules than the stack file's",
+    RESTORES,
+);
+const LESS_ACCESS: Effect =
+    effect(Rank::Changed, "less-access", "less is allowed than the stack file says", RESTORES);
+const PRINCIPAL_GONE: Effect = effect(
+    Rank::Changed,
+    "principal-gone",
+    "a role made anew under that name has no access by it",
+    "lockstep apply takes it away",
+);
+const CHANGED: Effect =
+    effect(Rank::Changed, "changed", "it works differently than the stack file says", RESTORES);
+/// Steps that change no field: tags that record what is in place, versions that are published.
+pub const KEPT: Effect = effect(Rank::Cosmetic, "kept", "no request is affected", RESTORES);
+const COSMETIC: Effect = effect(Rank::Cosmetic, "cosmetic", "no request is affected", RESTORES);
+
+/// Says what comes of one difference.
+pub fn of(desired: &Desired, world: &World, draft: &Draft, change: &Change) -> Effect {
+    match draft.action {
+        Action::Create => return missing(draft.resource.kind),
+        Action::Delete => return EXTRA,
+        Action::Update | Action::Replace => {}
+    }
+    if is_cosmetic(&change.field) {
+        return COSMETIC;
+    }
+    match &draft.op {
+        Op::Key { name, op: key::Op::PutPolicy { policy } } => match world.keys.get(name) {
+            Some(seen) => key_policy(desired, &seen.spec.policy, policy),
+            None => CHANGED,
+        },
+        Op::Role { name, op } => role(desired, world.roles.get(name), op),
+        Op::Function { name, op } => {
+            let seen = world.functions.get(name);
+            let wanted = desired.functions.get(name).map(|want| want.spec.code.source.as_str());
+            let recorded = seen.and_then(|seen| seen.marks.source.as_deref());
+            function(op, change, recorded.is_some() && recorded == wanted)
+        }
+        Op::Api { .. } if guards(change) => OTHER_GUARD,
+        Op::Api { .. } | Op::Key { .. } | Op::LogGroup { .. } => CHANGED,
+    }
+}
+
+const fn missing(kind: Kind) -> Effect {
+    match kind {
+        Kind::Function => MISSING_FUNCTION,
+        Kind::Api => MISSING_API,
+        Kind::Key | Kind::Role | Kind::LogGroup => MISSING,
+    }
+}
+
+fn is_cosmetic(field: &str) -> bool {
+    ["description", "tags", "stage.description", "stage.tags"].contains(&field) || field.starts_with("tags.")
+}
+
+fn key_policy(desired: &Desired, seen: &PolicyDocument, wanted: &PolicyDocument) -> Effect {
+    let without_dead = key::policy::widened(&PolicyDocument::new([]), seen, |principal| {
+        !matches!(principal, access::Principal::UniqueId(_))
+    });
+    let more = direction(seen, wanted, PolicyKind::Key { partition: &desired.place.partition });
+    let dead = !key::policy::dead_ids(seen).is_empty();
+    let alive = direction(&without_dead, wanted, PolicyKind::Key { partition: &desired.place.partition });
+    if dead && more == MORE_ACCESS && alive != MORE_ACCESS { PRINCIPAL_GONE } else { more }
+}
+
+/// Says which of two policies allows more, where `seen` is what AWS has.
+fn direction(seen: &PolicyDocument, wanted: &PolicyDocument, kind: PolicyKind<'_>) -> Effect {
+    match access::compare(seen, wanted, kind).1 {
+        access::Change::None => COSMETIC,
+        access::Change::Widens => LESS_ACCESS,
+        access::Change::Narrows | access::Change::Mixed => MORE_ACCESS,
+    }
+}
+
+fn role(desired: &Desired, seen: Option<&role::Seen>, op: &role::Op) -> Effect {
+    match op {
+        role::Op::PutTrust { trust } => match seen {
+            Some(seen) => {
+                direction(&seen.spec.trust, trust, PolicyKind::Trust { partition: &desired.place.partition })
+            }
+            None => CHANGED,
+        },
+        role::Op::PutInline { policy, document } => {
+            match seen.and_then(|seen| seen.spec.inline.get(policy)) {
+                Some(has) => direction(has, document, PolicyKind::Identity),
+                None => LESS_ACCESS,
+            }
+        }
+        role::Op::Attach { .. } | role::Op::DeleteBoundary => LESS_ACCESS,
+        role::Op::Detach { .. } | role::Op::DeleteInline { .. } | role::Op::PutBoundary { .. } => MORE_ACCESS,
+        _ => CHANGED,
+    }
+}
+
+fn function(op: &function::Op, change: &Change, recorded_as_wanted: bool) -> Effect {
+    match op {
+        function::Op::RemovePermission { .. } => MORE_INVOKE,
+        function::Op::AddPermission { .. } => NOT_INVOKED,
+        function::Op::Configure { .. } if change.field == "role" => OTHER_ROLE,
+        // The tags say that the wanted code was uploaded, and yet other code is there.
+        function::Op::UpdateCode { .. } if change.field == "code" && recorded_as_wanted => OTHER_CODE,
+        _ => CHANGED,
+    }
+}
+
+/// Tells whether a field of an API decides who gets in.
+fn guards(change: &Change) -> bool {
+    let Change { field, before: _, after } = change;
+    let of_route = ["authorization", "authorizer", "scopes", "api_key_required"];
+    let last = field.rsplit('.').next().unwrap_or(field);
+    match field.as_str() {
+        "policy" | "disable_execute_api" => true,
+        _ if field.starts_with("authorizers.") => true,
+        _ if field.starts_with("routes ") => after.is_none() || of_route.contains(&last),
+        _ => false,
+    }
+}

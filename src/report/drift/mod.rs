@@ -1,0 +1,206 @@
+//! What differs between the stack file and AWS, the worst first.
+
+mod effect;
+mod markdown;
+mod sort;
+mod text;
+
+use serde::{Deserialize, Serialize};
+
+use super::{FORMAT_VERSION, Place, value};
+use crate::kinds::{Change, Kind, ResourceId, World};
+use crate::plan::Blocked;
+use crate::stack::desired::{Desired, Line};
+
+use sort::sorted;
+
+/// Everything that differs, or could not be read, as people and programs read it. No field holds a secret.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Drift {
+    /// `1.0`.
+    pub format_version: String,
+    /// Stack, environment and place.
+    #[serde(flatten)]
+    pub place: Place,
+    /// Numbers of findings.
+    pub counts: Counts,
+    /// What was found, the worst first.
+    pub findings: Vec<Finding>,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rank {
+    /// Requests fail.
+    Breaks,
+    /// Somebody may do more than the stack file says.
+    Security,
+    /// Something works differently.
+    Changed,
+    /// Nothing that requests notice.
+    Cosmetic,
+    /// Nobody knows, for it could not be read.
+    Unread,
+}
+
+impl Rank {
+    /// Every rank, the worst first.
+    pub const ALL: [Self; 5] = [Self::Breaks, Self::Security, Self::Changed, Self::Cosmetic, Self::Unread];
+
+    /// Returns the name of the rank.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Breaks => "breaks",
+            Self::Security => "security",
+            Self::Changed => "changed",
+            Self::Cosmetic => "cosmetic",
+            Self::Unread => "unread",
+        }
+    }
+}
+
+/// Numbers of findings by rank.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Requests fail.
+    pub breaks: usize,
+    /// Somebody may do more than the stack file says.
+    pub security: usize,
+    /// Something works differently.
+    pub changed: usize,
+    /// Nothing that requests notice.
+    pub cosmetic: usize,
+    /// Could not be read.
+    pub unread: usize,
+}
+
+impl Counts {
+    /// Returns the number of findings of a rank.
+    pub const fn of(self, rank: Rank) -> usize {
+        match rank {
+            Rank::Breaks => self.breaks,
+            Rank::Security => self.security,
+            Rank::Changed => self.changed,
+            Rank::Cosmetic => self.cosmetic,
+            Rank::Unread => self.unread,
+        }
+    }
+}
+
+/// One thing that differs, with what comes of it and what mends it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The same in every report as long as the finding stays: rule and resource.
+    pub id: String,
+    /// How bad it is.
+    pub rank: Rank,
+    /// Address in the stack file, such as `functions.encrypt`.
+    pub resource: String,
+    /// What differs, to be read after the address.
+    pub what: String,
+    /// What comes of it.
+    pub consequence: String,
+    /// What mends it.
+    pub remedy: String,
+    /// The place in the stack file that has to do with it.
+    pub line: Option<Line>,
+    /// The fields that differ: before is AWS, after is the stack file.
+    pub changes: Vec<Change>,
+}
+
+impl Drift {
+    /// Compares a stack with AWS. `blocked` is what stops a plan; drift tells the rest all the same.
+    pub fn new(desired: &Desired, world: &World, blocked: &[Blocked]) -> Self {
+        let mut findings = sorted(desired, world);
+        let unread = unread(world);
+        // What blocks a plan only because it could not be read is told once.
+        let told = |blocked: &&Blocked| {
+            let same = |finding: &&Finding| finding.resource == blocked.resource.to_string();
+            !unread.iter().filter(same).any(|finding| finding.what.ends_with(reason(&blocked.problem)))
+        };
+        findings.extend(blocked.iter().filter(told).map(in_the_way));
+        findings.extend(unread);
+        findings.sort_by_key(|finding| finding.rank);
+        let mut counts = Counts::default();
+        for finding in &findings {
+            *match finding.rank {
+                Rank::Breaks => &mut counts.breaks,
+                Rank::Security => &mut counts.security,
+                Rank::Changed => &mut counts.changed,
+                Rank::Cosmetic => &mut counts.cosmetic,
+                Rank::Unread => &mut counts.unread,
+            } += 1;
+        }
+        Self { format_version: FORMAT_VERSION.to_owned(), place: Place::of(desired), counts, findings }
+    }
+
+    /// Tells whether nothing differs and everything could be read.
+    pub fn is_empty(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    /// Writes the report as JSON.
+    pub fn json(&self) -> String {
+        super::json(self)
+    }
+
+    /// Goes over the ranks that have findings, the worst first.
+    fn by_rank(&self) -> impl Iterator<Item = (Rank, Vec<&Finding>)> {
+        let ranks = Rank::ALL.into_iter().map(|rank| {
+            (rank, self.findings.iter().filter(|finding| finding.rank == rank).collect::<Vec<_>>())
+        });
+        ranks.filter(|(_, findings)| !findings.is_empty())
+    }
+}
+
+fn in_the_way(Blocked { resource, problem, remedy, line }: &Blocked) -> Finding {
+    Finding {
+        id: format!("blocked:{resource}"),
+        rank: Rank::Changed,
+        resource: resource.to_string(),
+        what: format!("stands in the way of any plan: {}", value::printable(problem)),
+        consequence: "lockstep cannot mend this by itself".to_owned(),
+        remedy: remedy.clone(),
+        line: line.clone(),
+        changes: Vec::new(),
+    }
+}
+
+/// The part of a problem that says why something could not be read.
+fn reason(problem: &str) -> &str {
+    problem.split_once("could not be read: ").map_or(problem, |(_, why)| why)
+}
+
+/// What cannot be read is a finding of its own: neither absent nor unchanged.
+fn unread(world: &World) -> Vec<Finding> {
+    let mut findings: Vec<Finding> =
+        world.unread.iter().map(|(resource, why)| could_not_read(resource, None, why)).collect();
+    let mut fields = |kind, name, unread: &std::collections::BTreeMap<String, String>| {
+        let resource = ResourceId::new(kind, name);
+        findings.extend(unread.iter().map(|(field, why)| could_not_read(&resource, Some(field), why)));
+    };
+    world.keys.iter().for_each(|(name, seen)| fields(Kind::Key, name, &seen.unread));
+    world.roles.iter().for_each(|(name, seen)| fields(Kind::Role, name, &seen.unread));
+    world.log_groups.iter().for_each(|(name, seen)| fields(Kind::LogGroup, name, &seen.unread));
+    world.functions.iter().for_each(|(name, seen)| fields(Kind::Function, name, &seen.unread));
+    world.apis.iter().for_each(|(name, seen)| fields(Kind::Api, name, &seen.unread));
+    findings
+}
+
+fn could_not_read(resource: &ResourceId, field: Option<&str>, why: &str) -> Finding {
+    let why = value::printable(why);
+    Finding {
+        id: format!("unread:{resource}:{}", field.unwrap_or_default()),
+        rank: Rank::Unread,
+        resource: resource.to_string(),
+        what: match field {
+            Some(field) => format!("has a field that could not be read: {field}: {why}"),
+            None => format!("could not be read: {why}"),
+        },
+        consequence: "whether it is as the stack file says is unknown".to_owned(),
+        remedy: "let the caller read it".to_owned(),
+        line: None,
+        changes: Vec::new(),
+    }
+}

@@ -1,0 +1,194 @@
+//! Sorts differences into findings: one for each resource and each kind of consequence.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::effect::{self, Effect};
+use super::{Finding, Rank};
+use crate::kinds::{Action, Change, Draft, Name, Op, ResourceId, World, function, key, world};
+use crate::plan::{self, finally};
+use crate::report::problem::{self, Problem};
+use crate::report::short::{self, Names};
+use crate::report::{policy, value};
+use crate::stack::desired::Desired;
+
+/// Differences beyond this number are counted in the line of a finding, not told.
+const TOLD: usize = 4;
+
+/// What belongs to one finding.
+#[derive(Default)]
+struct Group {
+    says: Vec<String>,
+    changes: Vec<Change>,
+}
+
+/// Lists what is broken, and everything else that differs.
+pub fn sorted(desired: &Desired, world: &World) -> Vec<Finding> {
+    let problems = problem::problems(desired, world, true);
+    let mut findings: Vec<Finding> = problems.iter().map(broken).collect();
+    let around = Around { desired, world, names: short::names(desired, world), problems };
+    let mut groups: BTreeMap<(ResourceId, Effect), Group> = BTreeMap::new();
+    let mut kept = BTreeSet::new();
+    let mut drafts = world::steps(&finally(desired, world), world);
+    // What is there under a name of the stack without being part of it is told by what blocks the plan.
+    drafts.retain(|draft| !world.foreign.contains_key(&draft.resource));
+    for draft in drafts {
+        if draft.changes.is_empty() {
+            kept.insert(draft.resource.clone());
+        }
+        for change in draft.changes.iter().filter(|change| !around.follows(&draft, change)) {
+            let shown = value::without_secrets(change);
+            let cause = around.problems.iter().position(|problem| around.explains(problem, &draft, change));
+            if let Some(finding) = cause.and_then(|index| findings.get_mut(index)) {
+                finding.changes.push(shown);
+                continue;
+            }
+            let effect = effect::of(desired, world, &draft, change);
+            let group = groups.entry((draft.resource.clone(), effect)).or_default();
+            group.says.extend(around.says(&draft, change));
+            group.changes.push(shown);
+        }
+    }
+    kept.retain(|resource| {
+        let told = findings.iter().any(|finding| finding.resource == resource.to_string());
+        !told && groups.keys().all(|(other, _)| other != resource)
+    });
+    groups.extend(kept.into_iter().map(|resource| ((resource, effect::KEPT), Group::default())));
+    findings.extend(
+        groups.into_iter().map(|((resource, effect), group)| finding(desired, (&resource, &effect), group)),
+    );
+    findings
+}
+
+fn broken(problem: &Problem) -> Finding {
+    let Problem { function, role, key, what, consequence, remedy, line } = problem;
+    let resource = format!("functions.{function}");
+    let about = key.as_ref().map_or_else(|| "role".to_owned(), |key| format!("keys.{key}"));
+    Finding {
+        id: format!("no-access:{resource}:{about}:{role}"),
+        rank: Rank::Breaks,
+        resource,
+        what: value::printable(what),
+        consequence: consequence.clone(),
+        remedy: remedy.clone(),
+        line: line.clone(),
+        changes: Vec::new(),
+    }
+}
+
+fn finding(desired: &Desired, (resource, effect): (&ResourceId, &Effect), group: Group) -> Finding {
+    let Group { mut says, changes } = group;
+    let field = changes.first().map(|change| change.field.as_str()).unwrap_or_default();
+    let extra = effect.rule == "extra";
+    let line = desired.line_of(&format!("{resource}.{field}")).filter(|_| !extra).cloned();
+    let more = says.len().saturating_sub(TOLD);
+    says.truncate(TOLD);
+    if more > 0 {
+        says.push(format!("{more} more"));
+    }
+    let what = match effect.rule {
+        "missing" => "does not exist".to_owned(),
+        "extra" => "exists, and the stack file does not declare it".to_owned(),
+        _ if says.is_empty() => "lacks marks or versions that lockstep keeps".to_owned(),
+        _ => says.join("; "),
+    };
+    let place = line.as_ref().map(|line| format!(" ({}:{})", line.file, line.line)).unwrap_or_default();
+    Finding {
+        id: format!("{}:{resource}", effect.rule),
+        rank: effect.rank,
+        resource: resource.to_string(),
+        what,
+        consequence: effect.consequence.to_owned(),
+        remedy: format!("{}{place}", effect.remedy),
+        line,
+        changes,
+    }
+}
+
+struct Around<'a> {
+    desired: &'a Desired,
+    world: &'a World,
+    names: Names,
+    problems: Vec<Problem>,
+}
+
+impl Around<'_> {
+    /// Tells whether a difference is the cause of something that is told to be broken.
+    fn explains(&self, problem: &Problem, draft: &Draft, change: &Change) -> bool {
+        let key = |name: &Name| problem.key.as_ref() == Some(name);
+        match &draft.op {
+            Op::Key { name, op: key::Op::PutPolicy { .. } } => {
+                key(name) && self.access(draft).is_empty() && !policy::differs_beyond_access(change)
+            }
+            Op::Key { name, op: key::Op::Enable | key::Op::CancelDeletion } => key(name),
+            Op::Key { name, .. } => key(name) && draft.action == Action::Create,
+            Op::Role { name, .. } => draft.action == Action::Create && problem.role == name.as_str(),
+            Op::Function { name, .. } => {
+                let before = change.before.as_ref().and_then(serde_json::Value::as_str);
+                change.field == "role"
+                    && problem.function == *name
+                    && before.is_some_and(|arn| short::role(&self.names, arn) == problem.role)
+            }
+            Op::LogGroup { .. } | Op::Api { .. } => false,
+        }
+    }
+
+    /// Tells whether a difference only follows from others: an alias routes to the newest version that there
+    /// is, and another one will be published.
+    fn follows(&self, draft: &Draft, change: &Change) -> bool {
+        let Op::Function { name, op: function::Op::MoveAlias { .. } } = &draft.op else { return false };
+        let newest = self.world.functions.get(name).and_then(function::newest_version);
+        let before = change.before.as_ref().and_then(serde_json::Value::as_str);
+        newest.is_some() && newest.map(String::as_str) == before
+    }
+
+    /// Says what differs, in words that follow the address of the resource.
+    fn says(&self, draft: &Draft, change: &Change) -> Vec<String> {
+        let told = self.access(draft);
+        if !told.is_empty() {
+            return told;
+        }
+        let Change { field, before, after } = &value::without_secrets(change);
+        let is_policy = policy::is_policy(change);
+        let side = |value: &serde_json::Value| match is_policy {
+            true => String::new(),
+            false => format!(" {}", value::line(&self.names, field, Some(value))),
+        };
+        let field = value::printable(field);
+        vec![match (before, after) {
+            (Some(_), Some(_)) if is_policy => format!("has another {field}"),
+            (Some(before), Some(after)) => format!("has {field}{} instead of{}", side(before), side(after)),
+            (Some(before), None) => format!("has {field}{}, which the stack file lacks", side(before)),
+            (None, Some(after)) => format!("lacks {field}{}", side(after)),
+            (None, None) => format!("has another {field}"),
+        }]
+    }
+
+    /// Says who may do more or less with a key than the stack file says, but for what is told to be broken.
+    fn access(&self, draft: &Draft) -> Vec<String> {
+        if draft.action != Action::Update {
+            return Vec::new();
+        }
+        let mut told = Vec::new();
+        for change in plan::access::changes(self.desired, self.world, draft) {
+            let principal = short::principal(&change.principal, &self.desired.place.account);
+            let dead = ["AROA", "AIDA"].iter().any(|prefix| principal.starts_with(prefix));
+            let listed = |actions| short::actions(actions).join(", ");
+            if dead {
+                told.push(format!("names {principal}, a principal that was deleted"));
+            } else if !change.loses.is_empty() {
+                told.push(format!(
+                    "lets {principal} {}, which the stack file does not",
+                    listed(&change.loses)
+                ));
+            }
+            let broken = self.problems.iter().any(|problem| {
+                let key = problem.key.as_ref() == Some(&draft.resource.name);
+                key && problem.role == change.principal
+            });
+            if !change.gains.is_empty() && !broken {
+                told.push(format!("does not let {principal} {}", listed(&change.gains)));
+            }
+        }
+        told
+    }
+}
