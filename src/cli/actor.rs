@@ -99,7 +99,9 @@ pub async fn archives(context: &Context, session: &Session, plan: &Plan) -> Resu
     let uploads: BTreeSet<&Name> = plan
         .steps()
         .filter_map(|step| match &step.op {
-            Op::Function { name, op: function::Op::Create { .. } | function::Op::UpdateCode { .. } } => Some(name),
+            Op::Function { name, op: function::Op::Create { .. } | function::Op::UpdateCode { .. } } => {
+                Some(name)
+            }
             _ => None,
         })
         .collect();
@@ -108,7 +110,8 @@ pub async fn archives(context: &Context, session: &Session, plan: &Plan) -> Resu
     for name in uploads {
         let Some(want) = session.desired.functions.get(name).cloned() else { continue };
         context.output.note(&format!("building functions.{name}"));
-        let (root, options, output) = (session.file.root.clone(), build_options(context), context.output);
+        let (root, options, output) =
+            (session.file.root.clone(), build_options(context, &session.aws), context.output);
         let verbose = context.global.verbose;
         let job = tokio::task::spawn_blocking(move || {
             build::archive(&want, &root, &options, &|line| {

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use lockstep::aws::{self, Aws};
 use lockstep::build::{self, BuildOptions};
 use lockstep::kinds::World;
-use lockstep::local::{self, LocalConfig};
 use lockstep::kinds::{Kind, ResourceId};
+use lockstep::local::{self, LocalConfig};
 use lockstep::plan::prove::{self, Proof};
 use lockstep::plan::{self, Blocked, Plan, PlanError};
 use lockstep::report::{self, Paint};
@@ -55,7 +55,11 @@ pub fn open(context: &Context) -> Result<File, CliError> {
     let text = std::fs::metadata(path)
         .and_then(|found| {
             // A file this large is refused anyway; reading it would only take memory.
-            if found.len() > stack::MAX_BYTES as u64 { Ok("#".repeat(stack::MAX_BYTES + 1)) } else { std::fs::read_to_string(path) }
+            if found.len() > stack::MAX_BYTES as u64 {
+                Ok("#".repeat(stack::MAX_BYTES + 1))
+            } else {
+                std::fs::read_to_string(path)
+            }
         })
         .map_err(|error| {
             CliError::usage(format!("the stack file `{shown}` cannot be read"))
@@ -68,7 +72,8 @@ pub fn open(context: &Context) -> Result<File, CliError> {
     if !stack.warnings().is_empty() {
         context.output.note(&stack.warnings().render(source, context.output.error_colour));
     }
-    let root = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+    let root =
+        path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
     Ok(File { root, path: shown, text, stack })
 }
 
@@ -170,9 +175,14 @@ pub async fn connect(context: &Context, file: File) -> Result<Session, CliError>
     let aws = Aws::connect(&settings).await?;
     let identity = aws.identity().await?.clone();
     check_account(context, &file, &env, &identity.account)?;
-    let place = Place { partition: identity.partition, account: identity.account, region, function_env: BTreeMap::new() };
+    let place = Place {
+        partition: identity.partition,
+        account: identity.account,
+        region,
+        function_env: BTreeMap::new(),
+    };
     let mut desired = file.compile(context, &place)?;
-    hash_sources(context, &file, &mut desired).await?;
+    hash_sources(&file, &mut desired, &build_options(context, &aws)).await?;
     Ok(Session { file, desired, aws, caller: identity.arn })
 }
 
@@ -188,18 +198,19 @@ fn check_account(context: &Context, file: &File, env: &str, account: &str) -> Re
 }
 
 /// Fills in the identity of every function's code.
-async fn hash_sources(context: &Context, file: &File, desired: &mut Desired) -> Result<(), CliError> {
-    let options = build_options(context);
+async fn hash_sources(file: &File, desired: &mut Desired, options: &BuildOptions) -> Result<(), CliError> {
     let jobs: Vec<_> = desired
         .functions
         .iter()
         .map(|(name, want)| {
-            let (name, want, root, options) = (name.clone(), want.clone(), file.root.clone(), options.clone());
+            let (name, want, root, options) =
+                (name.clone(), want.clone(), file.root.clone(), options.clone());
             tokio::task::spawn_blocking(move || (name, build::source_hash(&want, &root, &options)))
         })
         .collect();
     for job in jobs {
-        let (name, hash) = job.await.map_err(|error| CliError::failed("hashing sources stopped").because(error))?;
+        let (name, hash) =
+            job.await.map_err(|error| CliError::failed("hashing sources stopped").because(error))?;
         if let Some(want) = desired.functions.get_mut(&name) {
             want.spec.code.source = hash?;
         }
@@ -207,9 +218,9 @@ async fn hash_sources(context: &Context, file: &File, desired: &mut Desired) -> 
     Ok(())
 }
 
-/// Returns how code is built.
-pub fn build_options(context: &Context) -> BuildOptions {
-    BuildOptions { profile: context.global.cargo_profile.clone(), real_aws: !context.global.local }
+/// Returns how code is built: for an AWS on this machine, however it was named, it runs on this machine.
+pub fn build_options(context: &Context, aws: &Aws) -> BuildOptions {
+    BuildOptions { profile: context.global.cargo_profile.clone(), real_aws: aws.endpoint.is_none() }
 }
 
 impl Session {
@@ -229,10 +240,10 @@ impl Session {
     /// Everything that blocks the plan.
     pub fn plan(&self, context: &Context, desired: &Desired, world: &World) -> Result<Plan, CliError> {
         plan::plan(desired, world).map_err(|error| match error {
-            PlanError::Blocked(blocked) => {
-                CliError::failed(blocked_text(context, &blocked))
-            }
-            other => CliError::failed("there is no plan").because(other).hint("this is a fault of lockstep: please report it with the stack file"),
+            PlanError::Blocked(blocked) => CliError::failed(blocked_text(context, &blocked)),
+            other => CliError::failed("there is no plan")
+                .because(other)
+                .hint("this is a fault of lockstep: please report it with the stack file"),
         })
     }
 
@@ -274,8 +285,12 @@ fn unproved(desired: &Desired, proof: &Proof) -> Blocked {
     };
     Blocked {
         resource: ResourceId::new(Kind::Function, function),
-        problem: format!("{role} could not be proved to be allowed {} on keys.{key}: {why}", actions.join(", ")),
-        remedy: "look at the boundary and the policies of the role, and at the statements of the key".to_owned(),
+        problem: format!(
+            "{role} could not be proved to be allowed {} on keys.{key}: {why}",
+            actions.join(", ")
+        ),
+        remedy: "look at the boundary and the policies of the role, and at the statements of the key"
+            .to_owned(),
         line: desired.line_of(&format!("functions.{function}.keys")).cloned(),
     }
 }
