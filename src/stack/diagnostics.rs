@@ -244,7 +244,7 @@ fn window(line: &str, column: u32, length: u32) -> Window {
     if start + SHOWN < total {
         text.push_str(" ...");
     }
-    let room = (total - before).min(SHOWN).max(1);
+    let room = (total - before).clamp(1, SHOWN);
     Window { text, before: offset, length: usize::try_from(length).unwrap_or(1).clamp(1, room) }
 }
 

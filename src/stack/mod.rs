@@ -62,6 +62,7 @@ pub struct Inputs {
 #[derive(Clone, Debug)]
 pub struct StackFile {
     file: String,
+    text: String,
     tree: Node,
     warnings: Diagnostics,
 }
@@ -75,9 +76,11 @@ pub fn parse(source: Source<'_>) -> Result<StackFile, Diagnostics> {
     let mut problems = Diagnostics::default();
     let Some(tree) = tree::read(source.text, &mut problems.0) else { return Err(problems.sorted()) };
     // The whole file first: an override may hide something wrong, or be used by no environment.
-    structure::check(json_schema(), &tree, &mut problems.0);
+    structure::check(json_schema(), &tree, true, &mut problems.0);
     check_environments(&tree, &mut problems);
-    let mut file = StackFile { file: source.file.to_owned(), tree, warnings: Diagnostics::default() };
+    warn_about_variables(&tree, source.text, &mut problems);
+    let warnings = Diagnostics::default();
+    let mut file = StackFile { file: source.file.to_owned(), text: source.text.to_owned(), tree, warnings };
     for env in file.environments() {
         let place = file.assumed_place(&env);
         let inputs = Inputs { env: Some(env), ..Inputs::default() };
@@ -152,7 +155,7 @@ impl StackFile {
         let merged = select::merged(&self.tree, &env);
         let variables = select::variables(&self.tree, &env, inputs, &mut problems.0);
         let names = Names { stack: self.name(), env: &env, place };
-        let tree = interpolate::fill(&merged, names, &variables, &mut problems.0);
+        let tree = interpolate::fill((&merged, &self.text), names, &variables, &mut problems.0);
         let desired = compile::compile(&tree, names, &self.file, &mut problems);
         let protect = self.of_environment(&env, "protect").map(Node::to_json) == Some(Json::Bool(true));
         (desired.map(|desired| Desired { protect, ..desired }), problems)
@@ -175,7 +178,7 @@ impl StackFile {
 
 /// Checks what stands in `environments` and is used before anything is compiled.
 fn check_environments(tree: &Node, problems: &mut Diagnostics) {
-    if tree.get("stack").is_some() && select::environments(tree).next().is_none() {
+    if matches!(tree.value, tree::Value::Map(_)) && select::environments(tree).next().is_none() {
         let place = tree.entry("environments").map(|entry| entry.key_span);
         let problem = Diagnostic::error(place, "missing-key", "the stack has no environment");
         problems.push(problem.help("write it as in `environments: { test: {} }`"));
@@ -205,6 +208,16 @@ fn check_environments(tree: &Node, problems: &mut Diagnostics) {
     if let Some((node, region)) = region.filter(|(_, region)| !names::is_region(region)) {
         let problem = format!("`{region}` is no region; one is written `eu-central-1`");
         problems.push(Diagnostic::error(Some(node.span), "bad-value", problem));
+    }
+}
+
+/// A variable that is set and changes nothing is a slip of the finger somewhere else.
+fn warn_about_variables(tree: &Node, text: &str, problems: &mut Diagnostics) {
+    for entry in tree.get("variables").map(Node::entries).unwrap_or_default() {
+        if !text.contains(&format!("${{var.{}}}", entry.key)) {
+            let problem = format!("the variable `{}` is used nowhere", entry.key);
+            problems.push(Diagnostic::warning(entry.key_span, "unused-variable", problem));
+        }
     }
 }
 

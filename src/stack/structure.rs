@@ -10,13 +10,16 @@ use super::suggest;
 use super::tree::{self, Entry, Node, Span, Value};
 
 /// Checks a tree; returns its valid part, `None` if nothing is left.
-pub(super) fn check(schema: &Json, node: &Node, problems: &mut Vec<Diagnostic>) -> Option<Json> {
-    let mut checker = Checker { root: schema, problems, path: Vec::new() };
+///
+/// In a `raw` tree nothing is filled in yet: a text with a reference may become anything.
+pub(super) fn check(schema: &Json, node: &Node, raw: bool, problems: &mut Vec<Diagnostic>) -> Option<Json> {
+    let mut checker = Checker { root: schema, raw, problems, path: Vec::new() };
     checker.value(schema, node, node.span)
 }
 
 struct Checker<'a> {
     root: &'a Json,
+    raw: bool,
     problems: &'a mut Vec<Diagnostic>,
     path: Vec<String>,
 }
@@ -36,7 +39,7 @@ enum Shape {
 impl Shape {
     fn of(node: &Node) -> Self {
         match &node.value {
-            Value::Null => Self::Null,
+            Value::Null | Value::Unknown => Self::Null,
             Value::Bool(_) => Self::Bool,
             Value::Number(number) if number.is_i64() || number.is_u64() => Self::Integer,
             Value::Number(_) => Self::Number,
@@ -80,6 +83,11 @@ impl<'a> Checker<'a> {
     /// Checks a value; `at` is the place of its key, shown for what has no line of its own.
     fn value(&mut self, schema: &'a Json, node: &Node, at: Span) -> Option<Json> {
         let schema = self.follow(schema);
+        match &node.value {
+            Value::Unknown => return None,
+            Value::Text { text, .. } if self.raw && text.contains("${") => return None,
+            _ => {}
+        }
         if matches!(schema, Json::Bool(true)) || is_open(schema) {
             return Some(node.to_json());
         }
@@ -126,7 +134,7 @@ impl<'a> Checker<'a> {
             }
             Value::Number(number) => self.range(schema, number, node),
             Value::Text { text, .. } => self.word(schema, text, node),
-            Value::Null | Value::Bool(_) => Some(node.to_json()),
+            Value::Null | Value::Unknown | Value::Bool(_) => Some(node.to_json()),
         }
     }
 
@@ -230,7 +238,7 @@ impl<'a> Checker<'a> {
         };
         let example = self.example(name, schema).map(|example| format!("write it as in `{example}`"));
         self.problems
-            .push(Diagnostic::error(Some(span), "wrong-type", problem).maybe_help(quoted.or(example)));
+            .push(Diagnostic::error(Some(span), "wrong-type", problem).maybe_help(example.or(quoted)));
     }
 
     /// Writes an example of a key from the examples of its schema, or from what it can be.
@@ -248,10 +256,7 @@ impl<'a> Checker<'a> {
                     _ => None,
                 })
             })?;
-        let example = match example {
-            Json::String(text) => text,
-            other => other.to_string().replace("\":", "\": "),
-        };
+        let example = flow(&example);
         Some(if name.is_empty() { example } else { format!("{name}: {example}") })
     }
 
@@ -290,6 +295,23 @@ impl<'a> Checker<'a> {
 
     fn here(&self) -> String {
         if self.path.is_empty() { "the stack file".to_owned() } else { format!("`{}`", self.path.join(".")) }
+    }
+}
+
+/// Writes JSON the way people write YAML on one line.
+fn flow(value: &Json) -> String {
+    let plain = |text: &str| {
+        text.chars().all(|c| c.is_ascii_alphanumeric() || " -_./:=+".contains(c))
+            && tree::resolve(text).is_none()
+    };
+    match value {
+        Json::String(text) if plain(text) => text.clone(),
+        Json::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
+        Json::Object(map) => {
+            let pair = |(key, value): (&String, &Json)| format!("{key}: {}", flow(value));
+            format!("{{ {} }}", map.iter().map(pair).collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_string(),
     }
 }
 

@@ -2,11 +2,20 @@
 
 /// Returns the known name nearest to `written`, if one is near enough to have been meant.
 pub(super) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let folded = written.to_lowercase().replace('-', "_");
-    let distance = |name: &str| strsim::damerau_levenshtein(&folded, &name.to_lowercase().replace('-', "_"));
-    let (best, name) = known.into_iter().map(|name| (distance(name), name)).min()?;
-    let longest = written.chars().count().max(name.chars().count());
-    (best <= (longest / 3).max(1) && best < longest).then_some(name)
+    let written = written.to_lowercase().replace('-', "_");
+    let distance = |name: &str| {
+        let distance = strsim::damerau_levenshtein(&written, name);
+        let longest = written.chars().count().max(name.chars().count());
+        (distance <= (longest / 3).max(1) && distance < longest).then_some(distance)
+    };
+    let near = |name: &'a str| {
+        let folded = name.to_lowercase().replace('-', "_");
+        // Somebody may know the one telling word of a longer name.
+        let word = || folded.split('_').filter(|word| word.len() > 3).filter_map(distance).min();
+        let near = distance(&folded).or_else(|| word().filter(|near| *near <= 1).map(|near| near + 10))?;
+        Some((near, name))
+    };
+    known.into_iter().filter_map(near).min().map(|(_, name)| name)
 }
 
 /// Writes advice about a name that is not known: the nearest one, or all of them if they are few.
@@ -34,6 +43,7 @@ mod tests {
         assert_eq!(nearest("multi-region", known), Some("multi_region"));
         assert_eq!(nearest("Rotation", known), Some("rotation"));
         assert_eq!(nearest("policy", known), None);
+        assert_eq!(nearest("polices", ["path", "managed_policies"]), Some("managed_policies"));
         assert_eq!(nearest("x", ["y"]), None);
         assert_eq!(advice("zzz", ["a", "b"]).unwrap(), "known are `a`, `b`");
     }

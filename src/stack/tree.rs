@@ -52,14 +52,17 @@ pub(super) enum Value {
     Null,
     Bool(bool),
     Number(Number),
-    /// `open` marks an unquoted text that came out of an interpolation: `memory: ${var.memory}` is a number
-    /// where a number belongs.
+    /// `open` marks a text that came out of an interpolation: `memory: ${var.memory}` is a number where a
+    /// number belongs.
     Text {
         text: String,
         open: bool,
     },
     List(Vec<Node>),
     Map(Vec<Entry>),
+    /// A value that could not be filled in; the reason is reported already, or a variable that may be given
+    /// later.
+    Unknown,
 }
 
 /// One key of a mapping.
@@ -89,6 +92,14 @@ impl Node {
         }
     }
 
+    /// Returns the value at a path; items of lists go by their index.
+    pub fn find(&self, path: &[&str]) -> Option<&Self> {
+        path.iter().try_fold(self, |node, segment| match &node.value {
+            Value::List(items) => segment.parse().ok().and_then(|index: usize| items.get(index)),
+            _ => node.get(segment),
+        })
+    }
+
     /// Returns the text of a string.
     pub fn text(&self) -> Option<&str> {
         match &self.value {
@@ -100,7 +111,7 @@ impl Node {
     /// Returns the value as JSON.
     pub fn to_json(&self) -> serde_json::Value {
         match &self.value {
-            Value::Null => serde_json::Value::Null,
+            Value::Null | Value::Unknown => serde_json::Value::Null,
             Value::Bool(value) => (*value).into(),
             Value::Number(number) => number.clone().into(),
             Value::Text { text, .. } => text.as_str().into(),
@@ -117,22 +128,13 @@ impl Node {
         let mut node = self;
         let mut span = self.span;
         for segment in path {
-            match &node.value {
-                Value::Map(entries) => {
-                    let Some(entry) = entries.iter().find(|entry| entry.key == *segment) else { break };
-                    node = &entry.value;
-                    let block = matches!(node.value, Value::Map(_) | Value::List(_) | Value::Null);
-                    span = if key || block { entry.key_span } else { node.span };
-                }
-                Value::List(items) => {
-                    let Some(item) = segment.parse().ok().and_then(|index: usize| items.get(index)) else {
-                        break;
-                    };
-                    node = item;
-                    span = item.span;
-                }
-                _ => break,
-            }
+            let Some(next) = node.find(&[segment]) else { break };
+            let block = matches!(next.value, Value::Map(_) | Value::List(_) | Value::Null);
+            span = match node.entry(segment) {
+                Some(entry) if key || block => entry.key_span,
+                _ => next.span,
+            };
+            node = next;
         }
         span
     }
@@ -181,11 +183,26 @@ pub(super) fn read(text: &str, problems: &mut Vec<Diagnostic>) -> Option<Node> {
     let mut builder = Builder::default();
     for next in Parser::new_from_str(text) {
         let step = match next {
-            Ok((event, span)) => builder.event(event, Span::new(span), problems),
+            Ok((event, span)) => {
+                if let Some(tag) = event.tag() {
+                    let place = span.tag_span().unwrap_or(span);
+                    problems.push(refused_tag(&tag.original(), Span::new(place)));
+                }
+                builder.event(event, Span::new(span), problems)
+            }
             Err(error) => {
                 let mark = error.marker();
                 let span = Span { line: small(mark.line()), column: small(mark.col() + 1), length: 1 };
-                Err(Diagnostic::error(Some(span), "yaml", error.info()))
+                let line = text.lines().nth(mark.line().saturating_sub(1)).unwrap_or_default();
+                let help = if error.info().starts_with("tab") {
+                    Some("indent with spaces")
+                } else if line.contains("${") {
+                    Some("inside `{ }` and `[ ]`, text that holds `${..}` stands in quotes")
+                } else {
+                    None
+                };
+                let problem = Diagnostic::error(Some(span), "yaml", error.info());
+                Err(problem.maybe_help(help.map(str::to_owned)))
             }
         };
         if let Err(problem) = step {
@@ -243,15 +260,12 @@ impl Builder {
                         .help("a stack file holds one document; take `---` out"));
                 }
             }
-            Event::Scalar(text, style, anchor, tag) => {
-                if let Some(tag) = tag {
-                    problems.push(refused_tag(&tag.original(), span));
-                }
+            Event::Scalar(text, style, anchor, _) => {
                 let weight = NODE_WEIGHT + text.len();
                 self.grow(weight, span)?;
                 let plain = matches!(style, ScalarStyle::Plain);
                 let value = if plain { resolve(&text) } else { None };
-                let value = value.unwrap_or_else(|| Value::Text { text: text.into_owned(), open: plain });
+                let value = value.unwrap_or_else(|| Value::Text { text: text.into_owned(), open: false });
                 self.add(Node { span, value }, weight, anchor, problems)?;
             }
             Event::Alias(id) => {
@@ -262,12 +276,9 @@ impl Builder {
                 self.grow(weight, span)?;
                 self.add(Node { span, ..node }, weight, 0, problems)?;
             }
-            Event::SequenceStart(_, anchor, tag) => {
-                self.start(span, anchor, Items::List(Vec::new()), tag.map(|tag| tag.original()), problems)?;
-            }
-            Event::MappingStart(_, anchor, tag) => {
-                let items = Items::Map { entries: Vec::new(), key: None };
-                self.start(span, anchor, items, tag.map(|tag| tag.original()), problems)?;
+            Event::SequenceStart(_, anchor, _) => self.start(span, anchor, Items::List(Vec::new()))?,
+            Event::MappingStart(_, anchor, _) => {
+                self.start(span, anchor, Items::Map { entries: Vec::new(), key: None })?;
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 if let Some(Open { span, anchor, weight, items }) = self.open.pop() {
@@ -283,17 +294,7 @@ impl Builder {
         Ok(())
     }
 
-    fn start(
-        &mut self,
-        span: Span,
-        anchor: usize,
-        items: Items,
-        tag: Option<String>,
-        problems: &mut Vec<Diagnostic>,
-    ) -> Result<(), Diagnostic> {
-        if let Some(tag) = tag {
-            problems.push(refused_tag(&tag, span));
-        }
+    fn start(&mut self, span: Span, anchor: usize, items: Items) -> Result<(), Diagnostic> {
         if self.open.len() >= MAX_DEPTH {
             let message = format!("values are nested more than {MAX_DEPTH} deep");
             return Err(Diagnostic::error(Some(span), "too-deep", message));
@@ -357,7 +358,7 @@ fn new_key(node: Node, entries: &[Entry], top: bool, problems: &mut Vec<Diagnost
         Value::Text { text, .. } => text,
         Value::Number(number) => number.to_string(),
         Value::Bool(value) => value.to_string(),
-        Value::Null | Value::List(_) | Value::Map(_) => {
+        Value::Null | Value::Unknown | Value::List(_) | Value::Map(_) => {
             problems.push(Diagnostic::error(Some(span), "bad-key", "a key must be plain text"));
             return None;
         }
@@ -383,79 +384,5 @@ fn new_key(node: Node, entries: &[Entry], top: bool, problems: &mut Vec<Diagnost
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn problems(text: &str) -> Vec<Diagnostic> {
-        let mut problems = Vec::new();
-        read(text, &mut problems);
-        problems
-    }
-
-    #[test]
-    fn scalars_are_resolved_by_the_core_schema() {
-        let json = |text: &str| read(text, &mut Vec::new()).unwrap().to_json();
-        let list = json("[1, -2, +3, 0x10, 0o17, 1.5, 1e3, true, no, ~, '1', 1.2.3, 007, .5, 365d]");
-        let want = serde_json::json!([
-            1, -2, 3, 16, 15, 1.5, 1000.0, true, "no", null, "1", "1.2.3", 7, 0.5, "365d"
-        ]);
-        assert_eq!(list, want);
-    }
-
-    #[test]
-    fn places_count_characters_from_one() {
-        let node = read("a:\n  é: [x, yy]\n", &mut Vec::new()).unwrap();
-        assert_eq!(node.place(&["a", "é", "1"], false), Span { line: 2, column: 10, length: 2 });
-        assert_eq!(node.place(&["a", "é", "7"], true), Span { line: 2, column: 3, length: 1 });
-    }
-
-    #[test]
-    fn every_duplicate_key_is_found() {
-        let found = problems("a: 1\na: 2\nb: {c: 1, c: 2}\n");
-        assert_eq!(
-            found.iter().map(|p| (p.line, p.code)).collect::<Vec<_>>(),
-            [(2, "duplicate-key"), (3, "duplicate-key")]
-        );
-        assert_eq!(found[0].labels[0].line, 1);
-    }
-
-    #[test]
-    fn tags_merge_keys_documents_and_odd_keys_are_refused() {
-        for (text, code) in [
-            ("a: !Ref x", "yaml-tag"),
-            ("a: {<<: {b: 1}}", "bad-key"),
-            ("a: 1\n---\nb: 2\n", "yaml"),
-            ("? [1]\n: 2\n", "bad-key"),
-            ("", "yaml"),
-            ("a: [", "yaml"),
-            ("a: &x [*x]", "yaml"),
-            ("a: *x", "yaml"),
-        ] {
-            assert_eq!(problems(text).first().map(|p| p.code), Some(code), "{text}");
-        }
-    }
-
-    #[test]
-    fn an_alias_bomb_is_refused_before_it_grows() {
-        let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
-        for level in 1..40 {
-            let item = format!("*a{}", level - 1);
-            text.push_str(&format!("a{level}: &a{level} [{}]\n", [item.as_str(); 10].join(", ")));
-        }
-        assert_eq!(problems(&text).first().map(|p| p.code), Some("too-large"));
-        let mut long = format!("a: &a {}\nb:\n", "x".repeat(100_000));
-        long.push_str(&"- *a\n".repeat(1000));
-        assert_eq!(problems(&long).first().map(|p| p.code), Some("too-large"));
-    }
-
-    #[test]
-    fn size_and_depth_are_bounded() {
-        assert_eq!(problems(&"a".repeat(100 * MAX_BYTES)).first().map(|p| p.code), Some("too-large"));
-        for (open, count) in [("[", 500_000), ("{a: ", 200_000), ("- ", 500_000)] {
-            let found = problems(&open.repeat(count));
-            assert_eq!(found.first().map(|p| p.code == "too-deep" || p.code == "yaml"), Some(true), "{open}");
-        }
-        let nested = format!("{}x{}", "[".repeat(70), "]".repeat(70));
-        assert_eq!(problems(&nested).first().map(|p| p.code), Some("too-deep"));
-    }
-}
+#[path = "tree_tests.rs"]
+mod tests;

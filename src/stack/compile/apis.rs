@@ -11,11 +11,8 @@ use crate::kinds::{Kind, Name};
 use crate::stack::model::{Api, ApiKeySource, EndpointType, GatewayResponse};
 use crate::stack::suggest;
 
-/// The answer of the gateway's own templates, as AWS shows it where nobody set one.
-const MESSAGE: (&str, &str) = ("application/json", "{\"message\":$context.error.messageString}");
-
 /// Types of gateway responses.
-const RESPONSE_TYPES: [&str; 22] = [
+const RESPONSE_TYPES: [&str; 21] = [
     "ACCESS_DENIED",
     "API_CONFIGURATION_ERROR",
     "AUTHORIZER_CONFIGURATION_ERROR",
@@ -37,7 +34,6 @@ const RESPONSE_TYPES: [&str; 22] = [
     "UNAUTHORIZED",
     "UNSUPPORTED_MEDIA_TYPE",
     "WAF_FILTERED",
-    "DEFAULT_INTERNAL",
 ];
 
 pub(super) fn compile(cx: &Context<'_>) -> BTreeMap<Name, api::Spec> {
@@ -183,13 +179,8 @@ fn gateway_response(
     api::GatewayResponse {
         status: response.status.map(|status| status.to_string()),
         parameters: parameters.collect(),
-        templates: response.templates.clone().unwrap_or_else(message),
+        templates: response.templates.clone(),
     }
-}
-
-/// Returns the templates of gateway responses that set none.
-pub(super) fn message() -> BTreeMap<String, String> {
-    BTreeMap::from([(MESSAGE.0.to_owned(), MESSAGE.1.to_owned())])
 }
 
 /// Checks the name of a header.

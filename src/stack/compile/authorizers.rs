@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::apis::part_name;
 use super::context::{Context, Path};
-use super::routes::invocation;
+use super::integrations::invocation;
 use super::values::{Range, SECOND, is_arn, is_header};
 use crate::kinds::api::{self, Part, PartId};
 use crate::stack::model::{Api, Authorizer, AuthorizerType, OneOrMany};

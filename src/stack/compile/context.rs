@@ -55,6 +55,11 @@ impl<'a> Context<'a> {
         self.report(self.about(path, code, message));
     }
 
+    /// Reports something that somebody should look at.
+    pub fn warn(&self, path: Path<'_>, code: &'static str, message: impl Into<String>) {
+        self.report(Diagnostic::warning(self.at(path), code, message));
+    }
+
     /// Reports that AWS refuses a value unless it holds a rule.
     pub fn require(&self, holds: bool, path: Path<'_>, rule: &str) -> bool {
         if !holds {
@@ -65,8 +70,7 @@ impl<'a> Context<'a> {
     }
 
     fn shown(&self, path: Path<'_>) -> String {
-        let node = path.iter().try_fold(self.tree, |node, segment| node.get(segment));
-        match node.and_then(Node::text) {
+        match self.tree.find(path).and_then(Node::text) {
             Some("") => "empty".to_owned(),
             Some(text) if text.chars().count() <= 60 => format!("`{text}`"),
             Some(text) => format!("{} characters long", text.chars().count()),
@@ -90,9 +94,13 @@ impl<'a> Context<'a> {
     ///
     /// It looks at the file and not at the model: what is declared and wrong is reported once, there.
     pub fn declared(&self, path: Path<'_>, section: &str, name: &str) -> bool {
-        let known = self.tree.get(section).map(Node::entries).unwrap_or_default();
-        let names = || known.iter().map(|entry| entry.key.as_str());
-        self.one_of(path, name, &format!("the stack has no {}", singular(section)), names().collect())
+        let known = self.names_in(&[section]).collect();
+        self.one_of(path, name, &format!("the stack has no {}", singular(section)), known)
+    }
+
+    /// Lists the keys of a mapping of the file.
+    pub fn names_in(&self, path: Path<'_>) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.tree.find(path).map(Node::entries).unwrap_or_default().iter().map(|entry| entry.key.as_str())
     }
 
     /// Checks that a name is one of those that are known.

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::apis::{check_header, message};
+use super::apis::check_header;
 use super::context::Context;
-use super::routes::{blank, mock_integration, verb_of};
+use super::integrations::{blank, mock_integration, verb_of};
 use super::values::{Range, SECOND, is_word};
 use crate::kinds::api::{GatewayResponse, Method, MethodResponse, Part, PartId};
 use crate::stack::model::Cors;
@@ -49,8 +49,8 @@ pub(super) fn add(cx: &Context<'_>, api: &str, cors: &Cors, parts: &mut BTreeMap
     }
     for kind in ["DEFAULT_4XX", "DEFAULT_5XX"] {
         let response = parts.entry(PartId::GatewayResponse(kind.to_owned())).or_insert_with(|| {
-            let (status, parameters) = (None, BTreeMap::new());
-            Part::GatewayResponse(GatewayResponse { status, parameters, templates: message() })
+            let (parameters, templates) = (BTreeMap::new(), BTreeMap::new());
+            Part::GatewayResponse(GatewayResponse { status: None, parameters, templates })
         });
         if let Part::GatewayResponse(response) = response {
             add_to_errors(cors, response);
@@ -91,7 +91,7 @@ fn preflight(cors: &Cors, answer: Vec<(&str, String)>) -> Method {
         }
         several => {
             // The header takes one origin, so the answer names the caller's if it is in the list.
-            headers.insert(format!("method.response.header.Vary"), "'Origin'".to_owned());
+            headers.insert("method.response.header.Vary".to_owned(), "'Origin'".to_owned());
             templates.insert("application/json".to_owned(), origin_template(several));
             headers.insert(origin, "''".to_owned());
         }

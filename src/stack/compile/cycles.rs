@@ -14,8 +14,12 @@ pub(super) fn check(cx: &Context<'_>, desired: &Desired) {
     let mut needs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut add = |resource: String, taken: serde_json::Value| {
         let text = taken.to_string();
-        let on = ids::open_in(&text).into_iter().filter_map(|id| id.rsplit_once('.'));
-        needs.entry(resource).or_default().extend(on.map(|(resource, _)| resource.to_owned()));
+        let on = ids::open_in(&text).into_iter().filter_map(|id| match id.rsplit_once('.')? {
+            // The address of an API is known once its stage is there, which comes after its functions.
+            (api, "url") => Some(format!("{api}.stage")),
+            (resource, _) => Some(resource.to_owned()),
+        });
+        needs.entry(resource).or_default().extend(on);
     };
     for (name, key) in &desired.keys {
         add(
@@ -31,15 +35,22 @@ pub(super) fn check(cx: &Context<'_>, desired: &Desired) {
     }
     for (name, api) in &desired.apis {
         add(format!("apis.{name}"), serde_json::json!(api.settings));
+        add(format!("apis.{name}.stage"), serde_json::json!([api.stage, api.parts]));
+    }
+    for (name, model) in &cx.file.apis {
+        let routes = model.routes.values().filter_map(|route| route.function.as_ref());
+        let authorizers = model.authorizers.values().filter_map(|authorizer| authorizer.function.as_ref());
+        let functions = routes.chain(authorizers).map(|function| format!("functions.{function}"));
+        needs.entry(format!("apis.{name}.stage")).or_default().extend(functions);
     }
     let mut done = BTreeSet::new();
     for resource in needs.keys() {
         let mut path = Vec::new();
         if let Some(circle) = walk(&needs, resource, &mut path, &mut done) {
-            let place: Vec<&str> = resource.splitn(2, '.').collect();
+            let place: Vec<&str> = resource.split('.').collect();
             let problem = format!("none of these could be created first: {}", circle.join(" -> "));
             let problem = cx.about_key(&place, "reference-cycle", problem);
-            cx.report(problem.help("take one of the references out; an alias needs no id"));
+            cx.report(problem.help("take one of the references out; an alias or a name needs no id"));
         }
     }
 }

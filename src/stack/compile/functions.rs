@@ -42,6 +42,10 @@ fn want(cx: &Context<'_>, name: &str, function: &Function) -> Option<FunctionWan
         Architecture::X86 => "x86_64",
         Architecture::Arm => "arm64",
     };
+    // Everything is looked at before anything is given up, so that every error shows at once.
+    let uses = uses(cx, name, function);
+    let probe = function.probe.as_ref().and_then(|probe| parts::probe(cx, name, probe));
+    let tags = cx.tags(&at, &function.tags, Kind::Function, name);
     Some(FunctionWant {
         spec: function::Spec {
             function_name: cx.names.physical(name),
@@ -50,11 +54,11 @@ fn want(cx: &Context<'_>, name: &str, function: &Function) -> Option<FunctionWan
             reserved_concurrency: function.reserved_concurrency,
             aliases,
             permissions: BTreeMap::new(),
-            tags: cx.tags(&at, &function.tags, Kind::Function, name),
+            tags,
         },
         source: source?,
-        uses: uses(cx, name, function),
-        probe: function.probe.as_ref().and_then(|probe| parts::probe(cx, name, probe)),
+        uses,
+        probe,
     })
 }
 
@@ -75,6 +79,10 @@ fn config(cx: &Context<'_>, name: &str, function: &Function) -> Option<function:
         let problem = format!("{} layers; at most 5 are taken", function.layers.len());
         cx.report(cx.about_key(&["functions", name, "layers"], "too-many", problem));
     }
+    let env = env(cx, name, function);
+    let env_at = ["functions", name, "env_key"];
+    let env_key = function.env_key.as_ref().and_then(|key| cx.symmetric_key(&env_at, key));
+    let vpc = function.vpc.as_ref().map(|vpc| parts::vpc(cx, name, vpc));
     let log_group = function.log.group.clone().unwrap_or_else(|| cx.names.function_log_group(name));
     Some(function::Config {
         role: role?,
@@ -83,14 +91,11 @@ fn config(cx: &Context<'_>, name: &str, function: &Function) -> Option<function:
         handler: handler?,
         memory: function.memory,
         timeout: timeout.unwrap_or(3),
-        env: env(cx, name, function),
-        env_key: function
-            .env_key
-            .as_ref()
-            .and_then(|key| cx.symmetric_key(&["functions", name, "env_key"], key)),
+        env,
+        env_key,
         ephemeral_storage: function.ephemeral_storage,
         layers: function.layers.clone(),
-        vpc: function.vpc.as_ref().map(|vpc| parts::vpc(cx, name, vpc)),
+        vpc,
         tracing: function.tracing,
         log_group,
     })
@@ -127,7 +132,10 @@ fn handler(cx: &Context<'_>, name: &str, function: &Function, runtime: Option<&s
             cx.require(fits, &["functions", name, "handler"], right).then(|| handler.clone())
         }
         (None, None) => None,
-        (None, Some(runtime)) if runtime.starts_with("provided") => Some("bootstrap".to_owned()),
+        // A cargo binary on another runtime is an error of its own.
+        (None, Some(runtime)) if runtime.starts_with("provided") || function.code.cargo.is_some() => {
+            Some("bootstrap".to_owned())
+        }
         (None, Some(runtime)) => {
             let problem = format!("`functions.{name}` has no `handler`");
             let problem = cx.about_key(&["functions", name], "missing-key", problem);

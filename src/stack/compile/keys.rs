@@ -149,7 +149,15 @@ fn administrators(cx: &Context<'_>, name: &str, principals: &[String]) -> BTreeS
     let mut all = BTreeSet::new();
     for (index, text) in principals.iter().enumerate() {
         let index = index.to_string();
-        all.extend(cx.principal(&["keys", name, "administrators", &index], text));
+        let at = ["keys", name, "administrators", &index];
+        if text.contains(":assumed-role/") {
+            cx.warn(
+                &at,
+                "session",
+                "a permissions boundary of the role does not bind a session that is named",
+            );
+        }
+        all.extend(cx.principal(&at, text));
     }
     all
 }

@@ -37,7 +37,9 @@ fn own(cx: &Context<'_>, name: &str, group: &LogGroup) -> log_group::Spec {
     let at = ["log_groups", name];
     cx.check_name(&at, 512);
     let group_name = physical.clone().unwrap_or_else(|| cx.names.log_group(name));
-    check_group_name(cx, &["log_groups", name, "name"], &group_name);
+    if physical.is_some() {
+        check_group_name(cx, &["log_groups", name, "name"], &group_name);
+    }
     log_group::Spec {
         group_name,
         retention: retention(cx, &["log_groups", name, "retention"], days.as_deref()),
@@ -49,7 +51,9 @@ fn own(cx: &Context<'_>, name: &str, group: &LogGroup) -> log_group::Spec {
 fn of_function(cx: &Context<'_>, name: &str, function: &Function) -> log_group::Spec {
     let log = &function.log;
     let group_name = log.group.clone().unwrap_or_else(|| cx.names.function_log_group(name));
-    check_group_name(cx, &["functions", name, "log", "group"], &group_name);
+    if log.group.is_some() {
+        check_group_name(cx, &["functions", name, "log", "group"], &group_name);
+    }
     log_group::Spec {
         group_name,
         retention: retention(cx, &["functions", name, "log", "retention"], log.retention.as_deref()),

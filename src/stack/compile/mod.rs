@@ -10,6 +10,7 @@ mod cycles;
 mod fingerprint;
 mod function_parts;
 mod functions;
+mod integrations;
 mod keys;
 mod log_groups;
 mod policies;
@@ -36,7 +37,7 @@ pub(super) fn compile(
     file: &str,
     problems: &mut Diagnostics,
 ) -> Option<Desired> {
-    let json = super::structure::check(super::json_schema(), tree, &mut problems.0)?;
+    let json = super::structure::check(super::json_schema(), tree, false, &mut problems.0)?;
     let model: File = match serde_json::from_value(json) {
         Ok(model) => model,
         Err(error) => {

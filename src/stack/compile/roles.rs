@@ -31,11 +31,12 @@ fn spec(cx: &Context<'_>, name: &str, role: &Role) -> Option<role::Spec> {
     let at = ["roles", name];
     cx.check_name(&at, 64);
     let path = role.path.clone().unwrap_or_else(|| cx.names.role_path());
-    let path_at = ["roles", name, "path"];
     let slashes = path == "/" || (path.len() > 2 && path.starts_with('/') && path.ends_with('/'));
     let right = "a path starts and ends with `/` and has at most 512 characters without spaces";
     let graphic = path.chars().all(|c| c.is_ascii_graphic());
-    cx.require(slashes && graphic && path.len() <= 512, &path_at, right);
+    if role.path.is_some() {
+        cx.require(slashes && graphic && path.len() <= 512, &["roles", name, "path"], right);
+    }
     cx.at_most(&["roles", name, "description"], &role.description, 1000);
     let source = source(cx, name)?;
     let from = cx.file.roles.get(source)?;
@@ -44,20 +45,24 @@ fn spec(cx: &Context<'_>, name: &str, role: &Role) -> Option<role::Spec> {
         role.max_session.as_deref().or(from.max_session.as_deref()),
         Range::new(SECOND, 3600, 43_200),
     );
+    let trust = trust(cx, source, from.trust.as_ref());
+    let managed = managed(cx, source, from.managed_policies.as_deref().unwrap_or_default());
+    let inline = inline(cx, source, from);
+    let boundary_at = ["roles", source, "permissions_boundary"];
+    let boundary = from.permissions_boundary.as_ref();
+    let boundary = boundary.and_then(|boundary| policies::managed(cx, &boundary_at, boundary));
+    let tags = cx.tags(&at, &role.tags, Kind::Role, name);
     Some(role::Spec {
         role_name: cx.names.physical(name),
         arn: cx.names.role_arn(name, &path),
         path,
         description: role.description.clone(),
         max_session: max_session.unwrap_or(3600),
-        trust: trust(cx, source, from.trust.as_ref())?,
-        managed: managed(cx, source, from.managed_policies.as_deref().unwrap_or_default()),
-        inline: inline(cx, source, from),
-        boundary: from
-            .permissions_boundary
-            .as_ref()
-            .and_then(|boundary| policies::managed(cx, &["roles", source, "permissions_boundary"], boundary)),
-        tags: cx.tags(&at, &role.tags, Kind::Role, name),
+        trust: trust?,
+        managed,
+        inline,
+        boundary,
+        tags,
     })
 }
 
@@ -74,8 +79,11 @@ fn source<'a>(cx: &Context<'a>, name: &'a str) -> Option<&'a str> {
             only_the_twins(cx, name, twin);
         }
         if passed.contains(&twin) {
-            passed.push(twin);
-            cx.error(&at, "reference-cycle", format!("twins go in a circle: {}", passed.join(" -> ")));
+            // Every role in the circle comes here; the first of them reports it.
+            if twin == name && passed.iter().all(|passed| *passed >= name) {
+                passed.push(twin);
+                cx.error(&at, "reference-cycle", format!("twins go in a circle: {}", passed.join(" -> ")));
+            }
             return None;
         }
         passed.push(twin);
@@ -107,7 +115,7 @@ fn trust(cx: &Context<'_>, name: &str, trust: Option<&Trust>) -> Option<PolicyDo
             let service = text.ends_with(".amazonaws.com") || text.ends_with(".amazonaws.com.cn");
             let principal = if service && is_word(text, ".-", 128) {
                 json!({ "Service": text })
-            } else if text.contains('.') && !text.starts_with("arn:") && !text.starts_with("roles.") {
+            } else if !text.contains([':', '/']) && !text.starts_with("roles.") && !is_account_id(text) {
                 cx.require(false, &at, "a service is written `lambda.amazonaws.com`");
                 return None;
             } else if is_account_id(text) {

@@ -38,6 +38,9 @@ pub(super) fn stage(cx: &Context<'_>, name: &str, api: &Api) -> api::Stage {
         let right = "letters, digits and `-._~:/?#&=,` are taken, 512 characters in all";
         cx.require(fits && value.chars().count() <= 512, &at, right);
     }
+    if stage.data_trace == Some(true) {
+        cx.warn(&field("data_trace"), "data-trace", "whole bodies go to the execution log, secrets included");
+    }
     let mut methods = BTreeMap::new();
     let all = api::MethodSettings {
         metrics: stage.metrics,
@@ -132,7 +135,7 @@ pub(super) fn usage_plans(cx: &Context<'_>, name: &str, api: &Api) -> BTreeMap<S
     for (plan, model) in &api.usage_plans {
         let at = ["apis", name, "usage_plans", plan];
         part_name(cx, &at, "-_", 64);
-        let known: Vec<&str> = api.api_keys.keys().map(String::as_str).collect();
+        let known: Vec<&str> = cx.names_in(&["apis", name, "api_keys"]).collect();
         for (index, key) in model.keys.iter().enumerate() {
             let at = ["apis", name, "usage_plans", plan, "keys", &index.to_string()];
             cx.one_of(&at, key, "the API has no API key", known.clone());

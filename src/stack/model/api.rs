@@ -191,7 +191,8 @@ pub struct GatewayResponse {
     #[schemars(example = json!({"Retry-After": "1"}))]
     pub headers: BTreeMap<String, String>,
     /// Templates by media type; AWS's own JSON body unless given.
-    pub templates: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    pub templates: BTreeMap<String, String>,
 }
 
 /// Cross-origin requests of browsers: an `OPTIONS` method on every path, and headers on errors.

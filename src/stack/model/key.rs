@@ -81,7 +81,6 @@ pub enum Delegation {
 /// `KeySpec` of a key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[expect(non_camel_case_types, reason = "AWS's own names")]
-#[expect(clippy::upper_case_acronyms, reason = "AWS's own names")]
 pub enum KeySpec {
     #[default]
     #[serde(rename = "symmetric")]

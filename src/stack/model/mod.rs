@@ -125,7 +125,6 @@ pub enum Scalar {
 #[expect(dead_code, reason = "read from the tree, before the account is known")]
 pub struct Environment {
     /// Account id; any other account is refused. In quotes.
-    #[schemars(example = &"\"111122223333\"")]
     account: Option<String>,
     /// Region of this environment.
     #[schemars(example = &"eu-central-1")]
