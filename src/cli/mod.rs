@@ -44,6 +44,8 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    /// Write a stack that works, to start from
+    Init(command::init::Options),
     /// Go from nothing to a working environment: check, build, plan, ask, apply, probe
     Bootstrap(command::bootstrap::Options),
     /// Check a stack file without credentials
@@ -102,6 +104,7 @@ pub fn main() -> ExitCode {
 
 async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError> {
     match command {
+        Command::Init(options) => command::init::run(context, &options),
         Command::Bootstrap(options) => command::bootstrap::run(context, options).await,
         Command::Validate(options) => command::validate::run(context, &options),
         Command::Plan(options) => command::plan::run(context, options).await,

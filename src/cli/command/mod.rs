@@ -6,6 +6,7 @@ pub mod call;
 pub mod destroy;
 
 
+pub mod init;
 pub mod local;
 pub mod plan;
 pub mod schema;
