@@ -1,6 +1,6 @@
 //! The text of policies, for those who want to see it.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use similar::{ChangeTag, TextDiff};
 
 use crate::kinds::Change;
@@ -16,7 +16,12 @@ pub fn is_policy(change: &Change) -> bool {
     [&change.before, &change.after]
         .into_iter()
         .flatten()
-        .any(|value| value.as_object().is_some_and(|document| document.contains_key("Statement")))
+        .any(|value| value.as_object().is_some_and(is_document))
+}
+
+/// Tells whether an object is a policy document.
+pub fn is_document(object: &Map<String, Value>) -> bool {
+    object.contains_key("Statement")
 }
 
 /// Tells whether more differs than which principals are allowed which actions by name: statements that deny,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::kinds::World;
-use crate::stack::desired::Desired;
+use crate::stack::desired::{Desired, Line};
 
 /// ARNs of what belongs to the stack, and the names under which its file knows them.
 pub type Names = BTreeMap<String, String>;
@@ -39,6 +39,28 @@ const USUAL: [&str; 8] = [
     "Sign",
     "Verify",
 ];
+
+/// Actions beyond this number are counted, not listed.
+const LISTED: usize = 5;
+
+/// Writes actions in the order in which they are read, all of them or the first few.
+pub fn listed(set: &BTreeSet<String>, all: bool) -> String {
+    let actions = actions(set);
+    let more = actions.len().saturating_sub(LISTED);
+    if all || more == 0 {
+        return actions.join(", ");
+    }
+    let first: Vec<String> = actions.into_iter().take(LISTED).collect();
+    format!("{} and {more} more", first.join(", "))
+}
+
+/// Writes the place that an advice is about behind it.
+pub fn placed(advice: &str, line: Option<&Line>) -> String {
+    match line {
+        Some(Line { file, line, .. }) => format!("{advice} ({file}:{line})"),
+        None => advice.to_owned(),
+    }
+}
 
 /// Lists actions in the order in which they are read: the usual ones first. A condition is spelled out.
 pub fn actions(actions: &BTreeSet<String>) -> Vec<String> {

@@ -1,10 +1,12 @@
 //! Values of fields: which are hidden from everybody, and how the others are written in one line.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
-use crate::kinds::Change;
-
+use super::policy;
 use super::short::Names;
+use crate::kinds::{Change, ids};
 
 /// What stands in place of a secret.
 pub const HIDDEN: &str = "(hidden)";
@@ -41,30 +43,62 @@ pub fn is_secret(name: &str) -> bool {
     SECRET.iter().any(|word| name.contains(word)) && !ABOUT.iter().any(|ending| name.ends_with(ending))
 }
 
-/// Takes the secrets out of a change.
-pub fn without_secrets(change: &Change) -> Change {
+/// Tells the fields that differ, as deep as both sides have fields, without their secrets.
+pub fn told(change: &Change) -> Vec<Change> {
     let Change { field, before, after } = change;
-    let hide = |value: &Option<Value>| value.as_ref().map(|value| hidden(field, value));
-    Change { field: field.clone(), before: hide(before), after: hide(after) }
+    let (owner, name) = field.split_once('.').unwrap_or(("", field));
+    let mut leaves = Vec::new();
+    differing(Place { field: field.clone(), owner, name }, (before.as_ref(), after.as_ref()), &mut leaves);
+    leaves
 }
 
-fn hidden(field: &str, value: &Value) -> Value {
-    let variable = field.strip_prefix("env.").is_some_and(is_secret);
-    let owner = field.rsplit('.').next().unwrap_or(field);
-    if variable || value.as_str().is_some_and(holds_password) {
+/// Where a value stands.
+struct Place<'a> {
+    field: String,
+    /// Name of the object around it.
+    owner: &'a str,
+    /// Its own name.
+    name: &'a str,
+}
+
+fn differing(place: Place<'_>, sides: (Option<&Value>, Option<&Value>), leaves: &mut Vec<Change>) {
+    let Place { field, owner, name } = place;
+    if let (Some(Value::Object(before)), Some(Value::Object(after))) = sides
+        && !policy::is_document(before)
+    {
+        let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        for inner in names {
+            let sides = (before.get(inner), after.get(inner));
+            if sides.0 != sides.1 {
+                let place = Place { field: format!("{field}.{inner}"), owner: last(name), name: inner };
+                differing(place, sides, leaves);
+            }
+        }
+        return;
+    }
+    let hide = |value: Option<&Value>| {
+        value.filter(|value| !value.is_null()).map(|value| hidden(owner, name, value))
+    };
+    leaves.push(Change { field, before: hide(sides.0), after: hide(sides.1) });
+}
+
+/// Takes the secrets out of a value.
+fn hidden(owner: &str, name: &str, value: &Value) -> Value {
+    if NAMED_BY_USERS.contains(&owner) && is_secret(name) || value.as_str().is_some_and(holds_password) {
         return HIDDEN.into();
     }
     match value {
-        Value::Object(fields) => fields
-            .iter()
-            .map(|(name, value)| {
-                let secret = NAMED_BY_USERS.contains(&owner) && is_secret(name);
-                (name.clone(), if secret { HIDDEN.into() } else { hidden(name, value) })
-            })
-            .collect(),
-        Value::Array(items) => items.iter().map(|item| hidden(field, item)).collect(),
+        Value::Object(fields) => {
+            let inner = fields.iter().map(|(inner, value)| (inner.clone(), hidden(last(name), inner, value)));
+            inner.collect()
+        }
+        Value::Array(items) => items.iter().map(|item| hidden(owner, name, item)).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
     }
+}
+
+fn last(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or(path)
 }
 
 /// Tells whether text is a URL with a password: `postgres://user:password@host/`.
@@ -85,7 +119,7 @@ pub fn line(names: &Names, field: &str, value: Option<&Value>) -> String {
             items.join(", ")
         }
         Some(other) => {
-            let told = part(other).or_else(|| permission(other)).unwrap_or_else(|| other.to_string());
+            let told = part(other).or_else(|| permission(other)).unwrap_or_else(|| object(other));
             printable(&with_known_after_apply(&told))
         }
     };
@@ -125,8 +159,27 @@ fn part(value: &Value) -> Option<String> {
 /// Writes a statement of a function's resource policy: who may invoke it, and on whose behalf.
 fn permission(value: &Value) -> Option<String> {
     let text = |field: &str| value.get(field).and_then(Value::as_str);
-    let alias = text("alias").map(|alias| format!(" by the alias {alias}")).unwrap_or_default();
-    Some(format!("{} for {}{alias}", text("principal")?, text("source_arn")?))
+    let source = text("source_arn")?;
+    let source = match ids::open_in(source).first().and_then(|reference| reference.rsplit_once('.')) {
+        Some((resource, _)) => resource,
+        None => source.rsplit(':').next().unwrap_or(source),
+    };
+    let alias = text("alias").map(|alias| format!(", by the alias {alias}")).unwrap_or_default();
+    Some(format!("{} for {source}{alias}", text("principal")?))
+}
+
+/// Writes the fields of an object that are set.
+fn object(value: &Value) -> String {
+    let Some(fields) = value.as_object() else { return value.to_string() };
+    let set = fields.iter().filter_map(|(name, value)| match value {
+        Value::Null | Value::Bool(false) => None,
+        Value::String(text) if text.is_empty() => None,
+        Value::Array(items) if items.is_empty() => None,
+        Value::Object(fields) if fields.is_empty() => None,
+        Value::String(text) => Some(format!("{name} {text}")),
+        other => Some(format!("{name} {other}")),
+    });
+    set.collect::<Vec<_>>().join(", ")
 }
 
 /// Takes the name of the function out of the URI under which API Gateway calls it.
@@ -166,7 +219,7 @@ fn text_line(names: &Names, text: &str) -> String {
     if text.len() >= 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return text.chars().take(12).collect();
     }
-    let text = text.strip_prefix("arn:aws:iam::aws:policy/").unwrap_or(text);
+    let text = called(text.strip_prefix("arn:aws:iam::aws:policy/").unwrap_or(text));
     printable(&with_known_after_apply(text))
 }
 
@@ -228,9 +281,8 @@ mod tests {
     #[test]
     fn secrets_are_hidden_wherever_users_name_fields() {
         let change = |field: &str, after: Value| {
-            without_secrets(&Change { field: field.to_owned(), before: None, after: Some(after) })
-                .after
-                .unwrap()
+            let change = Change { field: field.to_owned(), before: None, after: Some(after) };
+            told(&change)[0].after.clone().unwrap()
         };
         assert_eq!(change("env.TOKEN", json!("t")), json!(HIDDEN));
         assert_eq!(change("env.TABLE", json!("t")), json!("t"));
@@ -246,6 +298,24 @@ mod tests {
             json!({"integration": {"request_parameters": {"x.X-Api-Token": HIDDEN}}, "kind": "TOKEN"})
         );
         assert_eq!(change("authorizers.token", json!({"ttl": 300})), json!({"ttl": 300}));
+    }
+
+    #[test]
+    fn only_the_fields_that_differ_are_told_and_a_change_of_a_secret_is_one() {
+        let change = Change {
+            field: "stage.variables".to_owned(),
+            before: Some(json!({"TOKEN": "a", "same": "x", "gone": "y"})),
+            after: Some(json!({"TOKEN": "b", "same": "x"})),
+        };
+        let told: Vec<_> =
+            told(&change).into_iter().map(|leaf| (leaf.field, leaf.before, leaf.after)).collect();
+        assert_eq!(
+            told,
+            [
+                ("stage.variables.TOKEN".to_owned(), Some(json!(HIDDEN)), Some(json!(HIDDEN))),
+                ("stage.variables.gone".to_owned(), Some(json!("y")), None),
+            ]
+        );
     }
 
     #[test]

@@ -59,13 +59,17 @@ const CHANGED: Effect =
 pub const KEPT: Effect = effect(Rank::Cosmetic, "kept", "no request is affected", RESTORES);
 const COSMETIC: Effect = effect(Rank::Cosmetic, "cosmetic", "no request is affected", RESTORES);
 
-/// Says what comes of one difference.
-pub fn of(desired: &Desired, world: &World, draft: &Draft, change: &Change) -> Effect {
+/// Says what comes of a resource that is missing, or that nobody wants.
+pub const fn of_whole(draft: &Draft) -> Option<Effect> {
     match draft.action {
-        Action::Create => return missing(draft.resource.kind),
-        Action::Delete => return EXTRA,
-        Action::Update | Action::Replace => {}
+        Action::Create => Some(missing(draft.resource.kind)),
+        Action::Delete => Some(EXTRA),
+        Action::Update | Action::Replace => None,
     }
+}
+
+/// Says what comes of one difference between two states of a resource.
+pub fn of(desired: &Desired, world: &World, draft: &Draft, change: &Change) -> Effect {
     if is_cosmetic(&change.field) {
         return COSMETIC;
     }

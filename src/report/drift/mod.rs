@@ -7,7 +7,7 @@ mod text;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FORMAT_VERSION, Place, value};
+use super::{FORMAT_VERSION, Place, short, value};
 use crate::kinds::{Change, Kind, ResourceId, World};
 use crate::plan::Blocked;
 use crate::stack::desired::{Desired, Line};
@@ -161,7 +161,7 @@ fn in_the_way(Blocked { resource, problem, remedy, line }: &Blocked) -> Finding 
         resource: resource.to_string(),
         what: format!("stands in the way of any plan: {}", value::printable(problem)),
         consequence: "lockstep cannot mend this by itself".to_owned(),
-        remedy: remedy.clone(),
+        remedy: short::placed(remedy, line.as_ref()),
         line: line.clone(),
         changes: Vec::new(),
     }

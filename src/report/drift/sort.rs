@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::effect::{self, Effect};
 use super::{Finding, Rank};
-use crate::kinds::{Action, Change, Draft, Name, Op, ResourceId, World, function, key, world};
+use crate::kinds::{Action, Change, Draft, Kind, Name, Op, ResourceId, World, api, function, key, world};
 use crate::plan::{self, finally};
 use crate::report::problem::{self, Problem};
 use crate::report::short::{self, Names};
@@ -32,20 +32,29 @@ pub fn sorted(desired: &Desired, world: &World) -> Vec<Finding> {
     // What is there under a name of the stack without being part of it is told by what blocks the plan.
     drafts.retain(|draft| !world.foreign.contains_key(&draft.resource));
     for draft in drafts {
+        if let Some(effect) = effect::of_whole(&draft) {
+            // What is missing or extra as a whole is told once, whatever it takes to change that.
+            let cause = around.problems.iter().any(|problem| around.is_missed(problem, &draft));
+            if !cause {
+                groups.entry((draft.resource, effect)).or_default();
+            }
+            continue;
+        }
         if draft.changes.is_empty() {
             kept.insert(draft.resource.clone());
         }
-        for change in draft.changes.iter().filter(|change| !around.follows(&draft, change)) {
-            let shown = value::without_secrets(change);
+        let differing = draft.changes.iter().filter(|change| !around.follows(&draft, change));
+        for change in differing {
+            let shown = value::told(change);
             let cause = around.problems.iter().position(|problem| around.explains(problem, &draft, change));
             if let Some(finding) = cause.and_then(|index| findings.get_mut(index)) {
-                finding.changes.push(shown);
+                finding.changes.extend(shown);
                 continue;
             }
             let effect = effect::of(desired, world, &draft, change);
             let group = groups.entry((draft.resource.clone(), effect)).or_default();
-            group.says.extend(around.says(&draft, change));
-            group.changes.push(shown);
+            group.says.extend(around.says(&draft, &shown));
+            group.changes.extend(shown);
         }
     }
     kept.retain(|resource| {
@@ -91,14 +100,13 @@ fn finding(desired: &Desired, (resource, effect): (&ResourceId, &Effect), group:
         _ if says.is_empty() => "lacks marks or versions that lockstep keeps".to_owned(),
         _ => says.join("; "),
     };
-    let place = line.as_ref().map(|line| format!(" ({}:{})", line.file, line.line)).unwrap_or_default();
     Finding {
         id: format!("{}:{resource}", effect.rule),
         rank: effect.rank,
         resource: resource.to_string(),
         what,
         consequence: effect.consequence.to_owned(),
-        remedy: format!("{}{place}", effect.remedy),
+        remedy: short::placed(effect.remedy, line.as_ref()),
         line,
         changes,
     }
@@ -120,21 +128,33 @@ impl Around<'_> {
                 key(name) && self.access(draft).is_empty() && !policy::differs_beyond_access(change)
             }
             Op::Key { name, op: key::Op::Enable | key::Op::CancelDeletion } => key(name),
-            Op::Key { name, .. } => key(name) && draft.action == Action::Create,
-            Op::Role { name, .. } => draft.action == Action::Create && problem.role == name.as_str(),
             Op::Function { name, .. } => {
                 let before = change.before.as_ref().and_then(serde_json::Value::as_str);
                 change.field == "role"
                     && problem.function == *name
                     && before.is_some_and(|arn| short::role(&self.names, arn) == problem.role)
             }
-            Op::LogGroup { .. } | Op::Api { .. } => false,
+            Op::Key { .. } | Op::Role { .. } | Op::LogGroup { .. } | Op::Api { .. } => false,
         }
     }
 
-    /// Tells whether a difference only follows from others: an alias routes to the newest version that there
-    /// is, and another one will be published.
+    /// Tells whether something is broken because a resource is missing.
+    fn is_missed(&self, problem: &Problem, draft: &Draft) -> bool {
+        let ResourceId { kind, name } = &draft.resource;
+        let missed = match kind {
+            Kind::Key => problem.key.as_ref() == Some(name),
+            Kind::Role => problem.role == name.as_str(),
+            Kind::LogGroup | Kind::Function | Kind::Api => false,
+        };
+        missed && draft.action == Action::Create
+    }
+
+    /// Tells whether a difference only follows from others: a deployment that the stage will be moved to, or
+    /// an alias that routes to the newest version that there is, until another one is published.
     fn follows(&self, draft: &Draft, change: &Change) -> bool {
+        if matches!(draft.op, Op::Api { op: api::Op::Deploy { .. }, .. }) {
+            return true;
+        }
         let Op::Function { name, op: function::Op::MoveAlias { .. } } = &draft.op else { return false };
         let newest = self.world.functions.get(name).and_then(function::newest_version);
         let before = change.before.as_ref().and_then(serde_json::Value::as_str);
@@ -142,25 +162,30 @@ impl Around<'_> {
     }
 
     /// Says what differs, in words that follow the address of the resource.
-    fn says(&self, draft: &Draft, change: &Change) -> Vec<String> {
-        let told = self.access(draft);
-        if !told.is_empty() {
-            return told;
+    fn says(&self, draft: &Draft, told: &[Change]) -> Vec<String> {
+        let access = self.access(draft);
+        if !access.is_empty() {
+            return access;
         }
-        let Change { field, before, after } = &value::without_secrets(change);
+        told.iter().map(|change| self.says_field(change)).collect()
+    }
+
+    fn says_field(&self, change: &Change) -> String {
+        let Change { field, before, after } = change;
         let is_policy = policy::is_policy(change);
         let side = |value: &serde_json::Value| match is_policy {
             true => String::new(),
             false => format!(" {}", value::line(&self.names, field, Some(value))),
         };
         let field = value::printable(field);
-        vec![match (before, after) {
-            (Some(_), Some(_)) if is_policy => format!("has another {field}"),
-            (Some(before), Some(after)) => format!("has {field}{} instead of{}", side(before), side(after)),
+        match (before, after) {
+            (Some(before), Some(after)) if !is_policy => {
+                format!("has {field}{} instead of{}", side(before), side(after))
+            }
             (Some(before), None) => format!("has {field}{}, which the stack file lacks", side(before)),
             (None, Some(after)) => format!("lacks {field}{}", side(after)),
-            (None, None) => format!("has another {field}"),
-        }]
+            _ => format!("has another {field}"),
+        }
     }
 
     /// Says who may do more or less with a key than the stack file says, but for what is told to be broken.
@@ -172,7 +197,7 @@ impl Around<'_> {
         for change in plan::access::changes(self.desired, self.world, draft) {
             let principal = short::principal(&change.principal, &self.desired.place.account);
             let dead = ["AROA", "AIDA"].iter().any(|prefix| principal.starts_with(prefix));
-            let listed = |actions| short::actions(actions).join(", ");
+            let listed = |actions| short::listed(actions, false);
             if dead {
                 told.push(format!("names {principal}, a principal that was deleted"));
             } else if !change.loses.is_empty() {

@@ -160,7 +160,7 @@ fn resources(plan: &Plan, steps: &[Step]) -> Vec<ResourceDocument> {
         resource.access.extend(step.access.iter().cloned());
         // A field that stays unset is no change.
         let set = step.changes.iter().filter(|change| change.before.is_some() || change.after.is_some());
-        resource.changes.extend(set.map(value::without_secrets));
+        resource.changes.extend(set.flat_map(value::told));
         resource.calls.extend(call(step));
     }
     resources.into_values().collect()

@@ -12,9 +12,6 @@ use crate::report::{AccessLine, Place, Problem, policy, short, value};
 /// Longest line about access before each principal gets a line of its own.
 const ACCESS_LINE: usize = 100;
 
-/// Actions beyond this number are counted, not listed.
-const LISTED: usize = 6;
-
 /// Widest value that others are aligned with.
 const COLUMN: usize = 40;
 
@@ -160,7 +157,7 @@ impl Writer<'_> {
             access.iter().partition(|change| change.principal.starts_with("arn"));
         let mut parts = Vec::new();
         for AccessChange { principal, gains, loses, keeps: _ } in roles.into_iter().chain(others) {
-            let listed = |actions| listed(actions, self.style.verbose);
+            let listed = |actions| short::listed(actions, self.style.verbose);
             let principal = short::principal(principal, &self.document.place.account);
             if !gains.is_empty() {
                 parts.push(format!("{principal} {} {}", self.style.paint.of(GREEN, "gains"), listed(gains)));
@@ -174,7 +171,7 @@ impl Writer<'_> {
                 continue;
             }
             let same = keeps.iter().collect::<BTreeSet<_>>() == gained;
-            let kept = if same { "them".to_owned() } else { listed(keeps, self.style.verbose) };
+            let kept = if same { "them".to_owned() } else { short::listed(keeps, self.style.verbose) };
             parts.push(format!("{principal} keeps {kept}"));
         }
         let together = parts.join("; ");
@@ -210,16 +207,6 @@ fn after(gate: Option<&GateDocument>) -> String {
     let drained = (*drain_seconds > 0).then(|| format!("a drain of {drain_seconds} s"));
     let parts: Vec<String> = probed.into_iter().chain(drained).collect();
     if parts.is_empty() { String::new() } else { format!(", after {}", parts.join(" and ")) }
-}
-
-fn listed(actions: &BTreeSet<String>, all: bool) -> String {
-    let actions = short::actions(actions);
-    let more = actions.len().saturating_sub(LISTED);
-    if all || more == 0 {
-        return actions.join(", ");
-    }
-    let first: Vec<String> = actions.into_iter().take(LISTED).collect();
-    format!("{} and {more} more", first.join(", "))
 }
 
 /// Tells whether a change says something that the lines about access, or its sister changes, leave out.

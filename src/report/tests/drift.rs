@@ -203,7 +203,7 @@ fn the_worst_comes_first() {
     text-encryption/test · eu-west-1 · account 111122223333
 
     breaks
-      ! functions.encrypt lacks permissions.api apigateway.amazonaws.com for arn:a...known after apply: apis.text.id)/*: requests that the API sends to it fail
+      ! functions.encrypt lacks permissions.api apigateway.amazonaws.com for apis.text: requests that the API sends to it fail
         lockstep apply restores it (stack.yaml:29)
 
     security
@@ -211,7 +211,7 @@ fn the_worst_comes_first() {
         lockstep apply takes it away, or declare it in the stack file (stack.yaml:14)
       ! roles.encrypt-test has managed_policies AdministratorAccess, which the stack file lacks: more is allowed than the stack file says
         lockstep apply takes it away, or declare it in the stack file
-      ! functions.encrypt has permissions.other apigateway.amazonaws.com for arn:a...known after apply: apis.text.id)/*, which the stack file lacks: others than the stack file says may invoke it
+      ! functions.encrypt has permissions.other apigateway.amazonaws.com for apis.text, which the stack file lacks: others than the stack file says may invoke it
         lockstep apply takes it away, or declare it in the stack file (stack.yaml:29)
       ! functions.encrypt has code uploaded by somebody else, CodeSha256 c29tZWJvZHkgZWxzZQ== instead of 1: code runs that this stack did not upload
         lockstep apply restores it (stack.yaml:29)
@@ -267,14 +267,14 @@ fn markdown_shows_the_worst_and_folds_the_rest() {
 
     **Drift: 1 breaks, 4 security, 3 changed, 1 cosmetic, 2 unread.** eu-west-1 · account 111122223333
 
-    > **functions.encrypt** lacks permissions.api apigateway.amazonaws.com for arn:a...known after apply: apis.text.id)/\*: requests that the API sends to it fail<br>
+    > **functions.encrypt** lacks permissions.api apigateway.amazonaws.com for apis.text: requests that the API sends to it fail<br>
     > lockstep apply restores it (stack.yaml:29)
 
     <details><summary>breaks: 1</summary>
 
     | resource | what | consequence | remedy |
     | --- | --- | --- | --- |
-    | functions.encrypt | lacks permissions.api apigateway.amazonaws.com for arn:a...known after apply: apis.text.id)/\* | requests that the API sends to it fail | lockstep apply restores it (stack.yaml:29) |
+    | functions.encrypt | lacks permissions.api apigateway.amazonaws.com for apis.text | requests that the API sends to it fail | lockstep apply restores it (stack.yaml:29) |
 
     </details>
 
@@ -284,7 +284,7 @@ fn markdown_shows_the_worst_and_folds_the_rest() {
     | --- | --- | --- | --- |
     | keys.text | lets user/mallory Decrypt, which the stack file does not | more is allowed than the stack file says | lockstep apply takes it away, or declare it in the stack file (stack.yaml:14) |
     | roles.encrypt-test | has managed\_policies AdministratorAccess, which the stack file lacks | more is allowed than the stack file says | lockstep apply takes it away, or declare it in the stack file |
-    | functions.encrypt | has permissions.other apigateway.amazonaws.com for arn:a...known after apply: apis.text.id)/\*, which the stack file lacks | others than the stack file says may invoke it | lockstep apply takes it away, or declare it in the stack file (stack.yaml:29) |
+    | functions.encrypt | has permissions.other apigateway.amazonaws.com for apis.text, which the stack file lacks | others than the stack file says may invoke it | lockstep apply takes it away, or declare it in the stack file (stack.yaml:29) |
     | functions.encrypt | has code uploaded by somebody else, CodeSha256 c29tZWJvZHkgZWxzZQ== instead of 1 | code runs that this stack did not upload | lockstep apply restores it (stack.yaml:29) |
 
     </details>
