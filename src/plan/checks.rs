@@ -25,7 +25,7 @@ pub fn blocked(desired: &Desired, world: &World, wide: &Target) -> Vec<Blocked> 
     taken_names(desired, world, &mut found);
     immutable_settings(desired, world, &mut found);
     unread(desired, world, &mut found);
-    policies(desired, wide, &mut found);
+    policies(desired, world, wide, &mut found);
     disabled_keys(desired, world, &mut found);
     aliases_between_types(desired, world, &mut found);
     roles_in_use(desired, world, &mut found);
@@ -103,7 +103,8 @@ fn replaced(change: &crate::kinds::Change, why: &str) -> String {
 
 /// What cannot be read cannot be compared: neither written over nor counted as unchanged.
 fn unread(desired: &Desired, world: &World, found: &mut Vec<Blocked>) {
-    for (resource, why) in &world.unread {
+    // A listing that is not allowed hides leftovers, and nothing that the stack wants: see `World::hidden`.
+    for (resource, why) in world.unread.iter().filter(|(resource, _)| !resource.is_listing()) {
         found.push(desired.block(
             resource.clone(),
             "",
@@ -173,8 +174,9 @@ fn aliases_between_types(desired: &Desired, world: &World, found: &mut Vec<Block
     }
 }
 
-fn policies(desired: &Desired, wide: &Target, found: &mut Vec<Blocked>) {
-    for (name, spec) in &wide.keys {
+fn policies(desired: &Desired, world: &World, wide: &Target, found: &mut Vec<Blocked>) {
+    let kept = |name| world.keys.get(name).map(|seen| &seen.spec.policy);
+    for (name, spec) in wide.keys.iter().filter(|(name, spec)| kept(name) != Some(&spec.policy)) {
         let size = spec.policy.size();
         if size > MAX_KEY_POLICY_BYTES {
             found.push(desired.block(

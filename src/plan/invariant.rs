@@ -42,7 +42,7 @@ pub fn gaps(desired: &Desired, world: &World) -> Vec<Gap> {
     gaps
 }
 
-fn lacking(key: Option<&key::Seen>, role: &str, needed: &BTreeSet<String>) -> BTreeSet<String> {
+pub(super) fn lacking(key: Option<&key::Seen>, role: &str, needed: &BTreeSet<String>) -> BTreeSet<String> {
     let principal = Principal::Arn(role.to_owned());
     let has = key
         .filter(|key| key.spec.enabled)

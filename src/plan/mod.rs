@@ -148,7 +148,7 @@ pub fn plan_by(desired: &Desired, world: &World, rules: Rules) -> Result<Plan, P
     let mut drafts = world::steps(&wide, &present);
     drafts.retain(|draft| !draft.narrows);
     let widen = order::steps(desired, &present, drafts, rules)?;
-    let mut between = present.clone();
+    let mut between = present;
     for step in &widen {
         between.apply(&step.op).map_err(PlanError::Refused)?;
     }
@@ -159,7 +159,7 @@ pub fn plan_by(desired: &Desired, world: &World, rules: Rules) -> Result<Plan, P
     for step in &narrow {
         between.apply(&step.op).map_err(PlanError::Refused)?;
     }
-    Ok(Plan { phases: phases(desired, &present, widen, narrow) })
+    Ok(Plan { phases: phases(desired, world, widen, narrow) })
 }
 
 /// Returns the world that a plan leads to.

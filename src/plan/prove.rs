@@ -129,7 +129,9 @@ fn identity(world: &World, role: &role::Seen) -> Readable<Vec<NamedPolicy>> {
     let managed = role.spec.managed.iter().map(|arn| (arn, world.managed_documents.get(arn)));
     let mut policies = Vec::new();
     for (name, document) in inline.chain(managed) {
-        let Some(document) = document else { return Readable::unknown(format!("the policy `{name}` could not be read")) };
+        let Some(document) = document else {
+            return Readable::unknown(format!("the policy `{name}` could not be read"));
+        };
         policies.push(NamedPolicy { name: name.clone(), document: document.clone() });
     }
     Readable::Known(policies)

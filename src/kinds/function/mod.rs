@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kinds::{Tags, Text};
 
-pub use predict::predict;
+pub use predict::{predict, uploaded};
 pub use steps::{mark, newest_version, steps};
 
 /// Description by which lockstep knows the aliases that it made; aliases have no tags.

@@ -128,6 +128,7 @@ pub fn permission(api: &str, alias: Option<&str>) -> function::Permission {
     }
 }
 
+/// The invocation URI of a function, `first`, or of an alias of it, `first:live`.
 pub fn uri(function: &str) -> String {
     format!(
         "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:{ACCOUNT}:function:s-e-{function}/invocations"

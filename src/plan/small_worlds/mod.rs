@@ -3,13 +3,15 @@
 
 mod edges;
 pub(crate) mod fixtures;
+mod flaws;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fixtures::{alias, api, empty, function, key, log_group, nothing, permission, role};
+use fixtures::{alias, empty, function, key, log_group, nothing, permission};
+use flaws::{Course, Flaw, lost};
 
-use super::{Plan, PlanError, Rules, invariant, plan_by};
-use crate::kinds::{Name, World, function::Version};
+use super::{Plan, PlanError, Purpose, Rules, plan_by};
+use crate::kinds::{Name, Op, World, api, function::Version, role};
 use crate::stack::desired::Desired;
 
 const ROLES: [&str; 3] = ["a", "b", "c"];
@@ -35,7 +37,7 @@ fn stack(shape: Shape) -> Desired {
     let mut desired = empty();
     desired.keys = BTreeMap::from([("k1".into(), key()), ("k2".into(), key())]);
     let mut add = |name: &str, role_name: &str, uses: &[&str]| {
-        desired.roles.insert(role_name.into(), role(role_name));
+        desired.roles.insert(role_name.into(), fixtures::role(role_name));
         desired.log_groups.insert(name.into(), log_group(name));
         desired.functions.insert(name.into(), function(name, role_name, uses));
     };
@@ -52,76 +54,127 @@ fn stack(shape: Shape) -> Desired {
             first.spec.aliases.insert("live".to_owned(), alias(Version::Latest));
         }
         first.spec.permissions.insert(format!("api-{aliased}"), permission("api", live));
-        desired.apis.insert("api".into(), api("first"));
+        desired.apis.insert("api".into(), fixtures::api(if aliased { "first:live" } else { "first" }));
     }
     desired
 }
 
 /// A fault that the planner must not have.
 #[derive(Debug)]
+#[expect(dead_code, reason = "failing tests show it")]
 enum Fault {
     Planning(PlanError),
-    Refused { step: usize, why: String },
-    Gap { step: usize, gaps: Vec<invariant::Gap> },
+    Refused(Op, String),
+    /// Something is wrong after an operation that was not before.
+    Flawed(Op, BTreeSet<Flaw>),
+    /// Something was taken away before its replacement was seen working.
+    Lost(Op, Vec<String>),
+    /// A deployment of something else than the tree that it is named after.
+    Snapshot(Op),
     Unsettled(Plan),
+    WrongMarks(Name),
 }
 
-/// Applies a plan step by step, and calls `between` after each.
-fn apply(
-    plan: &Plan,
-    desired: &Desired,
-    world: &mut World,
-    mut between: impl FnMut(&World),
-) -> Result<(), Fault> {
-    world.role_arns.extend(desired.roles.values().map(|role| role.arn.clone()));
-    for (index, step) in plan.steps().enumerate() {
-        world.apply(&step.op).map_err(|refused| Fault::Refused { step: index, why: refused.to_string() })?;
-        world.role_arns.extend(world.roles.values().map(|role| role.spec.arn.clone()));
-        let gaps = invariant::gaps(desired, world);
-        if !gaps.is_empty() {
-            return Err(Fault::Gap { step: index, gaps });
+/// Applies a plan step by step, and returns the worlds after each.
+fn apply(plan: &Plan, course: &Course<'_>, start: &World) -> Result<Vec<World>, Fault> {
+    let mut passed: Vec<World> = Vec::new();
+    let mut flaws = course.flaws(start);
+    for (purpose, op) in ops(plan) {
+        let before = passed.last().unwrap_or(start);
+        let mut world = before.clone();
+        world.apply(op).map_err(|refused| Fault::Refused(op.clone(), refused.to_string()))?;
+        let now = course.flaws(&world);
+        let new: BTreeSet<Flaw> = now.difference(&flaws).cloned().collect();
+        if !new.is_empty() {
+            return Err(Fault::Flawed(op.clone(), new));
         }
-        between(world);
+        flaws = now;
+        let lost = if purpose == Purpose::Widen { lost(before, &world) } else { Vec::new() };
+        if !lost.is_empty() {
+            return Err(Fault::Lost(op.clone(), lost));
+        }
+        if let Op::Api { name, op: api::Op::Deploy { .. } } = op {
+            let deployed = world.apis.get(name).map(|api| &api.parts);
+            if deployed != course.to.apis.get(name).map(|want| &want.parts) {
+                return Err(Fault::Snapshot(op.clone()));
+            }
+        }
+        passed.push(world);
     }
-    Ok(())
+    Ok(passed)
 }
 
-/// Goes to what is desired, and checks that nothing is left to do.
-fn settle(desired: &Desired, world: &mut World, rules: Rules) -> Result<Vec<World>, Fault> {
-    let mut passed = Vec::new();
-    let plan = plan_by(desired, world, rules).map_err(Fault::Planning)?;
-    apply(&plan, desired, world, |world| passed.push(world.clone()))?;
+fn ops(plan: &Plan) -> Vec<(Purpose, &Op)> {
+    plan.phases.iter().flat_map(|phase| phase.steps.iter().map(|step| (phase.purpose, &step.op))).collect()
+}
+
+/// Checks that nothing is left to do, and that what is written down about it is true.
+fn check_settled(desired: &Desired, world: &World, rules: Rules) -> Result<(), Fault> {
     let again = plan_by(desired, world, rules).map_err(Fault::Planning)?;
-    if again.is_empty() { Ok(passed) } else { Err(Fault::Unsettled(again)) }
+    if !again.is_empty() {
+        return Err(Fault::Unsettled(again));
+    }
+    let unmarked = desired.functions.iter().find(|(name, want)| {
+        world.functions.get(*name).is_none_or(|seen| {
+            let role = role::predicted_id(&want.spec.config.role);
+            seen.marks.source.as_ref() != Some(&want.spec.code.source) || seen.marks.role_id != Some(role)
+        })
+    });
+    unmarked.map_or(Ok(()), |(name, _)| Err(Fault::WrongMarks(name.clone())))
 }
 
-/// Goes from nothing to `from` and on to `to`, and from every world passed through on the way again to `to`,
-/// as after a crash. Returns the number of crash points.
-fn journey(from: &Desired, to: &Desired, rules: Rules) -> Result<usize, Fault> {
-    let mut world = nothing();
-    settle(from, &mut world, rules)?;
-    let passed = settle(to, &mut world, rules)?;
-    for crashed in &passed {
-        let mut world = crashed.clone();
-        settle(to, &mut world, rules)?;
+/// Goes to what is desired, and returns the worlds passed through.
+fn settle(course: &Course<'_>, start: &World, rules: Rules) -> Result<Vec<World>, Fault> {
+    let plan = plan_by(course.to, start, rules).map_err(Fault::Planning)?;
+    let passed = apply(&plan, course, start)?;
+    check_settled(course.to, passed.last().unwrap_or(start), rules)?;
+    Ok(passed)
+}
+
+/// Makes the world of a stack from nothing.
+fn made(desired: &Desired) -> World {
+    let course = Course { to: desired, before: Vec::new() };
+    settle(&course, &nothing(), BOTH[0]).unwrap().pop().unwrap_or_default()
+}
+
+/// Goes on to what is desired, and again from every world passed through on the way, as after a crash.
+/// Returns the worlds passed through.
+fn journey(course: &Course<'_>, start: &World, rules: Rules) -> Result<Vec<World>, Fault> {
+    let plan = plan_by(course.to, start, rules).map_err(Fault::Planning)?;
+    let passed = apply(&plan, course, start)?;
+    check_settled(course.to, passed.last().unwrap_or(start), rules)?;
+    let all = ops(&plan);
+    for (crashed, done) in passed.iter().zip(1..all.len()) {
+        let again = plan_by(course.to, crashed, rules).map_err(Fault::Planning)?;
+        // The rest of the same way was looked at already.
+        if ops(&again) != all[done..] {
+            let passed = apply(&again, course, crashed)?;
+            check_settled(course.to, passed.last().unwrap_or(crashed), rules)?;
+        }
     }
-    Ok(passed.len())
+    Ok(passed)
 }
 
 const BOTH: [Rules; 2] = [Rules { without: None, reversed: false }, Rules { without: None, reversed: true }];
 
 #[test]
 fn every_small_world_reaches_every_other_without_a_gap() {
-    let shapes = shapes();
-    let mut points = 0;
-    for from in &shapes {
-        for to in &shapes {
-            for rules in BOTH {
-                points += journey(&stack(*from), &stack(*to), rules)
-                    .unwrap_or_else(|fault| panic!("{from:?} -> {to:?}, {rules:?}: {fault:#?}"));
-            }
-        }
-    }
+    let stacks: Vec<(Shape, Desired)> = shapes().into_iter().map(|shape| (shape, stack(shape))).collect();
+    let from = |(shape, from): &(Shape, Desired)| {
+        let start = made(from);
+        let ways = stacks.iter().flat_map(|to| BOTH.map(|rules| (to, rules)));
+        let points = ways.map(|((to_shape, to), rules)| {
+            journey(&Course::new(from, to), &start, rules)
+                .unwrap_or_else(|fault| panic!("{shape:?} -> {to_shape:?}, {rules:?}: {fault:#?}"))
+                .len()
+        });
+        points.sum::<usize>()
+    };
+    let points: usize = std::thread::scope(|scope| {
+        let (some, others) = stacks.split_at(stacks.len() / 2);
+        let some = scope.spawn(|| some.iter().map(from).sum::<usize>());
+        others.iter().map(from).sum::<usize>() + some.join().unwrap()
+    });
     assert!(points > 9_000, "only {points} crash points: the worlds are too small");
 }
 
@@ -135,11 +188,10 @@ fn a_change_of_mind_after_a_crash_leaves_no_gap() {
         .flat_map(|a| shapes.iter().flat_map(move |b| shapes.iter().map(move |c| (a, b, c))))
         .step_by(3)
     {
-        let mut world = nothing();
-        settle(&stack(*from), &mut world, BOTH[0]).unwrap();
-        for crashed in settle(&stack(*to), &mut world, BOTH[1]).unwrap() {
-            let mut world = crashed;
-            settle(&stack(*other), &mut world, BOTH[0])
+        let [first, second, third] = [from, to, other].map(|shape| stack(*shape));
+        for crashed in settle(&Course::new(&first, &second), &made(&first), BOTH[1]).unwrap() {
+            let course = Course { to: &third, before: vec![&second, &first] };
+            settle(&course, &crashed, BOTH[0])
                 .unwrap_or_else(|fault| panic!("{from:?} -> {to:?} -> {other:?}: {fault:#?}"));
         }
     }
@@ -148,8 +200,7 @@ fn a_change_of_mind_after_a_crash_leaves_no_gap() {
 #[test]
 fn one_input_gives_one_plan() {
     let (from, to) = (shapes()[0], shapes()[9]);
-    let mut world = nothing();
-    settle(&stack(from), &mut world, BOTH[0]).unwrap();
+    let world = made(&stack(from));
     let plans: BTreeSet<String> = (0..3)
         .map(|_| serde_json::to_string(&plan_by(&stack(to), &world, BOTH[0]).unwrap()).unwrap())
         .collect();

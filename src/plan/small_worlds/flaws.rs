@@ -1,0 +1,276 @@
+//! What must not be so in any world that a plan passes through, beyond what AWS itself refuses.
+
+use std::collections::BTreeSet;
+
+use crate::access::{Clause, PolicyDocument, Principal, Statement};
+use crate::kinds::{Name, World, api, function, ids, key, log_group, role};
+use crate::plan::access::actions;
+use crate::plan::invariant::lacking;
+use crate::stack::desired::Desired;
+
+/// Something that is wrong in a world.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Flaw {
+    /// Traffic enters a function under a role that lacks actions on a key it uses.
+    CutOff { function: Name, entry: String, key: Name, lacks: BTreeSet<String> },
+    /// Traffic enters a function under a role that is gone, or lacks what its stack gives it.
+    UnfitRole { function: Name, entry: String, role: String },
+    /// A function runs the code and configuration of a stack without an alias that this stack gives its key.
+    NoKeyAlias { function: Name, alias: String },
+    /// Somebody writes to a log group of the stack that does not exist.
+    NoLogGroup { writer: String, group: String },
+    /// A function runs new code under the old configuration.
+    CodeAhead { function: Name },
+    /// The marks of a function claim code that is not in place.
+    FalseMark { function: Name },
+    /// A stage serves a route to a function that is missing, not ready, or refuses API Gateway.
+    DeadRoute { api: Name, stage: String, function: String, why: &'static str },
+    /// A key policy names somebody who is gone.
+    DeadId { key: Name, id: String },
+}
+
+/// The stack that is gone to, and those that were wanted before; the last of them first.
+pub struct Course<'a> {
+    pub to: &'a Desired,
+    pub before: Vec<&'a Desired>,
+}
+
+impl<'a> Course<'a> {
+    pub fn new(from: &'a Desired, to: &'a Desired) -> Self {
+        Self { to, before: vec![from] }
+    }
+
+    fn stacks(&self) -> impl Iterator<Item = &'a Desired> {
+        std::iter::once(self.to).chain(self.before.iter().copied())
+    }
+
+    /// Finds the stack that a function, or a version of it, is configured by.
+    fn configured_by(&self, name: &Name, config: &function::Config) -> Option<&'a Desired> {
+        let same =
+            |stack: &&Desired| stack.functions.get(name).is_some_and(|want| want.spec.config == *config);
+        self.stacks().find(same)
+    }
+
+    /// Lists everything that is wrong in a world.
+    pub fn flaws(&self, world: &World) -> BTreeSet<Flaw> {
+        let mut flaws = BTreeSet::new();
+        for (name, seen) in &world.functions {
+            for (entry, config) in entries(seen) {
+                flaws.extend(self.cut_off(world, name, (&entry, config)));
+                flaws.extend(self.unfit_role(world, name, (&entry, config)));
+                flaws.extend(self.no_log_group(world, format!("{name}:{entry}"), &config.log_group));
+            }
+            flaws.extend(self.no_key_alias(world, name, seen));
+            flaws.extend(self.code_ahead(name, seen).then(|| Flaw::CodeAhead { function: name.clone() }));
+            flaws.extend(falsely_marked(seen).then(|| Flaw::FalseMark { function: name.clone() }));
+        }
+        for (name, api) in &world.apis {
+            for (stage, seen) in &api.stages {
+                let destination = seen.spec.access_log.as_ref().map(|log| log.destination.as_str());
+                flaws.extend(
+                    destination.and_then(|to| self.no_log_group(world, format!("{name}/{stage}"), to)),
+                );
+                flaws.extend(self.dead_routes(world, name, (api, stage)));
+            }
+        }
+        let kept = world.keys.iter().filter(|(_, key)| !matches!(key.state, key::State::PendingDeletion(_)));
+        for (name, key) in kept {
+            let dead = key::policy::dead_ids(&key.spec.policy).into_iter();
+            flaws.extend(dead.map(|id| Flaw::DeadId { key: name.clone(), id: id.to_owned() }));
+        }
+        flaws
+    }
+
+    fn cut_off(&self, world: &World, name: &Name, (entry, config): (&str, &function::Config)) -> Vec<Flaw> {
+        // What runs by an older stack also needs what that stack said.
+        let stacks = [
+            self.stacks().find(|stack| stack.functions.contains_key(name)),
+            self.configured_by(name, config),
+        ];
+        let uses = stacks
+            .into_iter()
+            .flatten()
+            .flat_map(|stack| stack.functions.get(name))
+            .flat_map(|want| &want.uses);
+        let cut = uses.filter_map(|(key, actions)| {
+            let lacks = lacking(world.keys.get(key), &config.role, actions);
+            let (function, entry, key) = (name.clone(), entry.to_owned(), key.clone());
+            (!lacks.is_empty()).then_some(Flaw::CutOff { function, entry, key, lacks })
+        });
+        cut.collect()
+    }
+
+    fn unfit_role(
+        &self,
+        world: &World,
+        name: &Name,
+        (entry, config): (&str, &function::Config),
+    ) -> Option<Flaw> {
+        let stack = self.configured_by(name, config)?;
+        let want = stack.roles.values().find(|role| role.arn == config.role)?;
+        let has = world.roles.values().find(|role| role.spec.arn == config.role);
+        let fit = has.is_some_and(|has| gives(&has.spec, want));
+        (!fit).then(|| Flaw::UnfitRole {
+            function: name.clone(),
+            entry: entry.to_owned(),
+            role: config.role.clone(),
+        })
+    }
+
+    fn no_log_group(&self, world: &World, writer: String, target: &str) -> Option<Flaw> {
+        let named = |group: &&log_group::Spec| {
+            target == group.group_name || target.ends_with(&format!(":{}", group.group_name))
+        };
+        let group = &self.stacks().flat_map(|stack| stack.log_groups.values()).find(named)?.group_name;
+        let exists = world.log_groups.values().any(|seen| seen.spec.group_name == *group);
+        (!exists).then(|| Flaw::NoLogGroup { writer, group: group.clone() })
+    }
+
+    fn no_key_alias(&self, world: &World, name: &Name, seen: &function::Seen) -> Vec<Flaw> {
+        let Some(stack) = self.stacks().find(|stack| stack.functions.contains_key(name)) else {
+            return Vec::new();
+        };
+        let Some(want) = stack.functions.get(name).filter(|want| runs(seen, &want.spec)) else {
+            return Vec::new();
+        };
+        let keys = want.uses.keys().filter_map(|key| Some((key, stack.keys.get(key)?)));
+        let aliases = keys.flat_map(|(key, want)| want.spec.aliases.iter().map(move |alias| (key, alias)));
+        let missing = aliases.filter(|(key, alias)| {
+            // Where a later stack gives the alias to another key, the function goes with its key.
+            let moved = self.to.keys.values().any(|want| want.spec.aliases.contains(*alias));
+            let there = world.keys.get(*key).is_some_and(|key| key.spec.aliases.contains(*alias));
+            !there && (std::ptr::eq(stack, self.to) || !moved)
+        });
+        missing.map(|(_, alias)| Flaw::NoKeyAlias { function: name.clone(), alias: alias.clone() }).collect()
+    }
+
+    fn code_ahead(&self, name: &Name, seen: &function::Seen) -> bool {
+        let Some(want) = self.to.functions.get(name).map(|want| &want.spec) else { return false };
+        let old = self.before.iter().filter_map(|stack| stack.functions.get(name)).map(|want| &want.spec);
+        let mut old = old.filter(|old| old.config == seen.config);
+        has_code(seen, want) && seen.config != want.config && old.any(|old| old.code != want.code)
+    }
+
+    /// Looks at what a stage serves: the routes of the stack whose deployment that is.
+    fn dead_routes(&self, world: &World, name: &Name, (api, stage): (&api::Seen, &str)) -> Vec<Flaw> {
+        let deployment = api.stages.get(stage).map(|stage| &stage.deployment);
+        let served = api.deployments.iter().find(|one| Some(&one.id) == deployment);
+        let Some(fingerprint) = served.and_then(|one| one.fingerprint.as_ref()) else { return Vec::new() };
+        let of = |stack: &&Desired| stack.apis.get(name).is_some_and(|want| want.fingerprint == *fingerprint);
+        let Some(stack) = self.stacks().find(of) else { return Vec::new() };
+        let parts = stack.apis.get(name).into_iter().flat_map(|want| want.parts.values());
+        let uris = parts.filter_map(|part| match part {
+            api::Part::Authorizer(authorizer) => authorizer.uri.as_deref(),
+            api::Part::Method(method) => method.integration.uri.as_deref(),
+            _ => None,
+        });
+        let called = uris.filter_map(|uri| uri.split_once(":function:")?.1.split('/').next());
+        let dead = called.filter_map(|called| {
+            let (function, alias) =
+                called.split_once(':').map_or((called, None), |(name, alias)| (name, Some(alias)));
+            let why = self.unreachable(world, (stack, name), function, alias)?;
+            let (api, stage, function) = (name.clone(), stage.to_owned(), called.to_owned());
+            Some(Flaw::DeadRoute { api, stage, function, why })
+        });
+        dead.collect()
+    }
+
+    /// Tells why a route of a stack cannot call a function; `None` where it can.
+    fn unreachable(
+        &self,
+        world: &World,
+        (stack, api): (&Desired, &Name),
+        function: &str,
+        alias: Option<&str>,
+    ) -> Option<&'static str> {
+        let (name, want) = stack.functions.iter().find(|(_, want)| want.spec.function_name == function)?;
+        let Some(seen) = world.functions.get(name) else { return Some("it does not exist") };
+        if alias.is_some_and(|alias| !seen.aliases.contains_key(alias)) {
+            return Some("its alias does not exist");
+        }
+        let source = ids::to(&format!("apis.{api}.id"));
+        let permits = |permission: &function::Permission| {
+            permission.alias.as_deref() == alias && permission.source_arn.contains(&source)
+        };
+        if !seen.permissions.values().any(permits) {
+            return Some("it does not let the API in");
+        }
+        (std::ptr::eq(stack, self.to) && !runs(seen, &want.spec)).then_some("it is not ready")
+    }
+}
+
+/// Lists where traffic enters a function, with the configuration that it meets.
+fn entries(seen: &function::Seen) -> Vec<(String, &function::Config)> {
+    let aliases = seen.aliases.iter().flat_map(|(alias, routed)| {
+        let versions = routed.versions().filter_map(|version| seen.versions.get(version));
+        versions.map(move |version| (alias.clone(), &version.config))
+    });
+    std::iter::once(("$LATEST".to_owned(), &seen.config)).chain(aliases).collect()
+}
+
+fn has_code(seen: &function::Seen, want: &function::Spec) -> bool {
+    seen.code_sha256 == function::uploaded(&want.code.source)
+}
+
+fn runs(seen: &function::Seen, want: &function::Spec) -> bool {
+    seen.config == want.config && has_code(seen, want)
+}
+
+/// The mark of the source counts only while the code that it was made for is in place.
+fn falsely_marked(seen: &function::Seen) -> bool {
+    let function::Marks { source, code, role_id: _ } = &seen.marks;
+    let counts = code.as_ref() == Some(&seen.code_sha256);
+    counts && source.as_deref().map(function::uploaded).as_ref() != Some(&seen.code_sha256)
+}
+
+/// Tells whether a role has at least the permissions of another.
+fn gives(has: &role::Spec, want: &role::Spec) -> bool {
+    let within = |want: &PolicyDocument, has: &PolicyDocument| {
+        want.statements().iter().all(|want| has.statements().iter().any(|has| covers(has, want)))
+    };
+    want.managed.is_subset(&has.managed)
+        && want
+            .inline
+            .iter()
+            .all(|(policy, want)| has.inline.get(policy).is_some_and(|has| within(want, has)))
+        && within(&want.trust, &has.trust)
+}
+
+/// Tells whether a statement says the same as another, of the same principals or more.
+fn covers(has: &Statement, want: &Statement) -> bool {
+    let principals = match (&has.principals, &want.principals) {
+        (Clause::Is(has), Clause::Is(want)) => want.is_subset(has),
+        (has, want) => has == want,
+    };
+    let (sid, named) = (want.sid.clone(), want.principals.clone());
+    principals && Statement { sid, principals: named, ..has.clone() } == *want
+}
+
+/// Lists who lost something between two worlds: a principal an action on a key, a role a policy.
+pub fn lost(before: &World, after: &World) -> Vec<String> {
+    let mut lost = Vec::new();
+    for (name, key) in &before.keys {
+        let Some(has) = after.keys.get(name) else { continue };
+        if key.spec.enabled && !has.spec.enabled {
+            lost.push(format!("keys.{name} was disabled"));
+        }
+        let gone = key
+            .spec
+            .aliases
+            .iter()
+            .filter(|alias| after.keys.values().all(|key| !key.spec.aliases.contains(*alias)));
+        lost.extend(gone.map(|alias| format!("{alias} is gone")));
+        for arn in key::policy::named_arns(&key.spec.policy) {
+            let principal = Principal::Arn(arn.to_owned());
+            let (had, has) = (actions(&key.spec.policy, &principal), actions(&has.spec.policy, &principal));
+            if before.roles.values().any(|role| role.spec.arn == arn) && !had.is_subset(&has) {
+                lost.push(format!("{arn} lost {:?} on keys.{name}", had.difference(&has)));
+            }
+        }
+    }
+    for (name, role) in &before.roles {
+        let kept = after.roles.get(name).is_some_and(|has| gives(&has.spec, &role.spec));
+        lost.extend((!kept).then(|| format!("roles.{name} lost policies")));
+    }
+    lost
+}
