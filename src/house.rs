@@ -81,9 +81,10 @@ fn arrows_between_modules_go_one_way() {
     for (module, allowed) in ARROWS {
         for file in sources(&root().join(module)).iter().filter(|file| !is_test(file)) {
             let code = code(file);
-            let named = code.split("crate::").skip(1).filter_map(|rest| {
-                rest.split(|c: char| !c.is_alphanumeric() && c != '_').next()
-            });
+            let named = code
+                .split("crate::")
+                .skip(1)
+                .filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next());
             for other in named.filter(|other| ARROWS.iter().any(|(module, _)| module == other)) {
                 assert!(
                     other == module || allowed.contains(&other),

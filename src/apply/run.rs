@@ -83,7 +83,11 @@ async fn steps(
 
 async fn perform(actor: &impl Actor, ids: &Ids, op: &Op) -> Result<Ids, AwsError> {
     let filled = ids.resolve(op).map_err(|error| {
-        AwsError::new("filling in ids", ErrorKind::Invalid, format!("the operation cannot be written: {error}"))
+        AwsError::new(
+            "filling in ids",
+            ErrorKind::Invalid,
+            format!("the operation cannot be written: {error}"),
+        )
     })?;
     actor.perform(ids, &filled).await
 }
@@ -100,8 +104,12 @@ async fn pass(actor: &impl Actor, gate: &Gate, outcome: &mut Outcome, watch: &mu
             return;
         }
         if !seen.succeeded {
-            let mut unproved =
-                Unproved { function: function.clone(), outcome: seen, moved_back: Vec::new(), stuck: Vec::new() };
+            let mut unproved = Unproved {
+                function: function.clone(),
+                outcome: seen,
+                moved_back: Vec::new(),
+                stuck: Vec::new(),
+            };
             roll_back(actor, gate, outcome, (&mut unproved, watch)).await;
             outcome.unproved = Some(unproved);
             return;

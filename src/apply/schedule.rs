@@ -40,7 +40,8 @@ impl<'a> Schedule<'a> {
 
     /// Takes a step that may begin now.
     pub fn next(&mut self) -> Option<(usize, &'a Step)> {
-        let running = self.running.iter().filter_map(|&place| self.steps.get(place)).map(|step| &step.resource);
+        let running =
+            self.running.iter().filter_map(|&place| self.steps.get(place)).map(|step| &step.resource);
         let busy: BTreeSet<&ResourceId> = running.clone().collect();
         let mut counts: BTreeMap<Kind, usize> = BTreeMap::new();
         for resource in running {
@@ -52,11 +53,8 @@ impl<'a> Schedule<'a> {
                 && counts.get(&kind).copied().unwrap_or_default() < at_once(kind)
                 && !(one_by_one(kind) && busy.contains(&step.resource))
         };
-        let place = self
-            .waiting
-            .iter()
-            .copied()
-            .find(|&place| self.steps.get(place).is_some_and(&may_begin))?;
+        let place =
+            self.waiting.iter().copied().find(|&place| self.steps.get(place).is_some_and(&may_begin))?;
         self.waiting.remove(&place);
         self.running.insert(place);
         self.steps.get(place).map(|step| (place, step))

@@ -19,7 +19,8 @@ use crate::stack::desired::Desired;
 /// # Errors
 /// No credentials, no answer, and everything else but being denied.
 pub async fn observe(aws: &Aws, desired: &Desired) -> Result<World, AwsError> {
-    let ((roles, documents), mut world) = try_join!(role::observe(aws, desired), all_but_roles(aws, desired))?;
+    let ((roles, documents), mut world) =
+        try_join!(role::observe(aws, desired), all_but_roles(aws, desired))?;
     world.roles = take(&mut world, roles);
     world.managed_documents = documents;
     let wanted = desired.roles.values().map(|role| role.arn.clone());

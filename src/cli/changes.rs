@@ -48,7 +48,11 @@ impl<'a> Change<'a> {
     /// # Errors
     ///
     /// Whatever blocks the plan, and uses of keys that cannot be proved to be allowed.
-    pub fn plan(context: &Context, session: &'a Session, wanted: (&'a Desired, &'a World)) -> Result<Self, CliError> {
+    pub fn plan(
+        context: &Context,
+        session: &'a Session,
+        wanted: (&'a Desired, &'a World),
+    ) -> Result<Self, CliError> {
         let (desired, world) = wanted;
         let plan = session.plan(context, desired, world)?;
         let proofs = session.prove(context, (desired, world), &plan)?;
@@ -120,7 +124,11 @@ impl<'a> Change<'a> {
     fn incomplete(&self, outcome: &Outcome) -> String {
         let mut lines = Vec::new();
         let step = |(phase, place): &(usize, usize)| {
-            self.plan.phases.get(*phase).and_then(|phase| phase.steps.get(*place)).map(report::progress::doing)
+            self.plan
+                .phases
+                .get(*phase)
+                .and_then(|phase| phase.steps.get(*place))
+                .map(report::progress::doing)
         };
         for failure in &outcome.failed {
             let what = step(&failure.step).unwrap_or_default();
@@ -145,7 +153,11 @@ impl<'a> Change<'a> {
         if outcome.interrupted {
             lines.push("stopped as asked".to_owned());
         }
-        lines.push(format!("done: {}; not done: {}", outcome.done.len(), outcome.remaining.len() + outcome.failed.len()));
+        lines.push(format!(
+            "done: {}; not done: {}",
+            outcome.done.len(),
+            outcome.remaining.len() + outcome.failed.len()
+        ));
         let mut remaining: BTreeMap<String, usize> = BTreeMap::new();
         for what in outcome.remaining.iter().filter_map(step) {
             *remaining.entry(what).or_default() += 1;

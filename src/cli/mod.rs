@@ -56,6 +56,8 @@ enum Command {
     Apply(command::apply::Options),
     /// Remove everything of an environment; keys are scheduled for deletion
     Destroy(command::destroy::Options),
+    /// Report what differs between the stack file and AWS; changes nothing
+    Drift(command::drift::Options),
     /// Call a deployed route with a token minted for it
     Call(command::call::Options),
     /// Print a short-lived token for a route
@@ -86,7 +88,9 @@ pub fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            output.note(&CliError::failed("the runtime cannot start").because(error).render(output.error_colour));
+            output.note(
+                &CliError::failed("the runtime cannot start").because(error).render(output.error_colour),
+            );
             return Exit::Error.into();
         }
     };
@@ -110,6 +114,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError>
         Command::Plan(options) => command::plan::run(context, options).await,
         Command::Apply(options) => command::apply::run(context, options).await,
         Command::Destroy(options) => command::destroy::run(context, options).await,
+        Command::Drift(options) => command::drift::run(context, options).await,
         Command::Call(options) => command::call::run(context, options).await,
         Command::Token(options) => command::token::run(context, options).await,
         Command::Schema => command::schema::run(context),

@@ -20,8 +20,8 @@ impl Output {
     pub fn new(when: When, environment: &Environment) -> Self {
         let (out, err) = (std::io::stdout(), std::io::stderr());
         Self {
-            colour: environment.colour(when, &out),
-            error_colour: environment.colour(when, &err),
+            colour: environment.colour(when, out.is_terminal()),
+            error_colour: environment.colour(when, err.is_terminal()),
             live: err.is_terminal() && environment.get("TERM") != Some("dumb"),
         }
     }

@@ -39,7 +39,8 @@ impl Progress {
                 loop {
                     beat.tick().await;
                     for (what, since) in running.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-                        output.note(&format!("  still: {what} [{}s elapsed]", since.since.elapsed().as_secs()));
+                        output
+                            .note(&format!("  still: {what} [{}s elapsed]", since.since.elapsed().as_secs()));
                     }
                 }
             })
@@ -67,7 +68,10 @@ impl Progress {
                 self.end_of(&what, &line);
             }
             Event::Draining(time) => {
-                self.line(&format!("  … waiting {} s for the last request under the old role", time.as_secs()));
+                self.line(&format!(
+                    "  … waiting {} s for the last request under the old role",
+                    time.as_secs()
+                ));
             }
             Event::RollingBack(way) => {
                 self.line(&format!("  ! moving functions.{} back to {}", way.function, way.role));

@@ -136,7 +136,10 @@ impl Saved {
         if self.plan == digest(plan) {
             return Ok(());
         }
-        Err(stale(&["planning again gives another plan: the file was edited, or this is another version of lockstep".to_owned()]))
+        Err(stale(&[
+            "planning again gives another plan: the file was edited, or this is another version of lockstep"
+                .to_owned(),
+        ]))
     }
 }
 

@@ -229,8 +229,22 @@ impl Session {
     /// # Errors
     ///
     /// No credentials and no answer; what may not be read is part of the world.
-    pub async fn observe(&self) -> Result<World, CliError> {
-        Ok(aws::observe(&self.aws, &self.desired).await?)
+    pub async fn observe(&self, context: &Context) -> Result<World, CliError> {
+        let begun = std::time::Instant::now();
+        let world = aws::observe(&self.aws, &self.desired).await?;
+        if context.global.verbose {
+            let calls = self.aws.calls();
+            let total: u64 = calls.values().sum();
+            let list: Vec<String> = calls.iter().map(|(call, times)| format!("{call} {times}")).collect();
+            let took = begun.elapsed().as_secs_f64();
+            context.output.note(&format!("{total} calls, reading took {took:.2} s: {}", list.join(", ")));
+        }
+        for (listing, why) in world.hidden() {
+            context.output.note(&format!(
+                "warning: {listing} cannot be listed, so what the stack no longer wants would not show: {why}"
+            ));
+        }
+        Ok(world)
     }
 
     /// Plans from `world` to what is desired.

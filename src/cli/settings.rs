@@ -1,7 +1,6 @@
 //! Settings from the command line and the environment, read once.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -10,7 +9,14 @@ use clap::{Args, ValueEnum};
 #[derive(Args, Debug, Clone)]
 pub struct Global {
     /// Stack file
-    #[arg(long, short, global = true, env = "LOCKSTEP_FILE", default_value = "stack.yaml", value_name = "FILE")]
+    #[arg(
+        long,
+        short,
+        global = true,
+        env = "LOCKSTEP_FILE",
+        default_value = "stack.yaml",
+        value_name = "FILE"
+    )]
     pub file: PathBuf,
 
     /// Environment of the stack file; may be left out where there is only one
@@ -38,7 +44,13 @@ pub struct Global {
     pub python: Option<PathBuf>,
 
     /// Cargo profile for code that is built by cargo
-    #[arg(long, global = true, env = "LOCKSTEP_CARGO_PROFILE", default_value = "release", value_name = "NAME")]
+    #[arg(
+        long,
+        global = true,
+        env = "LOCKSTEP_CARGO_PROFILE",
+        default_value = "release",
+        value_name = "NAME"
+    )]
     pub cargo_profile: String,
 
     /// Go on although a use of a key cannot be proved to be allowed, and why
@@ -78,7 +90,10 @@ impl Environment {
     /// Reads the environment. Names and values that are no Unicode cannot be meant for lockstep.
     pub fn read() -> Self {
         let all = std::env::vars_os();
-        Self(all.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect())
+        Self(
+            all.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+                .collect(),
+        )
     }
 
     /// Returns a variable that is set and not empty.
@@ -100,14 +115,14 @@ impl Environment {
         Some(base.join("lockstep"))
     }
 
-    /// Tells whether to use colour on a stream.
-    pub fn colour(&self, when: When, stream: &impl IsTerminal) -> bool {
+    /// Tells whether to use colour on a stream that is a terminal or not.
+    pub fn colour(&self, when: When, terminal: bool) -> bool {
         match when {
             When::Always => true,
             When::Never => false,
             When::Auto if self.get("NO_COLOR").is_some() => false,
             When::Auto if self.get("FORCE_COLOR").is_some_and(|force| force != "0") => true,
-            When::Auto => stream.is_terminal() && self.get("TERM") != Some("dumb"),
+            When::Auto => terminal && self.get("TERM") != Some("dumb"),
         }
     }
 }
@@ -116,13 +131,6 @@ impl Environment {
 mod tests {
     use super::*;
 
-    struct Stream(bool);
-    impl IsTerminal for Stream {
-        fn is_terminal(&self) -> bool {
-            self.0
-        }
-    }
-
     #[test]
     fn colour_follows_the_flag_then_the_environment_then_the_terminal() {
         let environment = |pairs: &[(&str, &str)]| {
@@ -130,11 +138,11 @@ mod tests {
         };
         let (none, no, force) =
             (environment(&[]), environment(&[("NO_COLOR", "1")]), environment(&[("FORCE_COLOR", "1")]));
-        assert!(none.colour(When::Auto, &Stream(true)));
-        assert!(!none.colour(When::Auto, &Stream(false)));
-        assert!(!no.colour(When::Auto, &Stream(true)));
-        assert!(force.colour(When::Auto, &Stream(false)));
-        assert!(no.colour(When::Always, &Stream(false)));
-        assert!(!force.colour(When::Never, &Stream(true)));
+        assert!(none.colour(When::Auto, true));
+        assert!(!none.colour(When::Auto, false));
+        assert!(!no.colour(When::Auto, true));
+        assert!(force.colour(When::Auto, false));
+        assert!(no.colour(When::Always, false));
+        assert!(!force.colour(When::Never, true));
     }
 }

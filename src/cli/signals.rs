@@ -34,7 +34,9 @@ impl Stop {
                 if asked.swap(true, Ordering::SeqCst) {
                     std::process::exit(Exit::Interrupted.code().into());
                 }
-                output.note("stopping: calls that are under way finish, no new one begins; once more ends at once");
+                output.note(
+                    "stopping: calls that are under way finish, no new one begins; once more ends at once",
+                );
             }
         });
         Ok(stop)

@@ -80,6 +80,11 @@ impl ResourceId {
         Self { kind, name: name.clone() }
     }
 
+    /// Tells whether this stands for all resources of the kind: `keys.*`.
+    pub fn is_listing(&self) -> bool {
+        self.name.as_str() == "*"
+    }
+
     /// Reads `keys.text` as written in the tag `lockstep:id`.
     pub fn parse(text: &str) -> Option<Self> {
         let (section, name) = text.split_once('.')?;

@@ -116,6 +116,11 @@ fn each<'a, W, S>(
 }
 
 impl World {
+    /// Lists the kinds of which leftovers would not show, for they may not be listed, and why.
+    pub fn hidden(&self) -> impl Iterator<Item = (&ResourceId, &String)> {
+        self.unread.iter().filter(|(resource, _)| resource.is_listing())
+    }
+
     /// Applies one operation as AWS would.
     ///
     /// # Errors

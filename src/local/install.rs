@@ -15,6 +15,8 @@ const REQUIREMENTS: &str = include_str!("requirements.txt");
 const LAUNCH: &str = include_str!("launch.py");
 /// Imported by `launch.py` from beside it.
 const GATEWAY: &str = include_str!("gateway.py");
+/// Imported in the same way.
+const SERVICES: &str = include_str!("services.py");
 
 /// Pythons that the pinned packages have wheels for.
 const MINORS: std::ops::RangeInclusive<u32> = 10..=14;
@@ -72,7 +74,7 @@ pub(super) async fn install(
 /// One folder for each set of packages, way to start them, and Python that was asked for.
 fn cache_key(python: Option<&Path>) -> String {
     let mut hash = Sha256::new();
-    for part in [REQUIREMENTS, LAUNCH, GATEWAY].map(str::as_bytes) {
+    for part in [REQUIREMENTS, LAUNCH, GATEWAY, SERVICES].map(str::as_bytes) {
         hash.update(part);
     }
     if let Some(python) = python {
@@ -116,6 +118,7 @@ async fn build(home: &Path, python: Option<&Path>) -> Result<(), LocalError> {
     filled.map_err(|output| LocalError::InstallRefused { installer: installer.to_owned(), output })?;
     write(&installed.launch, LAUNCH)?;
     write(&home.join("gateway.py"), GATEWAY)?;
+    write(&home.join("services.py"), SERVICES)?;
     write(&Installed::marker(home), "")
 }
 

@@ -28,6 +28,7 @@ else:
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import gateway  # noqa: E402, F401
+import services  # noqa: E402, F401
 from ministack.app import main  # noqa: E402
 
 sys.argv = ["ministack"]

@@ -93,6 +93,23 @@ fn immutable_settings(desired: &Desired, world: &World, found: &mut Vec<Blocked>
             ));
         }
     }
+    for (name, want) in &desired.log_groups {
+        let Some(seen) = world.log_groups.get(name) else { continue };
+        for change in log_group::immutable(want, seen) {
+            found.push(
+                desired.block(
+                    ResourceId::new(Kind::LogGroup, name),
+                    &change.field,
+                    replaced(
+                        &change,
+                        "CloudWatch Logs can never change it, and a replacement would lose what was logged",
+                    ),
+                    "delete the old group, or take its tag `lockstep:id` away to keep it outside the stack"
+                        .to_owned(),
+                ),
+            );
+        }
+    }
 }
 
 fn replaced(change: &crate::kinds::Change, why: &str) -> String {

@@ -11,6 +11,9 @@ use super::tree::Span;
 /// Longest part of a source line that is shown; longer lines are cut around the mark.
 const SHOWN: usize = 140;
 
+/// Most problems that are kept.
+const MOST: usize = 1000;
+
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -137,12 +140,20 @@ impl Diagnostics {
         self.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
+    /// Adds a problem, unless there are too many to read already.
     pub(super) fn push(&mut self, diagnostic: Diagnostic) {
-        self.0.push(diagnostic);
+        if !self.is_full() {
+            self.0.push(diagnostic);
+        }
+    }
+
+    /// Tells whether more problems would not be kept, so that nobody need describe them.
+    pub(super) fn is_full(&self) -> bool {
+        self.0.len() >= MOST
     }
 
     pub(super) fn extend(&mut self, others: Self) {
-        self.0.extend(others.0);
+        others.0.into_iter().for_each(|diagnostic| self.push(diagnostic));
     }
 
     /// Sorts by place and drops what was found more than once.
@@ -193,7 +204,7 @@ fn one(out: &mut String, diagnostic: &Diagnostic, file: &str, lines: &[&str], pa
         Severity::Warning => ("warning", AnsiColor::BrightYellow.on_default().bold()),
     };
     let head = paint.of(style, format_args!("{word}[{code}]"));
-    writeln!(out, "{head}{}", paint.of(BOLD, format_args!(": {}", printable(message))))?;
+    writeln!(out, "{head}{}", paint.of(BOLD, format_args!(": {}", printable(message.chars()))))?;
     let widest = labels.iter().map(|label| label.line).chain([*line]).max().unwrap_or(1);
     let margin = widest.to_string().len();
     let pad = " ".repeat(margin);
@@ -218,7 +229,13 @@ fn one(out: &mut String, diagnostic: &Diagnostic, file: &str, lines: &[&str], pa
         }
     }
     for help in help {
-        writeln!(out, "{pad} {} {} {}", paint.of(FRAME, "="), paint.of(BOLD, "help:"), printable(help))?;
+        writeln!(
+            out,
+            "{pad} {} {} {}",
+            paint.of(FRAME, "="),
+            paint.of(BOLD, "help:"),
+            printable(help.chars())
+        )?;
     }
     writeln!(out)
 }
@@ -231,11 +248,11 @@ struct Window {
 
 /// Cuts a line so that the mark stays visible.
 fn window(line: &str, column: u32, length: u32) -> Window {
-    let line = printable(line.trim_end_matches('\r'));
+    let line = line.trim_end_matches('\r');
     let total = line.chars().count();
     let before = usize::try_from(column.saturating_sub(1)).unwrap_or(0).min(total);
     let start = if total > SHOWN { before.saturating_sub(SHOWN / 2) } else { 0 };
-    let mut text: String = line.chars().skip(start).take(SHOWN).collect();
+    let mut text = printable(line.chars().skip(start).take(SHOWN));
     let mut offset = before - start;
     if start > 0 {
         text.insert_str(0, "... ");
@@ -249,8 +266,8 @@ fn window(line: &str, column: u32, length: u32) -> Window {
 }
 
 /// Replaces control characters, so that a file cannot drive the terminal of who reads about it.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { if c == '\t' { ' ' } else { '\u{fffd}' } } else { c }).collect()
+fn printable(text: impl Iterator<Item = char>) -> String {
+    text.map(|c| if c.is_control() { if c == '\t' { ' ' } else { '\u{fffd}' } } else { c }).collect()
 }
 
 #[cfg(test)]

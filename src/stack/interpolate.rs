@@ -1,16 +1,16 @@
 //! Fills in what stands between `${` and `}`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::desired::Place;
-use super::diagnostics::Diagnostic;
+use super::diagnostics::{Diagnostic, Diagnostics};
 use super::names::Names;
 use super::select::Variable;
 use super::suggest;
 use super::tree::{Entry, Node, Span, Value};
 use crate::kinds::ids;
 
-/// What every text may refer to beside resources.
+/// What every text may refer to beside variables and resources.
 const BUILT_IN: [&str; 5] = ["env", "stack", "account", "region", "partition"];
 
 /// The attributes of each kind of resource.
@@ -22,6 +22,12 @@ const ATTRIBUTES: [(&str, &[&str]); 5] = [
     ("log_groups", &["arn", "name"]),
 ];
 
+/// Longest chain of references to references.
+const MAX_DEPTH: usize = 32;
+
+/// Most bytes that all filled in texts may have together.
+const MAX_FILLED: usize = 16 * 1024 * 1024;
+
 /// Lines of a text in a block that are searched for a reference.
 const BLOCK: usize = 200;
 
@@ -32,10 +38,10 @@ pub(super) fn fill(
     (tree, text): (&Node, &str),
     names: Names<'_>,
     variables: &BTreeMap<String, Variable>,
-    problems: &mut Vec<Diagnostic>,
+    problems: &mut Diagnostics,
 ) -> Node {
-    let (path, open, cycles) = (Vec::new(), Vec::new(), BTreeSet::new());
-    let mut filler = Filler { tree, text, names, variables, problems, path, open, cycles };
+    let (path, open, known) = (Vec::new(), Vec::new(), BTreeMap::new());
+    let mut filler = Filler { tree, text, names, variables, problems, path, open, known, filled: 0 };
     filler.node(tree)
 }
 
@@ -44,12 +50,15 @@ struct Filler<'a> {
     text: &'a str,
     names: Names<'a>,
     variables: &'a BTreeMap<String, Variable>,
-    problems: &'a mut Vec<Diagnostic>,
+    problems: &'a mut Diagnostics,
+    /// Keys down to the text that is filled in.
     path: Vec<&'a str>,
-    /// References that are being filled in, to find cycles.
+    /// References that are being filled in, to find circles.
     open: Vec<String>,
-    /// Cycles that were found.
-    cycles: BTreeSet<BTreeSet<String>>,
+    /// References that were filled in; without this, references to references could take for ever.
+    known: BTreeMap<String, Option<String>>,
+    /// Bytes written so far.
+    filled: usize,
 }
 
 impl<'a> Filler<'a> {
@@ -60,20 +69,17 @@ impl<'a> Filler<'a> {
                 None => Value::Unknown,
             },
             Value::List(items) => Value::List(items.iter().map(|item| self.node(item)).collect()),
-            Value::Map(entries) => Value::Map(
-                entries
-                    .iter()
-                    .map(|Entry { key, key_span, value }| {
-                        self.path.push(key);
-                        let value = self.node(value);
-                        self.path.pop();
-                        Entry { key: key.clone(), key_span: *key_span, value }
-                    })
-                    .collect(),
-            ),
+            Value::Map(entries) => Value::Map(entries.iter().map(|entry| self.entry(entry)).collect()),
             Value::Null | Value::Unknown | Value::Bool(_) | Value::Number(_) => node.value.clone(),
         };
         Node { span: node.span, value }
+    }
+
+    fn entry(&mut self, Entry { key, key_span, value }: &'a Entry) -> Entry {
+        self.path.push(key);
+        let value = self.node(value);
+        self.path.pop();
+        Entry { key: key.clone(), key_span: *key_span, value }
     }
 
     /// Fills in one text; `None` if anything in it has no value.
@@ -90,16 +96,14 @@ impl<'a> Filler<'a> {
             }
             filled.push_str(before);
             let Some((reference, tail)) = after.split_once('}') else {
-                self.problems.push(
-                    Diagnostic::error(Some(span), "bad-reference", "`${` is not closed by `}`")
-                        .help("write `$${` for a literal `${`"),
-                );
+                let problem = Diagnostic::error(Some(span), "bad-reference", "`${` is not closed by `}`");
+                self.problems.push(problem.help("write `$${` for a literal `${`"));
                 return None;
             };
             if self.passes(reference) {
                 filled.push_str(&format!("${{{reference}}}"));
             } else {
-                match self.reference(reference, self.narrow(reference, span)) {
+                match self.reference(reference, span) {
                     Some(value) => filled.push_str(&value),
                     None => whole = false,
                 }
@@ -107,25 +111,14 @@ impl<'a> Filler<'a> {
             rest = tail;
         }
         filled.push_str(rest);
-        whole.then_some(filled)
-    }
-
-    /// Returns where a reference stands inside a text of the file.
-    fn narrow(&self, reference: &str, span: Span) -> Span {
-        let written = format!("${{{reference}}}");
-        let number = |number: u32| usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
-        let mut skip = number(span.column);
-        // A text in a block starts below its `|`.
-        for (line, text) in (span.line..).zip(self.text.lines().skip(number(span.line))).take(BLOCK) {
-            let start = text.char_indices().nth(skip).map_or(text.len(), |(at, _)| at);
-            if let Some(at) = text.get(start..).and_then(|rest| rest.find(&written)) {
-                let before = text.get(..start + at).map_or(0, |before| before.chars().count());
-                let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-                return Span { line, column: count(before + 1), length: count(written.chars().count()) };
-            }
-            skip = 0;
+        self.filled = self.filled.saturating_add(filled.len());
+        if self.filled > MAX_FILLED {
+            let problem = format!("the file grows to more than {MAX_FILLED} bytes once it is filled in");
+            let problem = Diagnostic::error(None, "too-large", problem);
+            self.problems.push(problem.help("shorten the variables"));
+            return None;
         }
-        span
+        whole.then_some(filled)
     }
 
     /// Tells whether somebody else fills a reference in: IAM, API Gateway, or a probe.
@@ -136,137 +129,133 @@ impl<'a> Filler<'a> {
     }
 
     fn reference(&mut self, reference: &str, span: Span) -> Option<String> {
-        let Names { stack, env, place } = self.names;
-        let Place { partition, account, region, .. } = place;
-        match reference {
-            "env" => return Some(env.to_owned()),
-            "stack" => return Some(stack.to_owned()),
-            "account" => return Some(account.clone()),
-            "region" => return Some(region.clone()),
-            "partition" => return Some(partition.clone()),
-            _ => {}
+        if let Some(known) = self.known.get(reference) {
+            return known.clone();
         }
-        if self.open.iter().any(|open| open == reference) {
-            self.cycle(reference, span);
+        if !self.exists(reference) {
+            self.unknown(reference, span);
+            return None;
+        }
+        if let Some(start) = self.open.iter().position(|open| open == reference) {
+            let circle: Vec<&str> =
+                self.open.iter().skip(start).map(String::as_str).chain([reference]).collect();
+            let problem = format!("references go in a circle: {}", circle.join(" -> "));
+            self.report(reference, span, "reference-cycle", problem);
+            return None;
+        }
+        if self.open.len() >= MAX_DEPTH {
+            let problem = format!("references lead to each other more than {MAX_DEPTH} deep");
+            self.report(reference, span, "too-deep", problem);
             return None;
         }
         self.open.push(reference.to_owned());
-        let value = match reference.strip_prefix("var.") {
-            Some(name) => self.variable(name, span),
-            None => self.resource(reference, span),
-        };
+        let value = self.value(reference, span);
         self.open.pop();
+        self.known.insert(reference.to_owned(), value.clone());
         value
     }
 
-    /// Reports a circle once, wherever it was entered.
-    fn cycle(&mut self, reference: &str, span: Span) {
-        let circle: Vec<String> = self
-            .open
-            .iter()
-            .skip_while(|open| *open != reference)
-            .cloned()
-            .chain([reference.to_owned()])
-            .collect();
-        if self.cycles.insert(circle.iter().cloned().collect()) {
-            let problem = format!("references go in a circle: {}", circle.join(" -> "));
-            self.problems.push(Diagnostic::error(Some(span), "reference-cycle", problem));
+    fn exists(&self, reference: &str) -> bool {
+        if let Some(name) = reference.strip_prefix("var.") {
+            return self.variables.contains_key(name);
         }
+        let parts: Vec<&str> = reference.split('.').collect();
+        let [section, name, attribute] = parts.as_slice() else { return BUILT_IN.contains(&reference) };
+        let has = |section: &str| self.tree.find(&[section, name]).is_some();
+        ATTRIBUTES.iter().any(|(kind, all)| kind == section && all.contains(attribute))
+            // Every function has a log group.
+            && (has(section) || (*section == "log_groups" && has("functions")))
     }
 
-    fn variable(&mut self, name: &str, span: Span) -> Option<String> {
-        match self.variables.get(name) {
-            Some(Variable::Given(text)) => Some(text.clone()),
-            Some(Variable::Node(node)) => match &node.value {
+    fn value(&mut self, reference: &str, span: Span) -> Option<String> {
+        let names = self.names;
+        let Place { partition, account, region, .. } = names.place;
+        let mut parts = reference.splitn(3, '.');
+        let (section, name) = (parts.next()?, parts.next().unwrap_or_default());
+        Some(match (section, parts.next()) {
+            ("var", _) => return self.variable(reference, span),
+            ("env", None) => names.env.to_owned(),
+            ("stack", None) => names.stack.to_owned(),
+            ("account", None) => account.clone(),
+            ("region", None) => region.clone(),
+            ("partition", None) => partition.clone(),
+            ("keys", Some("alias")) => return self.alias(name, span),
+            ("roles", Some("arn")) => {
+                names.role_arn(name, &self.field(&["roles", name, "path"], || names.role_path())?)
+            }
+            ("functions", Some("arn")) => names.function_arn(name),
+            ("log_groups", Some("name")) => self.log_group(name)?,
+            ("log_groups", _) => names.log_group_arn(&self.log_group(name)?),
+            (_, Some("name")) => names.physical(name),
+            // AWS assigns the ids of keys and APIs.
+            _ => ids::to(reference),
+        })
+    }
+
+    fn variable(&mut self, reference: &str, span: Span) -> Option<String> {
+        let name = reference.strip_prefix("var.")?;
+        let variables = self.variables;
+        match variables.get(name)? {
+            Variable::Given(text) => Some(text.clone()),
+            Variable::Node(node) => match &node.value {
                 Value::Text { text, .. } => self.text(text, node.span),
                 Value::Number(number) => Some(number.to_string()),
                 Value::Bool(value) => Some(value.to_string()),
                 // The check of the structure has already reported these.
                 Value::Null | Value::Unknown | Value::List(_) | Value::Map(_) => None,
             },
-            Some(Variable::Missing) => {
+            Variable::Missing => {
                 let problem = format!("the variable `{name}` has no value");
-                self.problems.push(
-                    Diagnostic::error(Some(span), "missing-variable", problem)
-                        .help(format!("use `--var {name}=VALUE`, or set `LOCKSTEP_VAR_{name}`")),
-                );
-                None
-            }
-            None => {
-                self.unknown(&format!("var.{name}"), span);
+                let problem =
+                    Diagnostic::error(Some(self.narrow(reference, span)), "missing-variable", problem);
+                self.problems
+                    .push(problem.help(format!("use `--var {name}=VALUE`, or set `LOCKSTEP_VAR_{name}`")));
                 None
             }
         }
-    }
-
-    fn resource(&mut self, reference: &str, span: Span) -> Option<String> {
-        let mut parts = reference.split('.');
-        let (Some(section), Some(name), Some(attribute), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            self.unknown(reference, span);
-            return None;
-        };
-        let known = ATTRIBUTES.iter().any(|(kind, all)| *kind == section && all.contains(&attribute));
-        if !known || !self.declared(section, name) {
-            self.unknown(reference, span);
-            return None;
-        }
-        let names = self.names;
-        Some(match (section, attribute) {
-            ("keys", "alias") => return self.alias(name, span),
-            ("roles", "arn") => {
-                let path = self.field(&["roles", name, "path"], |_| names.role_path())?;
-                names.role_arn(name, &path)
-            }
-            ("functions", "arn") => names.function_arn(name),
-            ("log_groups", "name") => self.log_group(name)?,
-            ("log_groups", "arn") => names.log_group_arn(&self.log_group(name)?),
-            (_, "name") => names.physical(name),
-            // AWS assigns the ids of keys and APIs.
-            _ => ids::to(reference),
-        })
     }
 
     fn alias(&mut self, name: &str, span: Span) -> Option<String> {
-        let listed = self.tree.get("keys").and_then(|keys| keys.get(name)?.get("aliases"));
+        let names = self.names;
+        let listed = self.tree.find(&["keys", name, "aliases"]);
         let Some(Value::List(items)) = listed.map(|node| &node.value) else {
-            let alias = self.field(&["keys", name, "alias"], |this| this.names.physical(name))?;
+            let alias = self.field(&["keys", name, "alias"], || names.physical(name))?;
             return Some(format!("alias/{alias}"));
         };
-        match items.first() {
-            Some(first) => Some(format!("alias/{}", self.text(first.text()?, first.span)?)),
-            None => {
-                let problem =
-                    Diagnostic::error(Some(span), "bad-reference", format!("the key `{name}` has no alias"));
-                self.problems.push(problem.help(format!("use `${{keys.{name}.arn}}`")));
-                None
-            }
-        }
+        let Some(first) = items.first() else {
+            let problem = format!("the key `{name}` has no alias; use `${{keys.{name}.arn}}`");
+            self.report(&format!("keys.{name}.alias"), span, "bad-reference", problem);
+            return None;
+        };
+        Some(format!("alias/{}", self.text(first.text()?, first.span)?))
     }
 
     /// Returns the name of a log group: one of the stack, or the one that a function has.
     fn log_group(&mut self, name: &str) -> Option<String> {
-        if self.tree.get("log_groups").is_some_and(|groups| groups.get(name).is_some()) {
-            return self.field(&["log_groups", name, "name"], |this| this.names.log_group(name));
+        let names = self.names;
+        if self.tree.find(&["log_groups", name]).is_some() {
+            return self.field(&["log_groups", name, "name"], || names.log_group(name));
         }
-        self.field(&["functions", name, "log", "group"], |this| this.names.function_log_group(name))
+        self.field(&["functions", name, "log", "group"], || names.function_log_group(name))
     }
 
     /// Returns a text of the file, filled in, or what holds without one.
-    fn field(&mut self, path: &[&str], otherwise: impl Fn(&Self) -> String) -> Option<String> {
+    fn field(&mut self, path: &[&str], otherwise: impl Fn() -> String) -> Option<String> {
         match self.tree.find(path) {
             Some(node) => self.text(node.text()?, node.span),
-            None => Some(otherwise(self)),
+            None => Some(otherwise()),
         }
     }
 
-    fn declared(&self, section: &str, name: &str) -> bool {
-        let has = |section: &str| self.tree.get(section).is_some_and(|all| all.get(name).is_some());
-        has(section) || (section == "log_groups" && has("functions"))
+    fn report(&mut self, reference: &str, span: Span, code: &'static str, problem: String) {
+        let span = self.narrow(reference, span);
+        self.problems.push(Diagnostic::error(Some(span), code, problem));
     }
 
     fn unknown(&mut self, reference: &str, span: Span) {
+        if self.problems.is_full() {
+            return;
+        }
         let mut known: Vec<String> = BUILT_IN.map(str::to_owned).to_vec();
         known.extend(self.variables.keys().map(|name| format!("var.{name}")));
         for (section, attributes) in ATTRIBUTES {
@@ -277,26 +266,39 @@ impl<'a> Filler<'a> {
         // Of a known resource, its attributes are better advice than a resource with a similar name.
         let meant = reference.trim_start_matches("lockstep:");
         let resource = meant.rsplit_once('.').map_or(meant, |(resource, _)| resource);
-        let own: Vec<&str> = known
-            .iter()
-            .map(String::as_str)
-            .filter(|known| known.rsplit_once('.').is_some_and(|(of, _)| of == resource && of != "var"))
-            .collect();
-        let all = known.iter().map(String::as_str);
-        let advice =
-            match suggest::nearest(meant, own.iter().copied()).or_else(|| suggest::nearest(meant, all)) {
-                Some(name) => Some(format!("did you mean `${{{name}}}`?")),
-                None if own.is_empty() && !meant.contains('.') => {
-                    Some(format!("known are `${{{}}}`", BUILT_IN.join("}`, `${")))
-                }
-                None if own.is_empty() => None,
-                None => Some(format!("known are `${{{}}}`", own.join("}`, `${"))),
-            };
+        let all = || known.iter().map(String::as_str);
+        let of = |known: &str| known.rsplit_once('.').is_some_and(|(of, _)| of == resource && of != "var");
+        let own: Vec<&str> = all().filter(|known| of(known)).collect();
+        let listed = |known: &[&str]| format!("known are `${{{}}}`", known.join("}`, `${"));
+        let nearest = suggest::nearest(meant, own.iter().copied()).or_else(|| suggest::nearest(meant, all()));
+        let advice = match nearest {
+            Some(name) => Some(format!("did you mean `${{{name}}}`?")),
+            None if !own.is_empty() => Some(listed(&own)),
+            None => (!meant.contains('.')).then(|| listed(&BUILT_IN)),
+        };
         let problem = format!("`${{{reference}}}` refers to nothing");
         self.problems.push(
-            Diagnostic::error(Some(span), "unknown-reference", problem)
+            Diagnostic::error(Some(self.narrow(reference, span)), "unknown-reference", problem)
                 .maybe_help(advice)
                 .help("write `$${` for a literal `${`"),
         );
+    }
+
+    /// Returns where a reference stands inside a text of the file.
+    fn narrow(&self, reference: &str, span: Span) -> Span {
+        let written = format!("${{{reference}}}");
+        let index = |number: u32| usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let mut skip = index(span.column);
+        // A text in a block starts below its `|`.
+        for (line, text) in (span.line..).zip(self.text.lines().skip(index(span.line)).take(BLOCK)) {
+            let start = text.char_indices().nth(skip).map_or(text.len(), |(at, _)| at);
+            if let Some(at) = text.get(start..).and_then(|rest| rest.find(&written)) {
+                let before = text.get(..start + at).map_or(0, |before| before.chars().count());
+                return Span { line, column: count(before + 1), length: count(written.chars().count()) };
+            }
+            skip = 0;
+        }
+        span
     }
 }

@@ -14,6 +14,7 @@ mod select;
 mod structure;
 mod suggest;
 mod tree;
+mod yaml;
 
 #[cfg(test)]
 mod cases;
@@ -21,7 +22,7 @@ mod cases;
 mod tests;
 
 pub use diagnostics::{Diagnostic, Diagnostics, Label, Severity};
-pub use tree::MAX_BYTES;
+pub use yaml::MAX_BYTES;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -37,6 +38,9 @@ use crate::access::is_account_id;
 
 /// The stack file of the README, which `init` writes.
 pub const EXAMPLE: &str = include_str!("../../stack.yaml");
+
+/// Most bytes that are gone through for all environments together, so that no file takes long.
+const MAX_WORK: usize = 64 * MAX_BYTES;
 
 /// The text of a stack file, and what the user calls it.
 #[derive(Clone, Copy, Debug)]
@@ -74,11 +78,17 @@ pub struct StackFile {
 /// Every problem in the file, in the order of its lines.
 pub fn parse(source: Source<'_>) -> Result<StackFile, Diagnostics> {
     let mut problems = Diagnostics::default();
-    let Some(tree) = tree::read(source.text, &mut problems.0) else { return Err(problems.sorted()) };
+    let Some((tree, weight)) = yaml::read(source.text, &mut problems) else { return Err(problems.sorted()) };
     // The whole file first: an override may hide something wrong, or be used by no environment.
-    structure::check(json_schema(), &tree, true, &mut problems.0);
+    structure::check(json_schema(), &tree, true, &mut problems);
     check_environments(&tree, &mut problems);
     warn_about_variables(&tree, source.text, &mut problems);
+    let count = select::environments(&tree).count();
+    if count.saturating_mul(weight) > MAX_WORK {
+        let problem = format!("{count} environments of a file this large are too many");
+        problems.push(Diagnostic::error(None, "too-large", problem).help("split the stack"));
+        return Err(problems.sorted());
+    }
     let warnings = Diagnostics::default();
     let mut file = StackFile { file: source.file.to_owned(), text: source.text.to_owned(), tree, warnings };
     for env in file.environments() {
@@ -86,7 +96,11 @@ pub fn parse(source: Source<'_>) -> Result<StackFile, Diagnostics> {
         let inputs = Inputs { env: Some(env), ..Inputs::default() };
         let (_, found) = file.compiled(&inputs, &place);
         // A variable without a value may be given later.
-        problems.0.extend(found.0.into_iter().filter(|problem| problem.code != "missing-variable"));
+        found
+            .0
+            .into_iter()
+            .filter(|problem| problem.code != "missing-variable")
+            .for_each(|problem| problems.push(problem));
     }
     let (errors, warnings) = problems.sorted().split();
     if errors.is_empty() {
@@ -153,9 +167,9 @@ impl StackFile {
             Err(problem) => return (None, Diagnostics(vec![problem])),
         };
         let merged = select::merged(&self.tree, &env);
-        let variables = select::variables(&self.tree, &env, inputs, &mut problems.0);
+        let variables = select::variables(&self.tree, &env, inputs, &mut problems);
         let names = Names { stack: self.name(), env: &env, place };
-        let tree = interpolate::fill((&merged, &self.text), names, &variables, &mut problems.0);
+        let tree = interpolate::fill((&merged, &self.text), names, &variables, &mut problems);
         let desired = compile::compile(&tree, names, &self.file, &mut problems);
         let protect = self.of_environment(&env, "protect").map(Node::to_json) == Some(Json::Bool(true));
         (desired.map(|desired| Desired { protect, ..desired }), problems)

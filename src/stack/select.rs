@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Inputs;
-use super::diagnostics::Diagnostic;
+use super::diagnostics::{Diagnostic, Diagnostics};
 use super::suggest;
 use super::tree::{Entry, Node, Span, Value};
 
@@ -104,7 +104,7 @@ pub(super) fn variables(
     tree: &Node,
     env: &str,
     inputs: &Inputs,
-    problems: &mut Vec<Diagnostic>,
+    problems: &mut Diagnostics,
 ) -> BTreeMap<String, Variable> {
     let declared = tree.get("variables").map(Node::entries).unwrap_or_default();
     let mut all = BTreeMap::new();
@@ -143,10 +143,10 @@ fn undeclared<'a>(span: Option<Span>, name: &str, known: impl Iterator<Item = &'
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stack::tree;
+    use crate::stack::yaml;
 
     fn read(text: &str) -> Node {
-        tree::read(text, &mut Vec::new()).unwrap()
+        yaml::read(text, &mut Diagnostics::default()).unwrap().0
     }
 
     #[test]
@@ -182,7 +182,7 @@ mod tests {
         let mut process_env = pair("LOCKSTEP_VAR_c", "2");
         process_env.extend(pair("LOCKSTEP_VAR_d", "2"));
         let inputs = Inputs { env: None, vars: pair("d", "3"), process_env };
-        let all = variables(&tree, "t", &inputs, &mut Vec::new());
+        let all = variables(&tree, "t", &inputs, &mut Diagnostics::default());
         let shown: Vec<String> = all
             .values()
             .map(|variable| match variable {

@@ -5,14 +5,14 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::diagnostics::Diagnostic;
+use super::diagnostics::{Diagnostic, Diagnostics};
 use super::suggest;
 use super::tree::{self, Entry, Node, Span, Value};
 
 /// Checks a tree; returns its valid part, `None` if nothing is left.
 ///
 /// In a `raw` tree nothing is filled in yet: a text with a reference may become anything.
-pub(super) fn check(schema: &Json, node: &Node, raw: bool, problems: &mut Vec<Diagnostic>) -> Option<Json> {
+pub(super) fn check(schema: &Json, node: &Node, raw: bool, problems: &mut Diagnostics) -> Option<Json> {
     let mut checker = Checker { root: schema, raw, problems, path: Vec::new() };
     checker.value(schema, node, node.span)
 }
@@ -20,7 +20,7 @@ pub(super) fn check(schema: &Json, node: &Node, raw: bool, problems: &mut Vec<Di
 struct Checker<'a> {
     root: &'a Json,
     raw: bool,
-    problems: &'a mut Vec<Diagnostic>,
+    problems: &'a mut Diagnostics,
     path: Vec<String>,
 }
 
@@ -146,6 +146,9 @@ impl<'a> Checker<'a> {
         for Entry { key, key_span, value } in entries {
             let known = properties.and_then(|properties| properties.get(key));
             let Some(schema) = known.or_else(|| rest.filter(|rest| **rest != Json::Bool(false))) else {
+                if self.problems.is_full() {
+                    continue;
+                }
                 let names =
                     properties.into_iter().flat_map(|properties| properties.keys().map(String::as_str));
                 let problem = format!("unknown key `{key}` in {}", self.here());

@@ -96,7 +96,7 @@ async fn look(aws: &Aws, desired: &Desired, name: &Name, id: &str) -> Result<Loo
     let (api, tree) = match both.await {
         Ok(both) => both,
         Err(error) if error.is_not_found() => return Ok(Looked::Absent),
-        Err(error) if error.is_denied() => return Ok(Looked::Unread(error.to_string())),
+        Err(error) if error.is_denied() => return Ok(Looked::Unread(error.reason())),
         Err(error) => return Err(error),
     };
     let mut settings = read::settings(&api);

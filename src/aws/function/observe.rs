@@ -61,7 +61,7 @@ async fn look(function: Function<'_>, desired: &Desired, name: &Name) -> Result<
     let answer = match function.get().await {
         Ok(answer) => answer,
         Err(error) if error.is_not_found() => return Ok(Looked::Absent),
-        Err(error) if error.is_denied() => return Ok(Looked::Unread(error.to_string())),
+        Err(error) if error.is_denied() => return Ok(Looked::Unread(error.reason())),
         Err(error) => return Err(error),
     };
     let GetFunctionOutput { configuration, tags, tags_error, concurrency, .. } = answer;
@@ -84,7 +84,7 @@ async fn look(function: Function<'_>, desired: &Desired, name: &Name) -> Result<
     let (aliases, permissions) = match traffic {
         Ok(Traffic { aliases, permissions }) => (aliases, readable("permissions", permissions, &mut unread)?),
         Err(error) => {
-            unread.insert("permissions".to_owned(), error.to_string());
+            unread.insert("permissions".to_owned(), error.reason());
             (readable("aliases", Err(error), &mut unread)?, BTreeMap::new())
         }
     };
@@ -155,7 +155,7 @@ fn readable<T: Default>(
 ) -> Result<T, AwsError> {
     match read {
         Err(error) if error.is_denied() => {
-            unread.insert(field.to_owned(), error.to_string());
+            unread.insert(field.to_owned(), error.reason());
             Ok(T::default())
         }
         read => read,

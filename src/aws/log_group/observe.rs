@@ -51,9 +51,9 @@ pub async fn observe(
         Err(reason) => drop(found.unread.insert(listing(Kind::LogGroup), reason)),
     }
     let tagged = discovered.tagged.iter().filter(|tagged| tagged.resource.kind == Kind::LogGroup);
-    all.extend(
-        tagged.filter_map(|tagged| tagged.arn.split_once(":log-group:").map(|(_, name)| name.to_owned())),
-    );
+    all.extend(tagged.filter_map(|tagged| {
+        tagged.arn.split_once(":log-group:").map(|(_, name)| name.trim_end_matches(":*").to_owned())
+    }));
     let reads = stream::iter(all).map(|name| async move {
         let read = denied(read(aws, desired, &name)).await?;
         Ok::<_, AwsError>((name, read))
@@ -63,7 +63,11 @@ pub async fn observe(
         let wanted = wanted.get(group_name.as_str()).map(|name| ResourceId::new(Kind::LogGroup, name));
         match read {
             Ok(Some((seen, Ok(tags)))) => match owned(desired, Kind::LogGroup, &tags) {
-                Some(resource) => keep(&mut found, resource.name, seen),
+                // Of two groups with one address the wanted one counts.
+                Some(resource) if wanted.is_some() || !found.seen.contains_key(&resource.name) => {
+                    keep(&mut found, resource.name, seen);
+                }
+                Some(_) => {}
                 None => {
                     let what = format!("the log group `{group_name}` {}", owner(&tags));
                     found.foreign.extend(wanted.map(|wanted| (wanted, what)));

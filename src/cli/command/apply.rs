@@ -34,7 +34,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
     let session = session::connect(context, file).await?;
     let removes = saved.as_ref().is_some_and(Saved::destroys);
     let desired = if removes { session.desired.emptied() } else { session.desired.clone() };
-    let world = session.observe().await?;
+    let world = session.observe(context).await?;
     if let Some(saved) = &saved {
         saved.check_base(&session, &desired, &world)?;
     }

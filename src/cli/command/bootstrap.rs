@@ -30,14 +30,13 @@ pub struct Options {
 pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> {
     let mut global = context.global.clone();
     global.env = options.environment.clone().or(global.env);
-    let context =
-        &Context { global, environment: context.environment.clone(), output: context.output };
+    let context = &Context { global, environment: context.environment.clone(), output: context.output };
     let session = session::connect(context, session::open(context)?).await?;
     context.output.note(&format!(
         "checked: {} is valid, the caller is {} in {}",
         session.file.path, session.caller, session.desired.place.region
     ));
-    let world = session.observe().await?;
+    let world = session.observe(context).await?;
     let change = Change::plan(context, &session, (&session.desired, &world))?;
     context.output.result(&change.text(context));
     if change.plan.is_empty() {
@@ -48,7 +47,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
     let (outcome, exit) = change.run(context).await?;
     if exit == Exit::Success {
         // The address of an API is composed when it is read.
-        let world = session.observe().await?;
+        let world = session.observe(context).await?;
         context.output.result(&next(context, &session, &world.ids));
     }
     drop(outcome);
@@ -59,7 +58,8 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
 fn next(context: &Context, session: &Session, ids: &Ids) -> String {
     let local = if context.global.local { " --local" } else { "" };
     let env = &session.desired.env;
-    let several = if session.file.stack.environments().len() > 1 { format!(" --env {env}") } else { String::new() };
+    let several =
+        if session.file.stack.environments().len() > 1 { format!(" --env {env}") } else { String::new() };
     let flags = format!("{several}{local}");
     let mut lines = vec![String::new()];
     for (name, spec) in &session.desired.apis {
@@ -93,7 +93,9 @@ fn example(session: &Session, name: &Name, spec: &api::Spec) -> Option<(String, 
         _ => None,
     });
     let routes = spec.parts.keys().filter_map(|part| match part {
-        api::PartId::Method(path, verb) if verb != "OPTIONS" => Some((verb.clone(), path.clone(), "{}".to_owned())),
+        api::PartId::Method(path, verb) if verb != "OPTIONS" => {
+            Some((verb.clone(), path.clone(), "{}".to_owned()))
+        }
         _ => None,
     });
     probed.chain(routes).next()

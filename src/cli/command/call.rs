@@ -63,7 +63,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
         method: options.method.to_ascii_uppercase(),
         path: options.path.clone(),
     };
-    let world = session.observe().await?;
+    let world = session.observe(context).await?;
     let http = Http::new()?;
     let caller = caller(&session, &http, &world.ids);
     let mut headers = options.headers.clone();
@@ -90,8 +90,9 @@ fn body(data: &str) -> Result<Value, CliError> {
     } else {
         data.to_owned()
     };
-    serde_json::from_str(&text)
-        .map_err(|error| CliError::usage("--data is no JSON").because(error).hint(r#"for example: --data '{"text":"hello"}'"#))
+    serde_json::from_str(&text).map_err(|error| {
+        CliError::usage("--data is no JSON").because(error).hint(r#"for example: --data '{"text":"hello"}'"#)
+    })
 }
 
 /// Returns the API that is meant: the named one, or the only one.
@@ -106,7 +107,8 @@ pub fn api(session: &Session, named: Option<&str>) -> Result<Name, CliError> {
         (None, [only]) => Ok((*only).clone()),
         (None, _) => {
             let list: Vec<String> = known.iter().map(ToString::to_string).collect();
-            Err(CliError::usage("the stack has no API, or several").hint(format!("name one with --api: {}", list.join(", "))))
+            Err(CliError::usage("the stack has no API, or several")
+                .hint(format!("name one with --api: {}", list.join(", "))))
         }
     }
 }

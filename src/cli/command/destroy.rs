@@ -33,7 +33,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
             .hint(format!("if you mean it: lockstep destroy --protected {env}")));
     }
     let desired = session.desired.emptied();
-    let world = session.observe().await?;
+    let world = session.observe(context).await?;
     let change = Change::plan(context, &session, (&desired, &world))?;
     context.output.result(&change.text(context));
     if change.plan.is_empty() {

@@ -2,7 +2,8 @@
 
 use clap::{Args, ValueEnum};
 use lockstep::plan::{self, PlanError};
-use lockstep::report;
+use lockstep::report::plan::Style;
+use lockstep::report::{Drift, Paint};
 
 use crate::cli::Context;
 use crate::cli::error::CliError;
@@ -35,15 +36,15 @@ enum Format {
 /// No credentials and no answer.
 pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> {
     let session = session::connect(context, session::open(context)?).await?;
-    let world = session.observe().await?;
-    let (plan, blocked) = match plan::plan(&session.desired, &world) {
-        Ok(plan) => (plan, Vec::new()),
-        Err(PlanError::Blocked(blocked)) => (plan::Plan::default(), blocked),
-        Err(other) => return Err(CliError::failed("the stack cannot be compared").because(other)),
+    let world = session.observe(context).await?;
+    let blocked = match plan::plan(&session.desired, &world) {
+        Err(PlanError::Blocked(blocked)) => blocked,
+        _ => Vec::new(),
     };
-    let drift = report::Drift::new(&session.desired, &world, &plan, &blocked);
+    let drift = Drift::new(&session.desired, &world, &blocked);
     let text = match options.format {
-        Format::Text => drift.text(report::Style { colour: context.output.colour, verbose: context.global.verbose }),
+        Format::Text => drift
+            .text(Style { paint: Paint { colour: context.output.colour }, verbose: context.global.verbose }),
         Format::Json => drift.json(),
         Format::Markdown => drift.markdown(),
     };

@@ -89,13 +89,16 @@ fn stack_file(name: &str, region: &str) -> Result<String, CliError> {
         &format!("region: {region}"),
         1,
     );
-    let hint = "name the stack with --name, and its region with --region";
+    let refused = |problem: String, help: Vec<String>| {
+        let error = help.into_iter().fold(CliError::usage(problem), CliError::hint);
+        Err(error.hint("name the stack with --name, and its region with --region"))
+    };
     match stack::parse(Source { file: STACK.0, text: &text }) {
         Ok(stack) if stack.name() == name => Ok(text),
-        Ok(_) => Err(CliError::usage(format!("`{name}` is no name of a stack")).hint(hint)),
+        Ok(_) => refused(format!("`{name}` is no name of a stack"), Vec::new()),
+        // Whatever follows the first problem follows from it.
         Err(found) => {
-            let found = found.render(Source { file: STACK.0, text: &text }, false);
-            Err(CliError::usage(found).hint(hint))
+            found.iter().next().map_or(Ok(text), |first| refused(first.message.clone(), first.help.clone()))
         }
     }
 }
@@ -129,16 +132,22 @@ fn shown(path: &Path) -> String {
 }
 
 fn next(dir: &Path, name: &str, files: &[(&str, &str)]) -> String {
-    let mut lines = vec![format!("the stack `{name}`:")];
+    let mut lines = vec![format!("wrote the stack `{name}`:")];
     lines.extend(files.iter().map(|(file, _)| format!("  {}", shown(&dir.join(file)))));
     lines.extend([String::new(), "next:".to_owned()]);
     if dir != Path::new(".") {
-        lines.push(format!("  cd {}", dir.display()));
+        lines.push(format!("  cd {}", quoted(&dir.display().to_string())));
     }
     lines.push("  lockstep bootstrap --local    run it on this machine; no AWS account is needed".to_owned());
     lines
         .push("  lockstep bootstrap            run it in AWS, with the credentials of this shell".to_owned());
     lines.join("\n")
+}
+
+/// Quotes a path for a shell if it must be.
+fn quoted(path: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-".contains(c);
+    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 #[cfg(test)]
@@ -188,6 +197,14 @@ mod tests {
         ] {
             assert_eq!(stack_file(name, region).unwrap_err().exit(), Exit::Usage, "{name}");
         }
+    }
+
+    #[test]
+    fn what_is_printed_can_be_typed() {
+        let text = next(Path::new("my texts"), "my-texts", &[("stack.yaml", "")]);
+        assert!(text.contains("  my texts/stack.yaml\n") && text.contains("  cd 'my texts'\n"), "{text}");
+        let here = next(Path::new("."), "demo", &[("stack.yaml", "")]);
+        assert!(here.contains("  stack.yaml\n") && !here.contains("  cd "), "{here}");
     }
 
     #[test]

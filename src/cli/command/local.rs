@@ -50,9 +50,13 @@ pub async fn run(context: &Context, verb: Verb) -> Result<Exit, CliError> {
         Verb::Down => {
             let line = match local::down(&config).await? {
                 Stopped::WasNotRunning => "the local AWS was not running",
-                Stopped::WasLost => "the local AWS had ended without saving; what changed since its start is lost",
+                Stopped::WasLost => {
+                    "the local AWS had ended without saving; what changed since its start is lost"
+                }
                 Stopped::Cleanly => "the local AWS is stopped; its state is kept",
-                Stopped::Killed => "the local AWS did not end when asked and was killed; what changed since its start may be lost",
+                Stopped::Killed => {
+                    "the local AWS did not end when asked and was killed; what changed since its start may be lost"
+                }
             };
             context.output.result(line);
         }
@@ -70,7 +74,9 @@ fn status(status: &Status) -> String {
     match status {
         Status::Stopped => "stopped".to_owned(),
         Status::Lost { pid, started_at } => {
-            format!("lost: process {pid}, started at {started_at}, ended without saving; `lockstep local up` starts anew")
+            format!(
+                "lost: process {pid}, started at {started_at}, ended without saving; `lockstep local up` starts anew"
+            )
         }
         Status::Silent { pid, port } => {
             format!("silent: process {pid} does not answer on port {port}; `lockstep local down` ends it")

@@ -4,8 +4,7 @@ pub mod apply;
 pub mod bootstrap;
 pub mod call;
 pub mod destroy;
-
-
+pub mod drift;
 pub mod init;
 pub mod local;
 pub mod plan;

@@ -42,11 +42,12 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
         method: options.method.to_ascii_uppercase(),
         path: options.path.clone(),
     };
-    let world = session.observe().await?;
+    let world = session.observe(context).await?;
     let http = Http::new()?;
     let scopes: BTreeSet<String> = options.scopes.iter().cloned().collect();
     let token = caller(&session, &http, &world.ids).token(&route, &scopes).await?;
-    let token = token.ok_or_else(|| CliError::failed(format!("the route {route} is open: it takes no token")))?;
+    let token =
+        token.ok_or_else(|| CliError::failed(format!("the route {route} is open: it takes no token")))?;
     context.output.result(token.value());
     Ok(Exit::Success)
 }

@@ -24,6 +24,11 @@ pub fn run(context: &Context, _options: &Options) -> Result<Exit, CliError> {
         file.compile(context, &file.no_place(&env))?;
     }
     let environments = file.stack.environments();
-    context.output.result(&format!("{} is valid: {} ({})", file.path, file.stack.name(), environments.join(", ")));
+    context.output.result(&format!(
+        "{} is valid: {} ({})",
+        file.path,
+        file.stack.name(),
+        environments.join(", ")
+    ));
     Ok(Exit::Success)
 }

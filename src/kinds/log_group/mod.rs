@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::kinds::{Tags, Text};
+use crate::kinds::{Change, Tags, Text};
 
 pub use predict::predict;
 pub use steps::steps;
@@ -71,4 +71,9 @@ pub enum Op {
     },
     /// `DeleteLogGroup`.
     Delete,
+}
+
+/// Names the settings of a log group that differ and that CloudWatch Logs can never change.
+pub fn immutable(want: &Spec, seen: &Seen) -> Vec<Change> {
+    Change::of("name", &seen.spec.group_name, &want.group_name).into_iter().collect()
 }

@@ -2,17 +2,61 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::{Value, json};
+
 use super::context::Context;
 use crate::kinds::ids;
 use crate::stack::desired::Desired;
 
-/// Reports circles among the ids that create calls need: neither resource could come first.
+/// For each resource, the resources that must be there before it.
+type Needs = BTreeMap<String, BTreeSet<String>>;
+
+/// Reports circles among the ids that create calls need: none of their resources could come first.
 ///
 /// Most circles are none: an API's id is known before its routes are made, a key's before a role is given its
 /// policies. Only what the create call itself takes counts.
 pub(super) fn check(cx: &Context<'_>, desired: &Desired) {
-    let mut needs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let mut add = |resource: String, taken: serde_json::Value| {
+    let needs = needs(cx, desired);
+    let on = |resource: &str| needs.get(resource).into_iter().flatten();
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    for start in needs.keys() {
+        if !seen.insert(start) {
+            continue;
+        }
+        // The way down to where the search is; a file may hold chains too long for recursion.
+        let mut path = vec![(start.as_str(), on(start))];
+        let mut on_path = BTreeSet::from([start.as_str()]);
+        while let Some((resource, rest)) = path.last_mut() {
+            match rest.next() {
+                None => {
+                    on_path.remove(*resource);
+                    path.pop();
+                }
+                Some(next) if seen.insert(next) => {
+                    on_path.insert(next);
+                    path.push((next, on(next)));
+                }
+                Some(next) if on_path.contains(next.as_str()) => {
+                    let way = path.iter().map(|(resource, _)| *resource).skip_while(|way| way != next);
+                    report(cx, &way.collect::<Vec<_>>());
+                }
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+fn report(cx: &Context<'_>, circle: &[&str]) {
+    let Some(first) = circle.first() else { return };
+    let place: Vec<&str> = first.split('.').collect();
+    let problem = format!("none of these could be created first: {} -> {first}", circle.join(" -> "));
+    let problem = cx.about_key(&place, "reference-cycle", problem);
+    cx.report(problem.help("take one of the references out; an alias or a name needs no id"));
+}
+
+fn needs(cx: &Context<'_>, desired: &Desired) -> Needs {
+    let mut needs = Needs::new();
+    let mut add = |resource: String, taken: Value| {
         let text = taken.to_string();
         let on = ids::open_in(&text).into_iter().filter_map(|id| match id.rsplit_once('.')? {
             // The address of an API is known once its stage is there, which comes after its functions.
@@ -22,20 +66,17 @@ pub(super) fn check(cx: &Context<'_>, desired: &Desired) {
         needs.entry(resource).or_default().extend(on);
     };
     for (name, key) in &desired.keys {
-        add(
-            format!("keys.{name}"),
-            serde_json::json!([key.spec.policy, key.spec.description, key.spec.tags]),
-        );
+        add(format!("keys.{name}"), json!([key.spec.policy, key.spec.description, key.spec.tags]));
     }
     for (name, group) in &desired.log_groups {
-        add(format!("log_groups.{name}"), serde_json::json!(group));
+        add(format!("log_groups.{name}"), json!(group));
     }
     for (name, function) in &desired.functions {
-        add(format!("functions.{name}"), serde_json::json!([function.spec.config, function.spec.tags]));
+        add(format!("functions.{name}"), json!([function.spec.config, function.spec.tags]));
     }
     for (name, api) in &desired.apis {
-        add(format!("apis.{name}"), serde_json::json!(api.settings));
-        add(format!("apis.{name}.stage"), serde_json::json!([api.stage, api.parts]));
+        add(format!("apis.{name}"), json!(api.settings));
+        add(format!("apis.{name}.stage"), json!([api.stage, api.parts]));
     }
     for (name, model) in &cx.file.apis {
         let routes = model.routes.values().filter_map(|route| route.function.as_ref());
@@ -43,33 +84,5 @@ pub(super) fn check(cx: &Context<'_>, desired: &Desired) {
         let functions = routes.chain(authorizers).map(|function| format!("functions.{function}"));
         needs.entry(format!("apis.{name}.stage")).or_default().extend(functions);
     }
-    let mut done = BTreeSet::new();
-    for resource in needs.keys() {
-        let mut path = Vec::new();
-        if let Some(circle) = walk(&needs, resource, &mut path, &mut done) {
-            let place: Vec<&str> = resource.split('.').collect();
-            let problem = format!("none of these could be created first: {}", circle.join(" -> "));
-            let problem = cx.about_key(&place, "reference-cycle", problem);
-            cx.report(problem.help("take one of the references out; an alias or a name needs no id"));
-        }
-    }
-}
-
-/// Follows needs depth first; each resource is looked at once.
-fn walk<'a>(
-    needs: &'a BTreeMap<String, BTreeSet<String>>,
-    resource: &'a str,
-    path: &mut Vec<&'a str>,
-    done: &mut BTreeSet<&'a str>,
-) -> Option<Vec<&'a str>> {
-    if let Some(start) = path.iter().position(|passed| *passed == resource) {
-        return Some(path.iter().skip(start).copied().chain([resource]).collect());
-    }
-    if !done.insert(resource) {
-        return None;
-    }
-    path.push(resource);
-    let circle = needs.get(resource).into_iter().flatten().find_map(|next| walk(needs, next, path, done));
-    path.pop();
-    circle
+    needs
 }

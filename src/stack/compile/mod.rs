@@ -37,7 +37,7 @@ pub(super) fn compile(
     file: &str,
     problems: &mut Diagnostics,
 ) -> Option<Desired> {
-    let json = super::structure::check(super::json_schema(), tree, false, &mut problems.0)?;
+    let json = super::structure::check(super::json_schema(), tree, false, problems)?;
     let model: File = match serde_json::from_value(json) {
         Ok(model) => model,
         Err(error) => {

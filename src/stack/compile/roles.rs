@@ -66,30 +66,25 @@ fn spec(cx: &Context<'_>, name: &str, role: &Role) -> Option<role::Spec> {
     })
 }
 
-/// Follows `twin_of` to the role that the policies come from.
+/// Returns the role that the policies come from: itself, or the one that it is a twin of.
 fn source<'a>(cx: &Context<'a>, name: &'a str) -> Option<&'a str> {
-    let mut source = name;
-    let mut passed = vec![name];
-    while let Some(twin) = cx.file.roles.get(source).and_then(|role| role.twin_of.as_deref()) {
-        let at = ["roles", source, "twin_of"];
-        if !cx.declared(&at, "roles", twin) {
-            return None;
-        }
-        if source == name {
-            only_the_twins(cx, name, twin);
-        }
-        if passed.contains(&twin) {
-            // Every role in the circle comes here; the first of them reports it.
-            if twin == name && passed.iter().all(|passed| *passed >= name) {
-                passed.push(twin);
-                cx.error(&at, "reference-cycle", format!("twins go in a circle: {}", passed.join(" -> ")));
-            }
-            return None;
-        }
-        passed.push(twin);
-        source = twin;
+    let Some(twin) = cx.file.roles.get(name).and_then(|role| role.twin_of.as_deref()) else {
+        return Some(name);
+    };
+    let at = ["roles", name, "twin_of"];
+    only_the_twins(cx, name, twin);
+    if !cx.declared(&at, "roles", twin) {
+        return None;
     }
-    Some(source)
+    match cx.file.roles.get(twin)?.twin_of.as_deref() {
+        Some(_) if twin == name => cx.error(&at, "bad-value", format!("`{name}` is its own twin")),
+        Some(of) => {
+            let problem = cx.about(&at, "bad-value", format!("`{twin}` is a twin itself"));
+            cx.report(problem.help(format!("name the role that has the policies, such as `{of}`")));
+        }
+        None => return Some(twin),
+    }
+    None
 }
 
 /// A twin with policies of its own could do more or less.
