@@ -1,0 +1,16 @@
+//! The command as it is used: against a local AWS that enforces key policies, over the address that the
+//! gateway serves, with the functions of `lambda/` running.
+//!
+//! Each test has an AWS of its own and ends by planning again to "no changes".
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod round_trip;
+mod story;
+mod support;

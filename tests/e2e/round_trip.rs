@@ -1,0 +1,26 @@
+//! From nothing to an API that works, and back to nothing.
+
+use crate::support::{Inventory, Project};
+
+#[tokio::test]
+async fn bootstrap_encrypt_decrypt_destroy() {
+    let project = Project::new().await;
+    let before = Inventory::take(&project.sdk).await;
+    project.run(&["bootstrap", "--auto-approve"]).await.ok().says("Apply complete: 10 added");
+    project.is_settled().await;
+
+    project.round_trip("hello").await;
+    // Over what one call of KMS takes, and with characters that JSON and UTF-8 make longer.
+    let line = "all \"work\" and no play\n\u{3042}\u{1f511}";
+    project.round_trip(&line.repeat(1024 * 1024 / line.len())).await;
+    project.run(&["bootstrap"]).await.ok().says("No changes").says("is served at");
+
+    project.run(&["destroy", "--auto-approve"]).await.ok().says("pending deletion");
+    let after = Inventory::take(&project.sdk).await;
+    let is_key = |name: &str| name.starts_with("key ");
+    let keys = after.only(|name| is_key(name) && name.split(' ').count() == 2);
+    assert_eq!(keys.0.len(), 2);
+    assert!(keys.0.values().all(|key| key.contains("PendingDeletion")), "{keys:?}");
+    assert_eq!(after.only(|name| !is_key(name)), before);
+    project.run(&["plan", "--destroy"]).await.ok().says("No changes");
+}

@@ -1,0 +1,30 @@
+//! The outage that this product is about: a role swapped by hand, and the key policy left behind.
+
+use serde_json::json;
+
+use crate::support::{Project, until};
+
+#[tokio::test]
+async fn a_swap_by_hand_is_named_and_repaired() {
+    let project = Project::deployed().await;
+    let token = project.token().await;
+    let encrypt = async || project.call(&token, "/encrypt", &json!({ "text": "hello" })).await;
+    assert_eq!(encrypt().await.status, 200);
+
+    project.move_by_hand("encrypt-prod").await;
+
+    let refused = until("the API fails", async || Some(encrypt().await).filter(|it| it.status != 200)).await;
+    assert_eq!(refused.status, 503);
+    assert_eq!(refused.json().unwrap()["error"]["code"], "key_access_denied");
+
+    project
+        .run(&["plan", "--detailed-exitcode"])
+        .await
+        .ends_with(2)
+        .says("functions.encrypt")
+        .says("encrypt-prod -> encrypt-test");
+    project.apply().await.ok();
+    until("the API works", async || (encrypt().await.status == 200).then_some(())).await;
+    project.round_trip("hello").await;
+    project.is_settled().await;
+}

@@ -1,0 +1,53 @@
+//! The programs of `lambda/`, built once for all tests.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+/// Names of the programs.
+const PROGRAMS: [&str; 2] = ["text-encryption", "authorizer"];
+
+static BUILT: LazyLock<Vec<(&str, PathBuf)>> = LazyLock::new(|| {
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--locked", "--package", "text-encryption", "--bins"]);
+    build.args(["--message-format", "json-render-diagnostics"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    std::env::vars_os().filter(|(name, _)| is_of_test(&name.to_string_lossy())).for_each(|(name, _)| {
+        build.env_remove(name);
+    });
+    let output = build.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let messages: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let path = |program: &str| {
+        let built = messages
+            .iter()
+            .find(|message| message["target"]["name"] == program && message["executable"].is_string());
+        PathBuf::from(built.unwrap()["executable"].as_str().unwrap())
+    };
+    PROGRAMS.into_iter().map(|program| (program, path(program))).collect()
+});
+
+/// Tells whether cargo sets a variable for the test that it runs. Build scripts look at some of these: with
+/// them, half of the dependencies would be built anew.
+pub fn is_of_test(name: &str) -> bool {
+    let prefixes = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
+    prefixes.iter().any(|prefix| name.starts_with(prefix)) || name == "CARGO" || name == "CARGO_TARGET_TMPDIR"
+}
+
+/// Writes one folder per program, with a `bootstrap` that becomes the program.
+///
+/// A development build has 40 MB: this way it is not packed and unpacked by every test. One scenario has
+/// cargo build and pack the very programs.
+pub fn write(folder: &Path) {
+    for (program, path) in BUILT.iter() {
+        let folder = folder.join(program);
+        fs::create_dir_all(&folder).unwrap();
+        let bootstrap = folder.join("bootstrap");
+        fs::write(&bootstrap, format!("#!/bin/sh\nexec '{}'\n", path.display())).unwrap();
+        fs::set_permissions(&bootstrap, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+}

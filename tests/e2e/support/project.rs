@@ -1,0 +1,213 @@
+//! A folder with a stack file, and an AWS of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use lockstep::aws::{Aws, Clients, Settings};
+use lockstep::call::{Answer, Http, Request};
+use lockstep::local::{Ephemeral, LocalConfig};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::{Run, functions};
+
+const REGION: &str = "ap-northeast-1";
+/// The stack that the README runs.
+pub const EXAMPLE: &str = include_str!("../../../stack.yaml");
+
+/// The function that encrypts, as AWS knows it.
+pub const FUNCTION: &str = "text-encryption-test-encrypt";
+
+/// Emulators and functions take memory and processors, and CI has two.
+static ROOM: Semaphore = Semaphore::const_new(2);
+
+/// Waits until a test may start an AWS.
+pub async fn room() -> SemaphorePermit<'static> {
+    ROOM.acquire().await.unwrap()
+}
+
+/// Where what all tests share is installed: as for a user.
+pub fn cache() -> PathBuf {
+    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let home = || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache");
+    base.unwrap_or_else(home).join("lockstep")
+}
+
+/// A project of a user with an AWS of its own, which has nothing yet.
+pub struct Project {
+    aws: Ephemeral,
+    /// What the operator of the stack may do, by hand.
+    pub sdk: Clients,
+    text: String,
+    folder: TempDir,
+    http: Http,
+    _room: SemaphorePermit<'static>,
+}
+
+impl Project {
+    /// Starts with the example, made to be quick: what is waited for in a swap is the timeout of its functions.
+    pub async fn new() -> Self {
+        let room = room().await;
+        let folder = tempfile::tempdir().unwrap();
+        let code = folder.path().to_owned();
+        tokio::task::spawn_blocking(move || functions::write(&code)).await.unwrap();
+        let dir = folder.path().join(".lockstep");
+        let config = LocalConfig { dir, cache: cache(), region: REGION.to_owned(), python: None };
+        let aws = Ephemeral::start(&config).await.unwrap();
+        let running = aws.running();
+        let settings = Settings {
+            region: REGION.to_owned(),
+            endpoint: Some(running.endpoint.clone()),
+            profile: None,
+            static_credentials: Some((
+                running.access_key_id.clone(),
+                running.secret_access_key.expose().to_owned(),
+            )),
+        };
+        let sdk = Aws::connect(&settings).await.unwrap().read;
+        let http = Http::new().unwrap();
+        let mut project = Self { aws, sdk, text: EXAMPLE.to_owned(), folder, http, _room: room };
+        let runtime = "\n    runtime: provided.al2023";
+        for program in ["text-encryption", "authorizer"] {
+            project.edit(&format!("{{ cargo: {program} }}"), &format!("{{ dir: {program} }}{runtime}"));
+        }
+        project.edit("timeout: 10s\n    env: { KEY_ID", "timeout: 2s\n    env: { KEY_ID");
+        project.edit("    probe:\n", "    probe:\n      successes: 1\n      timeout: 20s\n");
+        project
+    }
+
+    /// Starts with the stack deployed.
+    pub async fn deployed() -> Self {
+        let project = Self::new().await;
+        project.run(&["bootstrap", "--auto-approve"]).await.ok();
+        project
+    }
+
+    /// Replaces what must be in the stack file once.
+    #[track_caller]
+    pub fn edit(&mut self, from: &str, to: &str) {
+        assert_eq!(self.text.matches(from).count(), 1, "`{from}` in\n{}", self.text);
+        self.text = self.text.replace(from, to);
+        std::fs::write(self.path().join("stack.yaml"), &self.text).unwrap();
+    }
+
+    /// Has the function run under another role.
+    #[track_caller]
+    pub fn swap(&mut self, from: &str, to: &str) {
+        self.edit(&format!("role: {from} "), &format!("role: {to} "));
+    }
+
+    /// Moves the function to another role as one does in the console, and leaves the key policy as it is.
+    pub async fn move_by_hand(&self, role: &str) {
+        let role = format!("text-encryption-test-{role}");
+        let role = self.sdk.iam.get_role().role_name(role).send().await.unwrap();
+        let update = self.sdk.lambda.update_function_configuration().function_name(FUNCTION);
+        // A change of nothing but the role leaves the emulator's running function under the old one.
+        update.role(role.role().unwrap().arn()).timeout(2).send().await.unwrap();
+    }
+
+    /// The folder of the stack file.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Address of the AWS.
+    pub fn endpoint(&self) -> &str {
+        &self.aws.running().endpoint
+    }
+
+    /// A run of the command that is ready to be started.
+    pub fn command(&self, endpoint: &str, args: &[&str]) -> Command {
+        let running = self.aws.running();
+        let mut command = bare(args);
+        command
+            .env("LOCKSTEP_ENV", "test")
+            .env("AWS_ENDPOINT_URL", endpoint)
+            .env("AWS_ACCESS_KEY_ID", &running.access_key_id)
+            .env("AWS_SECRET_ACCESS_KEY", running.secret_access_key.expose())
+            .current_dir(self.path());
+        command
+    }
+
+    /// Runs the command to its end.
+    pub async fn run(&self, args: &[&str]) -> Run {
+        self.run_at(self.endpoint(), args).await
+    }
+
+    /// Runs the command to its end, with another address of the AWS.
+    pub async fn run_at(&self, endpoint: &str, args: &[&str]) -> Run {
+        Run::new(args.join(" "), &self.command(endpoint, args).output().await.unwrap())
+    }
+
+    /// Starts the command.
+    pub fn spawn(&self, endpoint: &str, args: &[&str]) -> Child {
+        self.command(endpoint, args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Plans and applies without asking.
+    pub async fn apply(&self) -> Run {
+        self.run(&["apply", "--auto-approve"]).await
+    }
+
+    /// Demands that there is nothing to do.
+    pub async fn is_settled(&self) {
+        self.run(&["plan", "--detailed-exitcode"]).await.ok().says("No changes");
+    }
+
+    /// Returns the address of the deployed stage.
+    pub async fn url(&self) -> String {
+        let apis = self.sdk.apigateway.get_rest_apis().send().await.unwrap();
+        let [api] = apis.items() else { panic!("{apis:?}") };
+        format!("{}/restapis/{}/v1/_user_request_", self.endpoint(), api.id().unwrap())
+    }
+
+    /// Mints a token for both routes.
+    pub async fn token(&self) -> String {
+        let run = self.run(&["token", "POST", "/encrypt", "--scope", "decrypt"]).await.ok();
+        run.out.trim().to_owned()
+    }
+
+    /// Calls a route as any client does.
+    pub async fn call(&self, token: &str, path: &str, body: &Value) -> Answer {
+        let request = Request {
+            method: "POST".to_owned(),
+            url: format!("{}{path}", self.url().await),
+            headers: vec![("authorization".to_owned(), format!("Bearer {token}"))],
+            body: Some(body.to_string()),
+        };
+        self.http.send(&request).await.unwrap()
+    }
+
+    /// Encrypts a text by the API and decrypts it again.
+    pub async fn round_trip(&self, text: &str) {
+        let token = self.token().await;
+        let encrypted = self.call(&token, "/encrypt", &json!({ "text": text })).await;
+        assert_eq!(encrypted.status, 200, "{}", encrypted.text());
+        let ciphertext = encrypted.json().unwrap()["ciphertext"].clone();
+        let decrypted = self.call(&token, "/decrypt", &json!({ "ciphertext": ciphertext })).await;
+        assert_eq!(decrypted.status, 200, "{}", decrypted.text());
+        assert!(decrypted.json().unwrap()["text"] == text, "another text came back");
+    }
+}
+
+/// The command without anything of the surroundings that would point it at another AWS or stack.
+pub fn bare(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if ["AWS_", "LOCKSTEP_"].iter().any(|prefix| text.starts_with(prefix)) || functions::is_of_test(&text)
+        {
+            command.env_remove(&name);
+        }
+    }
+    command
+        .args(args)
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .env("LOCKSTEP_CARGO_PROFILE", "dev")
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    command
+}
