@@ -76,6 +76,14 @@ struct Context {
     output: Output,
 }
 
+impl Context {
+    /// Returns the same context for an environment of the stack file.
+    fn in_environment(&self, env: Option<String>) -> Self {
+        let global = Global { env, ..self.global.clone() };
+        Self { global, environment: self.environment.clone(), output: self.output }
+    }
+}
+
 /// Runs the command line and returns the exit code.
 pub fn main() -> ExitCode {
     let cli = match parse() {

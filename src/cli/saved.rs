@@ -54,6 +54,11 @@ impl Saved {
         }
     }
 
+    /// Returns the environment that the plan is for.
+    pub fn env(&self) -> &str {
+        &self.env
+    }
+
     /// Tells whether the plan removes everything.
     pub const fn destroys(&self) -> bool {
         self.destroy

@@ -29,8 +29,11 @@ pub struct Options {
 ///
 /// Anything that blocks the plan, and a saved plan that the world has moved away from.
 pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> {
-    let file = session::open(context)?;
     let saved = options.saved.as_deref().map(Saved::read).transpose()?;
+    // A saved plan knows its environment.
+    let env = context.global.env.clone().or_else(|| saved.as_ref().map(|saved| saved.env().to_owned()));
+    let context = &context.in_environment(env);
+    let file = session::open(context)?;
     let session = session::connect(context, file).await?;
     let removes = saved.as_ref().is_some_and(Saved::destroys);
     let desired = if removes { session.desired.emptied() } else { session.desired.clone() };

@@ -28,9 +28,8 @@ pub struct Options {
 ///
 /// Whatever stands in the way; nothing is changed before the plan is approved.
 pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> {
-    let mut global = context.global.clone();
-    global.env = options.environment.clone().or(global.env);
-    let context = &Context { global, environment: context.environment.clone(), output: context.output };
+    let env = options.environment.clone().or_else(|| context.global.env.clone());
+    let context = &context.in_environment(env);
     let session = session::connect(context, session::open(context)?).await?;
     context.output.note(&format!(
         "checked: {} is valid, the caller is {} in {}",
