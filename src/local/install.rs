@@ -17,6 +17,8 @@ const LAUNCH: &str = include_str!("launch.py");
 const GATEWAY: &str = include_str!("gateway.py");
 /// Imported in the same way.
 const SERVICES: &str = include_str!("services.py");
+/// Imported in the same way.
+const FUNCTIONS: &str = include_str!("functions.py");
 
 /// Pythons that the pinned packages have wheels for.
 const MINORS: std::ops::RangeInclusive<u32> = 10..=14;
@@ -74,7 +76,7 @@ pub(super) async fn install(
 /// One folder for each set of packages, way to start them, and Python that was asked for.
 fn cache_key(python: Option<&Path>) -> String {
     let mut hash = Sha256::new();
-    for part in [REQUIREMENTS, LAUNCH, GATEWAY, SERVICES].map(str::as_bytes) {
+    for part in [REQUIREMENTS, LAUNCH, GATEWAY, SERVICES, FUNCTIONS].map(str::as_bytes) {
         hash.update(part);
     }
     if let Some(python) = python {
@@ -119,6 +121,7 @@ async fn build(home: &Path, python: Option<&Path>) -> Result<(), LocalError> {
     write(&installed.launch, LAUNCH)?;
     write(&home.join("gateway.py"), GATEWAY)?;
     write(&home.join("services.py"), SERVICES)?;
+    write(&home.join("functions.py"), FUNCTIONS)?;
     write(&Installed::marker(home), "")
 }
 

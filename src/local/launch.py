@@ -27,6 +27,7 @@ else:
     sys.exit(0)
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import functions  # noqa: E402, F401
 import gateway  # noqa: E402, F401
 import services  # noqa: E402, F401
 from ministack.app import main  # noqa: E402
