@@ -14,3 +14,4 @@
 mod round_trip;
 mod story;
 mod support;
+mod swap;

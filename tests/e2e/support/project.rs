@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::{Run, functions};
+use super::{Proxy, Run, Trap, functions};
 
 const REGION: &str = "ap-northeast-1";
 /// The stack that the README runs.
@@ -33,6 +33,15 @@ pub fn cache() -> PathBuf {
     let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let home = || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache");
     base.unwrap_or_else(home).join("lockstep")
+}
+
+/// How a run ended that may have been killed.
+#[derive(Debug)]
+pub enum End {
+    /// By itself.
+    Finished(Run),
+    /// After these changes.
+    Killed(Vec<String>),
 }
 
 /// A project of a user with an AWS of its own, which has nothing yet.
@@ -141,6 +150,18 @@ impl Project {
         Run::new(args.join(" "), &self.command(endpoint, args).output().await.unwrap())
     }
 
+    /// Runs the command until it ends, or until it is killed after so many changes.
+    pub async fn run_until(&self, changes: usize, args: &[&str]) -> End {
+        // One proxy for each run: what a killed one still sent is answered by nobody.
+        let proxy = Proxy::start(self.endpoint(), Trap::SilentAfter(changes)).await;
+        let running = self.spawn(proxy.url(), args).wait_with_output();
+        tokio::select! {
+            output = running => End::Finished(Run::new(args.join(" "), &output.unwrap())),
+            // It is killed when its future is dropped.
+            () = proxy.sprung() => End::Killed(proxy.changes()),
+        }
+    }
+
     /// Starts the command.
     pub fn spawn(&self, endpoint: &str, args: &[&str]) -> Child {
         self.command(endpoint, args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
@@ -167,6 +188,12 @@ impl Project {
     pub async fn token(&self) -> String {
         let run = self.run(&["token", "POST", "/encrypt", "--scope", "decrypt"]).await.ok();
         run.out.trim().to_owned()
+    }
+
+    /// Makes a command that mints such tokens by a copy of the stack file as it is now.
+    pub fn minter(&self, copy: &str) -> Command {
+        std::fs::write(self.path().join(copy), &self.text).unwrap();
+        self.command(self.endpoint(), &["token", "POST", "/encrypt", "--scope", "decrypt", "--file", copy])
     }
 
     /// Calls a route as any client does.

@@ -1,0 +1,134 @@
+//! Callers of the API that do not stop while something changes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use lockstep::call::{Http, Request};
+use serde_json::{Value, json};
+use tokio::process::Command;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::Project;
+
+/// Twenty requests per second.
+const EVERY: Duration = Duration::from_millis(50);
+/// Requests that run at once: more would measure the emulator.
+const AT_ONCE: usize = 16;
+/// Well within the five minutes that a token lasts.
+const TOKEN_SERVES: Duration = Duration::from_secs(120);
+
+/// Running callers.
+pub struct Load {
+    over: Arc<AtomicBool>,
+    task: JoinHandle<Tally>,
+}
+
+/// What the callers saw.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Requests that were answered as they should.
+    pub good: usize,
+    /// The others, and what came instead.
+    pub failures: Vec<String>,
+}
+
+impl Load {
+    /// Calls both routes by turns until [`Load::stop`]. The API works when this returns.
+    pub async fn start(project: &Project) -> Self {
+        project.round_trip("load").await;
+        let callers = Callers {
+            url: project.url().await,
+            http: Http::new().unwrap(),
+            // Of its own, for the other is edited meanwhile.
+            minter: project.minter("load.yaml"),
+            token: project.token().await,
+            minted: Instant::now(),
+        };
+        let over = Arc::new(AtomicBool::new(false));
+        Self { task: tokio::spawn(callers.run(Arc::clone(&over))), over }
+    }
+
+    /// Ends the calls, and demands that all succeeded.
+    pub async fn stop(self) {
+        self.over.store(true, Ordering::SeqCst);
+        let Tally { good, failures } = self.task.await.unwrap();
+        assert!(failures.is_empty(), "{} of {} failed: {failures:#?}", failures.len(), good + failures.len());
+        assert!(good > 0);
+    }
+}
+
+struct Callers {
+    url: String,
+    http: Http,
+    minter: Command,
+    token: String,
+    minted: Instant,
+}
+
+impl Callers {
+    async fn run(mut self, over: Arc<AtomicBool>) -> Tally {
+        let mut tally = Tally::default();
+        let mut running = JoinSet::new();
+        let mut beat = interval(EVERY);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let text = json!({ "text": "load" });
+        let encrypted = self.request("/encrypt", &text);
+        let answer = self.http.send(&encrypted).await.unwrap().json().unwrap();
+        let ciphertext = json!({ "ciphertext": answer["ciphertext"] });
+        while !over.load(Ordering::SeqCst) {
+            beat.tick().await;
+            if self.minted.elapsed() > TOKEN_SERVES {
+                self.mint().await;
+            }
+            for (path, body, field) in [("/encrypt", &text, "ciphertext"), ("/decrypt", &ciphertext, "text")]
+            {
+                if running.len() >= AT_ONCE {
+                    tally.count(running.join_next().await.unwrap().unwrap());
+                }
+                running.spawn(call(self.http.clone(), self.request(path, body), field));
+                beat.tick().await;
+            }
+        }
+        while let Some(result) = running.join_next().await {
+            tally.count(result.unwrap());
+        }
+        tally
+    }
+
+    fn request(&self, path: &str, body: &Value) -> Request {
+        Request {
+            method: "POST".to_owned(),
+            url: format!("{}{path}", self.url),
+            headers: vec![("authorization".to_owned(), format!("Bearer {}", self.token))],
+            body: Some(body.to_string()),
+        }
+    }
+
+    async fn mint(&mut self) {
+        let output = self.minter.output().await.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        self.token = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+        self.minted = Instant::now();
+    }
+}
+
+impl Tally {
+    fn count(&mut self, result: Result<(), String>) {
+        match result {
+            Ok(()) => self.good += 1,
+            Err(failure) => self.failures.push(failure),
+        }
+    }
+}
+
+async fn call(http: Http, request: Request, field: &str) -> Result<(), String> {
+    match http.send(&request).await {
+        Ok(answer) if answer.status == 200 && answer.json().is_some_and(|json| json[field].is_string()) => {
+            Ok(())
+        }
+        Ok(answer) => Err(format!("{} answered {}: {}", request.url, answer.status, answer.text())),
+        Err(error) => Err(format!("{} did not answer: {error:?}", request.url)),
+    }
+}

@@ -1,0 +1,61 @@
+//! A role swapped by the product while the API is called twenty times per second: no request fails.
+
+use crate::support::{End, Load, Project, Proxy, Trap};
+
+const APPLY: [&str; 2] = ["apply", "--auto-approve"];
+const ROLES: [&str; 2] = ["encrypt-test", "encrypt-prod"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn there_and_back() {
+    let mut project = Project::deployed().await;
+    let load = Load::start(&project).await;
+    for (from, to) in [(ROLES[0], ROLES[1]), (ROLES[1], ROLES[0])] {
+        project.swap(from, to);
+        project.apply().await.ok().says("2 changed");
+        project.is_settled().await;
+    }
+    load.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_after_each_change_and_run_again() {
+    let mut project = Project::deployed().await;
+    let load = Load::start(&project).await;
+    let (mut from, mut to) = (ROLES[0], ROLES[1]);
+    let mut whole = 0;
+    for changes in 1.. {
+        // There in one run, back in the next: both ways with every number of changes.
+        for _ in ROLES {
+            project.swap(from, to);
+            match project.run_until(changes, &APPLY).await {
+                End::Killed(done) => assert_eq!(done.len(), changes),
+                End::Finished(run) => {
+                    run.ok();
+                    whole += 1;
+                }
+            }
+            project.apply().await.ok();
+            project.is_settled().await;
+            (from, to) = (to, from);
+        }
+        if whole > 0 {
+            // The policy twice, the function and its tags.
+            assert!(whole == 2 && changes > 4, "a swap has {} changes", changes - 1);
+            break;
+        }
+    }
+    load.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_that_get_lost() {
+    let mut project = Project::deployed().await;
+    let load = Load::start(&project).await;
+    for (from, to) in [(ROLES[0], ROLES[1]), (ROLES[1], ROLES[0])] {
+        project.swap(from, to);
+        let proxy = Proxy::start(project.endpoint(), Trap::LosesFirst).await;
+        project.run_at(proxy.url(), &APPLY).await.ok();
+        project.is_settled().await;
+    }
+    load.stop().await;
+}
