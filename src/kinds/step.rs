@@ -158,6 +158,8 @@ pub enum Aspect {
     ApiKey(String),
     /// A usage plan no longer holds the stage.
     PlanReleased,
+    /// Its API keys are gone.
+    KeysGone,
     /// It was taken out of use by what referred to it.
     Detached,
     /// It is gone.
@@ -189,7 +191,7 @@ edges! {
     KeyPolicyBeforeFunction,
     /// A function finds its key by an alias.
     KeyAliasBeforeFunction,
-    /// An alias moves only to a key that lets those use it who find it by the alias.
+    /// An alias leads only to a key that lets those use it who find it by the alias.
     KeyPolicyBeforeKeyAlias,
     /// A function would create its log group itself, without retention.
     LogGroupBeforeFunction,
@@ -235,6 +237,8 @@ edges! {
     StageBeforeDeploymentRemoval,
     /// A usage plan lets go of a stage before that is deleted.
     UsagePlanBeforeStageRemoval,
+    /// API keys and usage plans are found by way of their API, so it goes last.
+    ApiKeyBeforeApiRemoval,
     /// A function is deleted only when no route calls it.
     ApiBeforeFunctionRemoval,
     /// A role loses its access only when no function runs under it.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::access::MAX_KEY_POLICY_BYTES;
-use crate::kinds::{Kind, Name, ResourceId, Target, World, key, role};
+use crate::kinds::{Kind, Name, ResourceId, Target, World, key, log_group, role};
 use crate::stack::desired::{Desired, Line};
 
 /// One thing that must be changed before there can be a plan.

@@ -103,8 +103,20 @@ impl Plan {
 pub struct Rules {
     /// Leaves out every edge of one kind.
     pub without: Option<Edge>,
-    /// Breaks ties the other way round.
-    pub reversed: bool,
+    /// What comes first of steps that do not wait for each other.
+    pub ties: Ties,
+}
+
+/// How ties between steps are broken.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Ties {
+    /// As the steps were found.
+    #[default]
+    AsFound,
+    /// The other way round.
+    Reversed,
+    /// In one of many other orders, the same for the same seed.
+    Shuffled(u64),
 }
 
 /// Why there is no plan.

@@ -1,8 +1,9 @@
 //! The order of steps: which step of one resource waits for which step of another, and why.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::{PlanError, Rules, Step, access};
+use super::{PlanError, Rules, Step, Ties, access};
 use crate::kinds::step::Aspect;
 use crate::kinds::{
     Draft, Edge, Fact, Kind, Name, Op, ResourceId, World, api, function, key, log_group, role,
@@ -24,8 +25,10 @@ pub fn steps(
     for draft in &mut drafts {
         across(&names, draft);
     }
-    if rules.reversed {
-        drafts.reverse();
+    match rules.ties {
+        Ties::AsFound => {}
+        Ties::Reversed => drafts.reverse(),
+        Ties::Shuffled(seed) => drafts = shuffled(drafts, seed),
     }
     let waits = waits(&drafts, rules.without);
     let order = sorted(&waits).map_err(|stuck| {
@@ -49,6 +52,20 @@ pub fn steps(
         });
     }
     Ok(steps)
+}
+
+fn shuffled(drafts: Vec<Draft>, seed: u64) -> Vec<Draft> {
+    let mut keyed: Vec<(u64, Draft)> = drafts
+        .into_iter()
+        .enumerate()
+        .map(|(index, draft)| {
+            let mut hasher = DefaultHasher::new();
+            (seed, index).hash(&mut hasher);
+            (hasher.finish(), draft)
+        })
+        .collect();
+    keyed.sort_by_key(|(key, _)| *key);
+    keyed.into_iter().map(|(_, draft)| draft).collect()
 }
 
 /// For each step the steps that it waits for. A fact that no step gives holds already.

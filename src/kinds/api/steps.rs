@@ -285,7 +285,12 @@ fn plans_and_keys(name: &Name, want: &Spec, seen: Option<&Seen>) -> Vec<Draft> {
             Some(_) => continue,
         };
         let changes = Change::of(format!("api_keys.{key}"), &has, &Some(spec));
-        drafts.push(draft(name, op, action).gives(Aspect::ApiKey(key.clone())).changing(changes));
+        drafts.push(
+            draft(name, op, action)
+                .needs(Edge::CreateBeforeUse, Aspect::Exists)
+                .gives(Aspect::ApiKey(key.clone()))
+                .changing(changes),
+        );
     }
     for (plan, spec) in &want.usage_plans {
         let has = seen.and_then(|seen| seen.usage_plans.get(plan));
@@ -327,6 +332,7 @@ fn remove_key(name: &Name, key: &str, action: Action) -> Draft {
     draft(name, Op::RemoveApiKey { key: key.to_owned() }, action)
         .narrowing()
         .needs(Edge::UsagePlanBeforeStageRemoval, Aspect::PlanReleased)
+        .gives(Aspect::KeysGone)
         .changing([Change { field: format!("api_keys.{key}"), before: Some(key.into()), after: None }])
 }
 
@@ -339,6 +345,7 @@ fn remove(name: &Name, seen: &Seen) -> Vec<Draft> {
         draft(name, Op::Delete, Action::Delete)
             .narrowing()
             .needs(Edge::UsagePlanBeforeStageRemoval, Aspect::PlanReleased)
+            .needs(Edge::ApiKeyBeforeApiRemoval, Aspect::KeysGone)
             .gives(Aspect::Gone),
     );
     drafts

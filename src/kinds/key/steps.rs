@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Op, Seen, Spec, State};
 use crate::kinds::step::Aspect;
 use crate::kinds::tags::{Retag, retag};
-use crate::kinds::{Action, Change, Draft, Edge, Fact, Kind, Name, ResourceId};
+use crate::kinds::{Action, Change, Draft, Edge, Kind, Name, ResourceId};
 
 /// Lists the steps between two states of one key. `None` stands for a key that does not exist.
 ///
@@ -148,6 +148,8 @@ fn aliases(name: &Name, want: &Spec, has: &Spec) -> Vec<Draft> {
     let added = want.aliases.difference(&has.aliases).map(|alias| {
         draft(name, Op::CreateAlias { alias: alias.clone() }, Action::Update)
             .needs(Edge::CreateBeforeUse, Aspect::Exists)
+            .needs(Edge::KeyPolicyBeforeKeyAlias, Aspect::KeyPolicy)
+            .needs(Edge::KeyPolicyBeforeKeyAlias, Aspect::Usable)
             .gives(Aspect::KeyAlias)
             .changing(Change::of("aliases", &None, &Some(alias)))
     });
@@ -175,9 +177,6 @@ pub fn move_aliases(drafts: &mut Vec<Draft>, seen: &BTreeMap<Name, Seen>) {
             after: Some(alias.clone().into()),
         }];
         draft.op = crate::kinds::Op::Key { name, op: Op::MoveAlias { alias } };
-        for aspect in [Aspect::KeyPolicy, Aspect::Usable] {
-            draft.needs.insert((Edge::KeyPolicyBeforeKeyAlias, Fact::new(draft.resource.clone(), aspect)));
-        }
     }
     drafts.retain(|draft| match &draft.op {
         crate::kinds::Op::Key { name, op: Op::DeleteAlias { alias } } => {

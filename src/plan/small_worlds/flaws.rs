@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::access::{Clause, PolicyDocument, Principal, Statement};
-use crate::kinds::{Name, World, api, function, ids, key, log_group, role};
+use crate::kinds::{Name, Op, World, api, function, ids, key, log_group, role};
 use crate::plan::access::actions;
 use crate::plan::invariant::lacking;
 use crate::stack::desired::Desired;
@@ -17,6 +17,8 @@ pub enum Flaw {
     UnfitRole { function: Name, entry: String, role: String },
     /// A function runs the code and configuration of a stack without an alias that this stack gives its key.
     NoKeyAlias { function: Name, alias: String },
+    /// A function finds a key by an alias, and its role may not use that key.
+    AliasAstray { function: Name, entry: String, alias: String },
     /// Somebody writes to a log group of the stack that does not exist.
     NoLogGroup { writer: String, group: String },
     /// A function runs new code under the old configuration.
@@ -25,8 +27,6 @@ pub enum Flaw {
     FalseMark { function: Name },
     /// A stage serves a route to a function that is missing, not ready, or refuses API Gateway.
     DeadRoute { api: Name, stage: String, function: String, why: &'static str },
-    /// A key policy names somebody who is gone.
-    DeadId { key: Name, id: String },
 }
 
 /// The stack that is gone to, and those that were wanted before; the last of them first.
@@ -57,6 +57,7 @@ impl<'a> Course<'a> {
         for (name, seen) in &world.functions {
             for (entry, config) in entries(seen) {
                 flaws.extend(self.cut_off(world, name, (&entry, config)));
+                flaws.extend(self.alias_astray(world, name, (&entry, config)));
                 flaws.extend(self.unfit_role(world, name, (&entry, config)));
                 flaws.extend(self.no_log_group(world, format!("{name}:{entry}"), &config.log_group));
             }
@@ -72,11 +73,6 @@ impl<'a> Course<'a> {
                 );
                 flaws.extend(self.dead_routes(world, name, (api, stage)));
             }
-        }
-        let kept = world.keys.iter().filter(|(_, key)| !matches!(key.state, key::State::PendingDeletion(_)));
-        for (name, key) in kept {
-            let dead = key::policy::dead_ids(&key.spec.policy).into_iter();
-            flaws.extend(dead.map(|id| Flaw::DeadId { key: name.clone(), id: id.to_owned() }));
         }
         flaws
     }
@@ -98,6 +94,27 @@ impl<'a> Course<'a> {
             (!lacks.is_empty()).then_some(Flaw::CutOff { function, entry, key, lacks })
         });
         cut.collect()
+    }
+
+    fn alias_astray(
+        &self,
+        world: &World,
+        name: &Name,
+        (entry, config): (&str, &function::Config),
+    ) -> Vec<Flaw> {
+        let Some(stack) = self.configured_by(name, config) else { return Vec::new() };
+        let uses = stack.functions.get(name).into_iter().flat_map(|want| &want.uses);
+        let aliases = uses.filter_map(|(key, actions)| Some((&stack.keys.get(key)?.spec.aliases, actions)));
+        let pairs = aliases.flat_map(|(aliases, actions)| aliases.iter().map(move |alias| (alias, actions)));
+        let astray = pairs.filter(|(alias, actions)| {
+            let found = world.keys.values().find(|key| key.spec.aliases.contains(*alias));
+            found.is_some_and(|found| !lacking(Some(found), &config.role, actions).is_empty())
+        });
+        let flaw = |(alias, _): (&String, _)| {
+            let (function, entry, alias) = (name.clone(), entry.to_owned(), alias.clone());
+            Flaw::AliasAstray { function, entry, alias }
+        };
+        astray.map(flaw).collect()
     }
 
     fn unfit_role(
@@ -244,6 +261,16 @@ fn covers(has: &Statement, want: &Statement) -> bool {
     };
     let (sid, named) = (want.sid.clone(), want.principals.clone());
     principals && Statement { sid, principals: named, ..has.clone() } == *want
+}
+
+/// Lists the keys whose policies will show a bare id after an operation; what becomes of keys that are pending
+/// deletion does not matter.
+pub fn left_dead(before: &World, op: &Op) -> Vec<Name> {
+    let Op::Role { name, op: role::Op::Delete } = op else { return Vec::new() };
+    let Some(arn) = before.roles.get(name).map(|role| role.spec.arn.as_str()) else { return Vec::new() };
+    let kept = before.keys.iter().filter(|(_, key)| !matches!(key.state, key::State::PendingDeletion(_)));
+    let names = kept.filter(|(_, key)| key::policy::named_arns(&key.spec.policy).contains(arn));
+    names.map(|(key, _)| key.clone()).collect()
 }
 
 /// Lists who lost something between two worlds: a principal an action on a key, a role a policy.

@@ -1,0 +1,235 @@
+//! Ways from one rich stack to another, each of which needs some order of its steps.
+
+mod apis;
+mod keys;
+
+use std::collections::BTreeMap;
+
+use super::fixtures::{empty, function, log_group, permission, role, role_arn, uri};
+use super::made;
+use super::rich::{function_of, n, rich, rich_api};
+
+use crate::access::{PolicyDocument, Statement};
+use crate::kinds::api::Part;
+use crate::kinds::{World, ids};
+use crate::stack::desired::Desired;
+
+use apis::redeploy;
+pub use apis::*;
+pub use keys::*;
+
+/// A way from one stack to another.
+pub struct Scenario {
+    pub name: &'static str,
+    pub from: Desired,
+    pub to: Desired,
+    /// What happened to the world of the first stack in the meantime.
+    pub drift: fn(&mut World),
+}
+
+impl Scenario {
+    /// Makes the world that the way begins in.
+    pub fn start(&self) -> World {
+        let mut world = made(&self.from);
+        (self.drift)(&mut world);
+        world
+    }
+}
+
+/// A way from the rich stack to what `change` makes of it.
+fn changed(name: &'static str, change: impl FnOnce(&mut Desired)) -> Scenario {
+    between(name, |_| (), change)
+}
+
+/// A way between two variants of the rich stack.
+fn between(
+    name: &'static str,
+    before: impl FnOnce(&mut Desired),
+    after: impl FnOnce(&mut Desired),
+) -> Scenario {
+    let (mut from, mut to) = (rich(), rich());
+    before(&mut from);
+    after(&mut to);
+    Scenario { name, from, to, drift: |_| () }
+}
+
+/// A way back to the rich stack after something happened to its world.
+fn drifted(name: &'static str, drift: fn(&mut World)) -> Scenario {
+    Scenario { drift, ..changed(name, |_| ()) }
+}
+
+/// Moves a function to another role of the stack.
+fn swap(stack: &mut Desired, function: &str, to: &str) {
+    stack.roles.entry(to.into()).or_insert_with(|| role(to));
+    function_of(stack, function).spec.config.role = role_arn(to);
+}
+
+pub fn creation() -> Scenario {
+    Scenario { name: "everything is made", from: empty(), to: rich(), drift: |_| () }
+}
+
+pub fn destruction() -> Scenario {
+    Scenario { name: "everything goes", from: rich(), to: empty(), drift: |_| () }
+}
+
+pub fn role_swap() -> Scenario {
+    changed("a function moves to a new role, and the old one goes", |to| {
+        swap(to, "first", "c");
+        to.roles.remove(&n("a"));
+    })
+}
+
+/// Traffic through the alias stays on the old version and its role until the alias goes.
+pub fn alias_dropped() -> Scenario {
+    changed("a function moves to a new role and loses its alias", |to| {
+        swap(to, "first", "c");
+        to.roles.remove(&n("a"));
+        let first = &mut function_of(to, "first").spec;
+        first.aliases.clear();
+        first.permissions = BTreeMap::from([("api".to_owned(), permission("api", None))]);
+        let mut plain = rich_api();
+        for part in plain.parts.values_mut() {
+            if let Part::Method(method) = part {
+                method.integration.uri = Some(uri("first"));
+            }
+        }
+        redeploy(&mut plain, "plain");
+        to.apis.insert("api".into(), plain);
+    })
+}
+
+/// Stopped before the alias followed, and somebody took the new role out of the key policy.
+pub fn alias_behind() -> Scenario {
+    let drift = |world: &mut World| {
+        let policy = made(&rich()).keys.remove(&n("text")).unwrap().spec.policy;
+        world.keys.get_mut(&n("text")).unwrap().spec.policy = policy;
+        let first = world.functions.get_mut(&n("first")).unwrap();
+        let new = first.versions["1"].clone();
+        first.versions.get_mut("1").unwrap().config.role = role_arn("a");
+        first.versions.insert("2".to_owned(), new);
+    };
+    let swapped = |stack: &mut Desired| swap(stack, "first", "c");
+    Scenario { drift, ..between("an alias follows to a role that lost its access", swapped, swapped) }
+}
+
+pub fn code_and_configuration() -> Scenario {
+    changed("a function gets new code that reads a new variable", |to| {
+        let first = &mut function_of(to, "first").spec;
+        first.code.source = "2".to_owned();
+        first.config.env.insert("NEW".to_owned(), "1".to_owned());
+    })
+}
+
+pub fn code_by_alias() -> Scenario {
+    let drift = |world: &mut World| world.keys.get_mut(&n("token")).unwrap().spec.aliases.clear();
+    let code = |to: &mut Desired| function_of(to, "second").spec.code.source = "2".to_owned();
+    Scenario { drift, ..changed("new code finds its key by an alias that somebody deleted", code) }
+}
+
+pub fn role_gone() -> Scenario {
+    drifted("somebody deleted a role", |world| {
+        let arn = "arn:aws:iam::aws:policy/service-role/Basic".to_owned();
+        for op in [crate::kinds::role::Op::Detach { arn }, crate::kinds::role::Op::Delete] {
+            world.apply(&crate::kinds::Op::Role { name: "b".into(), op }).unwrap();
+        }
+    })
+}
+
+fn add_third(to: &mut Desired, uses: &[&str]) {
+    to.roles.insert("third".into(), role("third"));
+    to.log_groups.insert("third".into(), log_group("third"));
+    to.functions.insert("third".into(), function("third", "third", uses));
+}
+
+pub fn address_known() -> Scenario {
+    let mut to = rich();
+    add_third(&mut to, &[]);
+    function_of(&mut to, "third").spec.config.env.insert("URL".to_owned(), ids::to("apis.api.url"));
+    Scenario { name: "everything is made, and a function calls the API", to, ..creation() }
+}
+
+pub fn function_added() -> Scenario {
+    changed("a function comes, with a role of its own", |to| add_third(to, &[]))
+}
+
+pub fn function_joined() -> Scenario {
+    changed("a function comes, under a role that is there", |to| {
+        add_third(to, &[]);
+        to.roles.remove(&n("third"));
+        swap(to, "third", "b");
+    })
+}
+
+pub fn function_removed() -> Scenario {
+    let third = |stack: &mut Desired| add_third(stack, &["text", "token"]);
+    between("a function goes, with its role and log group", third, |_| ())
+}
+
+pub fn role_unused() -> Scenario {
+    let spare = |stack: &mut Desired| drop(stack.roles.insert("spare".into(), role("spare")));
+    between("a role goes that nobody used", spare, |_| ())
+}
+
+pub fn role_narrowed() -> Scenario {
+    let wider = |stack: &mut Desired| {
+        let role = stack.roles.get_mut(&n("a")).unwrap();
+        role.managed.insert("arn:aws:iam::aws:policy/More".to_owned());
+        let more = Statement::allow("More").actions(["s3:GetObject"]).resource("*");
+        let edge = Statement::allow("Edge")
+            .principal_service(["edgelambda.amazonaws.com"])
+            .actions(["sts:AssumeRole"]);
+        role.inline.insert("more".to_owned(), PolicyDocument::new([more.clone()]));
+        for (policy, statement) in [(role.inline.get_mut("own").unwrap(), more), (&mut role.trust, edge)] {
+            let statements = policy.statements().iter().cloned().chain([statement]);
+            *policy = PolicyDocument::new(statements.collect::<Vec<_>>());
+        }
+    };
+    let code = |to: &mut Desired| function_of(to, "first").spec.code.source = "2".to_owned();
+    between("new code gets along with less", wider, code)
+}
+
+pub fn role_widened() -> Scenario {
+    changed("a new variable needs a new policy of the role", |to| {
+        let role = to.roles.get_mut(&n("b")).unwrap();
+        role.managed.insert("arn:aws:iam::aws:policy/More".to_owned());
+        function_of(to, "second").spec.config.env.insert("NEW".to_owned(), "1".to_owned());
+    })
+}
+
+/// Every way there is.
+pub fn all() -> Vec<Scenario> {
+    vec![
+        creation(),
+        destruction(),
+        role_swap(),
+        alias_dropped(),
+        alias_behind(),
+        code_and_configuration(),
+        code_by_alias(),
+        role_gone(),
+        key_pending(),
+        rotation_of_disabled(),
+        new_user_of_disabled(),
+        logs_of_disabled(),
+        logs_encrypted(),
+        address_known(),
+        function_added(),
+        function_joined(),
+        log_added(),
+        plan_added(),
+        route_added(),
+        parts_removed(),
+        method_opened(),
+        deployments_pruned(),
+        stage_renamed(),
+        stage_renamed_without_plan(),
+        api_removed(),
+        function_removed(),
+        role_unused(),
+        key_removed(),
+        key_alias_moved(),
+        key_replaced(),
+        role_narrowed(),
+        role_widened(),
+    ]
+}
