@@ -12,7 +12,7 @@ use super::tree::Span;
 const SHOWN: usize = 140;
 
 /// Most problems that are kept.
-const MOST: usize = 1000;
+const MOST: usize = 200;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -150,6 +150,11 @@ impl Diagnostics {
     /// Tells whether more problems would not be kept, so that nobody need describe them.
     pub(super) fn is_full(&self) -> bool {
         self.0.len() >= MOST
+    }
+
+    /// Tells whether a problem should still come with a suggestion, which takes a search.
+    pub(super) fn wants_advice(&self) -> bool {
+        self.0.len() < MOST / 4
     }
 
     pub(super) fn extend(&mut self, others: Self) {

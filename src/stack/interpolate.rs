@@ -1,6 +1,6 @@
 //! Fills in what stands between `${` and `}`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::desired::Place;
 use super::diagnostics::{Diagnostic, Diagnostics};
@@ -28,6 +28,9 @@ const MAX_DEPTH: usize = 32;
 /// Most bytes that all filled in texts may have together.
 const MAX_FILLED: usize = 16 * 1024 * 1024;
 
+/// Most resources among which the one that was meant is looked for.
+const MOST_KNOWN: usize = 100;
+
 /// Lines of a text in a block that are searched for a reference.
 const BLOCK: usize = 200;
 
@@ -40,8 +43,14 @@ pub(super) fn fill(
     variables: &BTreeMap<String, Variable>,
     problems: &mut Diagnostics,
 ) -> Node {
+    let section = |(section, _): (&'static str, _)| {
+        let names = tree.get(section).map(Node::entries).unwrap_or_default();
+        names.iter().map(move |entry| (section, entry.key.as_str()))
+    };
+    let declared = ATTRIBUTES.into_iter().flat_map(section).collect();
     let (path, open, known) = (Vec::new(), Vec::new(), BTreeMap::new());
-    let mut filler = Filler { tree, text, names, variables, problems, path, open, known, filled: 0 };
+    let mut filler =
+        Filler { tree, text, names, variables, declared, problems, path, open, known, filled: 0 };
     filler.node(tree)
 }
 
@@ -50,6 +59,8 @@ struct Filler<'a> {
     text: &'a str,
     names: Names<'a>,
     variables: &'a BTreeMap<String, Variable>,
+    /// Resources, by section and name.
+    declared: BTreeSet<(&'static str, &'a str)>,
     problems: &'a mut Diagnostics,
     /// Keys down to the text that is filled in.
     path: Vec<&'a str>,
@@ -161,10 +172,13 @@ impl<'a> Filler<'a> {
         }
         let parts: Vec<&str> = reference.split('.').collect();
         let [section, name, attribute] = parts.as_slice() else { return BUILT_IN.contains(&reference) };
-        let has = |section: &str| self.tree.find(&[section, name]).is_some();
-        ATTRIBUTES.iter().any(|(kind, all)| kind == section && all.contains(attribute))
-            // Every function has a log group.
-            && (has(section) || (*section == "log_groups" && has("functions")))
+        let has = |section: &'static str| self.declared.contains(&(section, *name));
+        ATTRIBUTES.iter().any(|(kind, all)| {
+            kind == section
+                && all.contains(attribute)
+                // Every function has a log group.
+                && (has(kind) || (*kind == "log_groups" && has("functions")))
+        })
     }
 
     fn value(&mut self, reference: &str, span: Span) -> Option<String> {
@@ -233,7 +247,7 @@ impl<'a> Filler<'a> {
     /// Returns the name of a log group: one of the stack, or the one that a function has.
     fn log_group(&mut self, name: &str) -> Option<String> {
         let names = self.names;
-        if self.tree.find(&["log_groups", name]).is_some() {
+        if self.declared.contains(&("log_groups", name)) {
             return self.field(&["log_groups", name, "name"], || names.log_group(name));
         }
         self.field(&["functions", name, "log", "group"], || names.function_log_group(name))
@@ -256,12 +270,22 @@ impl<'a> Filler<'a> {
         if self.problems.is_full() {
             return;
         }
+        let advice = if self.problems.wants_advice() { self.advice(reference) } else { None };
+        let problem = format!("`${{{reference}}}` refers to nothing");
+        self.problems.push(
+            Diagnostic::error(Some(self.narrow(reference, span)), "unknown-reference", problem)
+                .maybe_help(advice)
+                .help("write `$${` for a literal `${`"),
+        );
+    }
+
+    /// Finds what was meant.
+    fn advice(&self, reference: &str) -> Option<String> {
         let mut known: Vec<String> = BUILT_IN.map(str::to_owned).to_vec();
         known.extend(self.variables.keys().map(|name| format!("var.{name}")));
-        for (section, attributes) in ATTRIBUTES {
-            for Entry { key, .. } in self.tree.get(section).map(Node::entries).unwrap_or_default() {
-                known.extend(attributes.iter().map(|attribute| format!("{section}.{key}.{attribute}")));
-            }
+        for (section, name) in self.declared.iter().take(MOST_KNOWN) {
+            let attributes = ATTRIBUTES.iter().filter(|(kind, _)| kind == section).flat_map(|(_, all)| *all);
+            known.extend(attributes.map(|attribute| format!("{section}.{name}.{attribute}")));
         }
         // Of a known resource, its attributes are better advice than a resource with a similar name.
         let meant = reference.trim_start_matches("lockstep:");
@@ -270,18 +294,11 @@ impl<'a> Filler<'a> {
         let of = |known: &str| known.rsplit_once('.').is_some_and(|(of, _)| of == resource && of != "var");
         let own: Vec<&str> = all().filter(|known| of(known)).collect();
         let listed = |known: &[&str]| format!("known are `${{{}}}`", known.join("}`, `${"));
-        let nearest = suggest::nearest(meant, own.iter().copied()).or_else(|| suggest::nearest(meant, all()));
-        let advice = match nearest {
+        match suggest::nearest(meant, own.iter().copied()).or_else(|| suggest::nearest(meant, all())) {
             Some(name) => Some(format!("did you mean `${{{name}}}`?")),
             None if !own.is_empty() => Some(listed(&own)),
             None => (!meant.contains('.')).then(|| listed(&BUILT_IN)),
-        };
-        let problem = format!("`${{{reference}}}` refers to nothing");
-        self.problems.push(
-            Diagnostic::error(Some(self.narrow(reference, span)), "unknown-reference", problem)
-                .maybe_help(advice)
-                .help("write `$${` for a literal `${`"),
-        );
+        }
     }
 
     /// Returns where a reference stands inside a text of the file.
@@ -300,5 +317,54 @@ impl<'a> Filler<'a> {
             skip = 0;
         }
         span
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::stack::{Source, parse};
+
+    fn codes(text: &str) -> Vec<&'static str> {
+        let text = format!("lockstep: 1\nstack: demo\nenvironments: {{ test: {{}} }}\n{text}");
+        let problems = parse(Source { file: "stack.yaml", text: &text }).unwrap_err();
+        problems.iter().map(|problem| problem.code).collect()
+    }
+
+    /// Each variable holds the one after it twice.
+    fn bomb(count: usize, last: &str) -> String {
+        let line =
+            |number: usize| format!("  v{number}: ${{var.v{next}}}${{var.v{next}}}\n", next = number + 1);
+        let lines: String = (0..count).map(line).collect();
+        format!("variables:\n{lines}  v{count}: {last}\nkeys: {{ k: {{ description: \"${{var.v0}}\" }} }}\n")
+    }
+
+    #[test]
+    fn variables_cannot_grow_without_bound() {
+        assert_eq!(codes(&bomb(30, "x")), ["too-large"]);
+        // These stay empty, so only the time would grow.
+        assert!(
+            parse(Source {
+                file: "f",
+                text: &format!("lockstep: 1\nstack: s\nenvironments: {{ t: {{}} }}\n{}", bomb(30, "''"))
+            })
+            .is_ok()
+        );
+        assert_eq!(codes(&bomb(40, "x")).first(), Some(&"too-deep"));
+    }
+
+    #[test]
+    fn a_circle_is_reported_once() {
+        assert_eq!(
+            codes("variables: { a: \"${var.b}\", b: \"${var.c}\", c: \"${var.a}\" }\n"),
+            ["reference-cycle"]
+        );
+        assert_eq!(codes("variables: { a: \"${var.a}\" }\n"), ["reference-cycle"]);
+    }
+
+    #[test]
+    fn a_file_with_many_mistakes_is_answered_with_some() {
+        let keys: String =
+            (0..3000).map(|number| format!("  k{number}: {{ x: \"${{keys.{number}.arn}}\" }}\n")).collect();
+        assert_eq!(codes(&format!("keys:\n{keys}")).len(), 200);
     }
 }

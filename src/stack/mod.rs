@@ -24,7 +24,7 @@ mod tests;
 pub use diagnostics::{Diagnostic, Diagnostics, Label, Severity};
 pub use yaml::MAX_BYTES;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 
@@ -227,8 +227,10 @@ fn check_environments(tree: &Node, problems: &mut Diagnostics) {
 
 /// A variable that is set and changes nothing is a slip of the finger somewhere else.
 fn warn_about_variables(tree: &Node, text: &str, problems: &mut Diagnostics) {
+    let used: BTreeSet<&str> =
+        text.split("${var.").skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).collect();
     for entry in tree.get("variables").map(Node::entries).unwrap_or_default() {
-        if !text.contains(&format!("${{var.{}}}", entry.key)) {
+        if !used.contains(entry.key.as_str()) {
             let problem = format!("the variable `{}` is used nowhere", entry.key);
             problems.push(Diagnostic::warning(entry.key_span, "unused-variable", problem));
         }

@@ -1,7 +1,13 @@
 //! "Did you mean": the known name that is nearest to what somebody wrote.
 
+/// Most names that are compared.
+const MOST_KNOWN: usize = 1000;
+
 /// Returns the known name nearest to `written`, if one is near enough to have been meant.
 pub(super) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if written.len() > 100 {
+        return None;
+    }
     let written = written.to_lowercase().replace('-', "_");
     let distance = |name: &str| {
         let distance = strsim::damerau_levenshtein(&written, name);
@@ -15,7 +21,7 @@ pub(super) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str
         let near = distance(&folded).or_else(|| word().filter(|near| *near <= 1).map(|near| near + 10))?;
         Some((near, name))
     };
-    known.into_iter().filter_map(near).min().map(|(_, name)| name)
+    known.into_iter().take(MOST_KNOWN).filter_map(near).min().map(|(_, name)| name)
 }
 
 /// Writes advice about a name that is not known: the nearest one, or all of them if they are few.

@@ -1,6 +1,7 @@
 //! What every part of the compiler needs: names, places, and a list for what it finds.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 use super::values::{Range, is_arn, is_word};
 use crate::access::is_account_id;
@@ -16,6 +17,8 @@ pub(super) struct Context<'a> {
     pub tree: &'a Node,
     pub names: Names<'a>,
     pub file: &'a File,
+    /// Resources, by section and name.
+    declared: BTreeSet<(&'static str, &'a str)>,
     problems: RefCell<Diagnostics>,
 }
 
@@ -24,7 +27,12 @@ pub(super) type Path<'p> = &'p [&'p str];
 
 impl<'a> Context<'a> {
     pub fn new(tree: &'a Node, names: Names<'a>, file: &'a File) -> Self {
-        Self { tree, names, file, problems: RefCell::default() }
+        let section = |kind: Kind| {
+            let names = tree.get(kind.section()).map(Node::entries).unwrap_or_default();
+            names.iter().map(move |entry| (kind.section(), entry.key.as_str()))
+        };
+        let declared = Kind::ALL.into_iter().flat_map(section).collect();
+        Self { tree, names, file, declared, problems: RefCell::default() }
     }
 
     pub fn into_problems(self) -> Diagnostics {
@@ -93,7 +101,10 @@ impl<'a> Context<'a> {
     /// Checks that a resource of the stack exists.
     ///
     /// It looks at the file and not at the model: what is declared and wrong is reported once, there.
-    pub fn declared(&self, path: Path<'_>, section: &str, name: &str) -> bool {
+    pub fn declared(&self, path: Path<'_>, section: &'static str, name: &str) -> bool {
+        if self.declared.contains(&(section, name)) {
+            return true;
+        }
         let known = self.names_in(&[section]).collect();
         self.one_of(path, name, &format!("the stack has no {}", singular(section)), known)
     }
