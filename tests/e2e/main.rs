@@ -11,7 +11,13 @@
     reason = "tests"
 )]
 
+mod command;
+mod crash;
+mod failures;
+mod local;
+mod owner;
 mod round_trip;
+mod saved_plan;
 mod story;
 mod support;
 mod swap;

@@ -19,8 +19,8 @@ async fn bootstrap_encrypt_decrypt_destroy() {
     let after = Inventory::take(&project.sdk).await;
     let is_key = |name: &str| name.starts_with("key ");
     let keys = after.only(|name| is_key(name) && name.split(' ').count() == 2);
-    assert_eq!(keys.0.len(), 2);
-    assert!(keys.0.values().all(|key| key.contains("PendingDeletion")), "{keys:?}");
-    assert_eq!(after.only(|name| !is_key(name)), before);
+    assert_eq!(after.count("key"), 2);
+    assert!(keys.all_say("PendingDeletion"), "{keys:?}");
+    after.only(|name| !is_key(name)).is(&before);
     project.run(&["plan", "--destroy"]).await.ok().says("No changes");
 }

@@ -1,13 +1,14 @@
 //! Everything that is in an AWS, read without the help of the product's own reading.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use lockstep::aws::Clients;
 
-/// What there is, by a name such as `role NAME`, in all its detail.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Inventory(pub BTreeMap<String, String>);
+/// What there is, by a name such as `role NAME`, in all its detail: the words of what the SDK shows, without
+/// their order, for that of a `HashMap` is another each time.
+#[derive(Clone, Debug)]
+pub struct Inventory(BTreeMap<String, BTreeSet<String>>);
 
 impl Inventory {
     /// Reads everything.
@@ -20,9 +21,16 @@ impl Inventory {
         found
     }
 
-    /// Returns the names.
-    pub fn names(&self) -> Vec<&str> {
-        self.0.keys().map(String::as_str).collect()
+    /// Tells whether everything holds a word.
+    pub fn all_say(&self, word: &str) -> bool {
+        self.0.values().all(|words| words.contains(word))
+    }
+
+    /// Counts what is called by one word and a name, such as keys by `key`.
+    pub fn count(&self, kind: &str) -> usize {
+        let named =
+            |name: &&String| name.strip_prefix(kind).is_some_and(|rest| rest.trim().split(' ').count() == 1);
+        self.0.keys().filter(|name| name.starts_with(&format!("{kind} "))).filter(named).count()
     }
 
     /// Keeps what `wanted` picks by name.
@@ -30,11 +38,25 @@ impl Inventory {
         Self(self.0.clone().into_iter().filter(|(name, _)| wanted(name)).collect())
     }
 
+    /// Demands that both have the same.
+    #[track_caller]
+    pub fn is(&self, other: &Self) {
+        let names: BTreeSet<&String> = self.0.keys().chain(other.0.keys()).collect();
+        let of = |side: &Self, name| side.0.get(name).cloned().unwrap_or_default();
+        let differ = names.into_iter().filter(|&name| self.0.get(name) != other.0.get(name));
+        let differences: Vec<String> = differ
+            .map(|name| {
+                let (here, there) = (of(self, name), of(other, name));
+                format!("{name}: {:?} instead of {:?}", &here - &there, &there - &here)
+            })
+            .collect();
+        assert!(differences.is_empty(), "{differences:#?}");
+    }
+
     fn add(&mut self, name: String, detail: &dyn Debug) {
-        // The id of the request differs from one reading to the next.
         let detail = format!("{detail:?}");
-        let detail = detail.split(", _request_id").next().unwrap_or_default().to_owned();
-        let before = self.0.insert(name.clone(), detail);
+        let words = detail.split([',', '{', '}', '(', ')', '[', ']']).map(|word| word.trim().to_owned());
+        let before = self.0.insert(name.clone(), words.collect());
         assert!(before.is_none(), "two of one name: {name}");
     }
 

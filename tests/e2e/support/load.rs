@@ -50,10 +50,15 @@ impl Load {
         Self { task: tokio::spawn(callers.run(Arc::clone(&over))), over }
     }
 
+    /// Ends the calls.
+    pub async fn end(self) -> Tally {
+        self.over.store(true, Ordering::SeqCst);
+        self.task.await.unwrap()
+    }
+
     /// Ends the calls, and demands that all succeeded.
     pub async fn stop(self) {
-        self.over.store(true, Ordering::SeqCst);
-        let Tally { good, failures } = self.task.await.unwrap();
+        let Tally { good, failures } = self.end().await;
         assert!(failures.is_empty(), "{} of {} failed: {failures:#?}", failures.len(), good + failures.len());
         assert!(good > 0);
     }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use aws_sdk_lambda::types::LastUpdateStatus;
 use lockstep::aws::{Aws, Clients, Settings};
 use lockstep::call::{Answer, Http, Request};
 use lockstep::local::{Ephemeral, LocalConfig};
@@ -11,7 +12,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::{Proxy, Run, Trap, functions};
+use super::{Proxy, Run, Trap, functions, until};
 
 const REGION: &str = "ap-northeast-1";
 /// The stack that the README runs.
@@ -115,6 +116,11 @@ impl Project {
         let update = self.sdk.lambda.update_function_configuration().function_name(FUNCTION);
         // A change of nothing but the role leaves the emulator's running function under the old one.
         update.role(role.role().unwrap().arn()).timeout(2).send().await.unwrap();
+        until("the function is updated", async || {
+            let config = self.sdk.lambda.get_function_configuration().function_name(FUNCTION).send().await;
+            (config.unwrap().last_update_status() == Some(&LastUpdateStatus::Successful)).then_some(())
+        })
+        .await;
     }
 
     /// The folder of the stack file.
@@ -180,7 +186,7 @@ impl Project {
     /// Returns the address of the deployed stage.
     pub async fn url(&self) -> String {
         let apis = self.sdk.apigateway.get_rest_apis().send().await.unwrap();
-        let [api] = apis.items() else { panic!("{apis:?}") };
+        let api = apis.items().iter().find(|api| api.name() == Some("text-encryption-test-text")).unwrap();
         format!("{}/restapis/{}/v1/_user_request_", self.endpoint(), api.id().unwrap())
     }
 

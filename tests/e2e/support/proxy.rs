@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 /// Which answers do not arrive.
@@ -33,6 +33,7 @@ struct State {
     changes: Mutex<Vec<String>>,
     lost: Mutex<BTreeSet<String>>,
     sprung: Notify,
+    released: watch::Sender<bool>,
 }
 
 impl Proxy {
@@ -46,6 +47,7 @@ impl Proxy {
             changes: Mutex::default(),
             lost: Mutex::default(),
             sprung: Notify::new(),
+            released: watch::Sender::new(false),
         });
         let shared = Arc::clone(&state);
         let task = tokio::spawn(async move {
@@ -72,6 +74,11 @@ impl Proxy {
     pub async fn sprung(&self) {
         self.state.sprung.notified().await;
     }
+
+    /// Answers again, what was asked meanwhile included.
+    pub fn release(&self) {
+        self.state.released.send_replace(true);
+    }
 }
 
 impl Drop for Proxy {
@@ -83,9 +90,7 @@ impl Drop for Proxy {
 impl State {
     async fn serve(&self, mut client: TcpStream) -> io::Result<()> {
         let request = Request::read(&mut client).await?;
-        if self.is_silent() {
-            std::future::pending::<()>().await;
-        }
+        self.silence().await;
         let answer = request.forward(&self.upstream).await?;
         let done = answer.get(9..10) == Some(b"2");
         if let Some(change) = request.change().filter(|_| done)
@@ -93,10 +98,15 @@ impl State {
         {
             return Ok(());
         }
-        if self.is_silent() {
-            std::future::pending::<()>().await;
-        }
+        self.silence().await;
         client.write_all(&answer).await
+    }
+
+    /// Waits as long as nothing is answered.
+    async fn silence(&self) {
+        if self.is_silent() {
+            let _ = self.released.subscribe().wait_for(|released| *released).await;
+        }
     }
 
     fn is_silent(&self) -> bool {

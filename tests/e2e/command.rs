@@ -1,0 +1,52 @@
+//! What the command promises to scripts.
+
+use crate::support::{Inventory, Project, Proxy, Run, Trap, bare};
+
+#[tokio::test]
+async fn reading_commands_change_nothing() {
+    let project = Project::deployed().await;
+    project.move_by_hand("encrypt-prod").await;
+    let before = Inventory::take(&project.sdk).await;
+    let proxy = Proxy::start(project.endpoint(), Trap::Open).await;
+    let commands: [(&[&str], i32); 8] = [
+        (&["plan"], 0),
+        (&["plan", "--detailed-exitcode"], 2),
+        (&["plan", "--json", "--out", "plan.json"], 0),
+        (&["plan", "--destroy"], 0),
+        (&["drift"], 2),
+        (&["drift", "--format", "json"], 2),
+        (&["drift", "--format", "markdown"], 2),
+        (&["validate"], 0),
+    ];
+    for (args, code) in commands {
+        project.run_at(proxy.url(), args).await.ends_with(code);
+    }
+    // Approved by nobody: there is no terminal.
+    project.run_at(proxy.url(), &["apply"]).await.ends_with(64).says("--auto-approve");
+    project.run_at(proxy.url(), &["destroy"]).await.ends_with(64).says("--auto-approve");
+    assert_eq!(proxy.changes(), [""; 0]);
+    Inventory::take(&project.sdk).await.is(&before);
+    project.apply().await.ok();
+    project.is_settled().await;
+}
+
+#[tokio::test]
+async fn wrong_usage_ends_with_64() {
+    let folder = tempfile::tempdir().unwrap();
+    let wrong: [&[&str]; 6] = [
+        &["plan", "--no-such-flag"],
+        &["no-such-command"],
+        &["plan", "--var", "no-value"],
+        &["plan", "--file", "no-such-file.yaml"],
+        &["apply", "no-such-plan.json"],
+        &[],
+    ];
+    for args in wrong {
+        let output = bare(args).current_dir(folder.path()).output().await.unwrap();
+        Run::new(args.join(" "), &output).ends_with(64);
+    }
+    for args in [&["--help"][..], &["--version"], &["help", "plan"]] {
+        let output = bare(args).current_dir(folder.path()).output().await.unwrap();
+        Run::new(args.join(" "), &output).ok();
+    }
+}

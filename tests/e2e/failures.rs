@@ -1,0 +1,96 @@
+//! Applies that do not come to their end.
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+use tokio::process::Child;
+
+use crate::support::{FUNCTION, Project, Proxy, Trap};
+
+async fn role_of_function(project: &Project) -> String {
+    let config = project.sdk.lambda.get_function_configuration().function_name(FUNCTION);
+    config.send().await.unwrap().role().unwrap().to_owned()
+}
+
+async fn key_policy(project: &Project) -> String {
+    let key = project.sdk.kms.describe_key().key_id("alias/text-encryption-test-text").send().await.unwrap();
+    let id = key.key_metadata().unwrap().key_id();
+    let policy = project.sdk.kms.get_key_policy().key_id(id).policy_name("default").send().await.unwrap();
+    policy.policy().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_failed_probe_moves_the_function_back() {
+    let mut project = Project::deployed().await;
+    let before = role_of_function(&project).await;
+    project.swap("encrypt-test", "encrypt-prod");
+    project.edit("KEY_ID: \"${keys.text.alias}\"", "KEY_ID: alias/of-nothing");
+    project.edit("timeout: 20s", "timeout: 3s");
+    project
+        .apply()
+        .await
+        .ends_with(1)
+        .says("functions.encrypt does not work after the change")
+        .says("functions.encrypt was moved back to")
+        .says("both roles are still allowed");
+    assert_eq!(role_of_function(&project).await, before);
+    let policy = key_policy(&project).await;
+    for role in ["encrypt-test", "encrypt-prod"] {
+        assert!(
+            policy.contains(&format!("role/lockstep/text-encryption/test/text-encryption-test-{role}\""))
+        );
+    }
+
+    project.edit("KEY_ID: alias/of-nothing", "KEY_ID: \"${keys.text.alias}\"");
+    project.edit("timeout: 3s", "timeout: 20s");
+    project.apply().await.ok();
+    assert_ne!(role_of_function(&project).await, before);
+    project.round_trip("hello").await;
+    project.is_settled().await;
+}
+
+fn interrupt(child: &Child) {
+    let pid = Pid::from_raw(child.id().unwrap().try_into().unwrap()).unwrap();
+    kill_process(pid, Signal::INT).unwrap();
+}
+
+/// Reads standard error up to a line.
+async fn hear(child: &mut Child, said: &str) -> BufReader<tokio::process::ChildStderr> {
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains(said) {
+        line.clear();
+        assert!(errors.read_line(&mut line).await.unwrap() > 0, "it never said `{said}`");
+    }
+    errors
+}
+
+#[tokio::test]
+async fn an_interrupt_lets_the_call_end_and_the_next_run_continue() {
+    let mut project = Project::deployed().await;
+    project.swap("encrypt-test", "encrypt-prod");
+    let proxy = Proxy::start(project.endpoint(), Trap::SilentAfter(1)).await;
+    let mut child = project.spawn(proxy.url(), &["apply", "--auto-approve"]);
+    proxy.sprung().await;
+    interrupt(&child);
+    let mut errors = hear(&mut child, "stopping").await;
+    proxy.release();
+    assert_eq!(child.wait().await.unwrap().code(), Some(130));
+    let mut rest = String::new();
+    errors.read_to_string(&mut rest).await.unwrap();
+    assert!(rest.contains("stopped as asked") && rest.contains("done: 1; not done: "), "{rest}");
+    assert_eq!(proxy.changes().len(), 1, "{:?}", proxy.changes());
+    project.round_trip("hello").await;
+
+    // Asked twice, it does not wait.
+    let proxy = Proxy::start(project.endpoint(), Trap::SilentAfter(1)).await;
+    let mut child = project.spawn(proxy.url(), &["apply", "--auto-approve"]);
+    proxy.sprung().await;
+    interrupt(&child);
+    hear(&mut child, "stopping").await;
+    interrupt(&child);
+    assert_eq!(child.wait().await.unwrap().code(), Some(130));
+
+    project.apply().await.ok();
+    project.round_trip("hello").await;
+    project.is_settled().await;
+}
