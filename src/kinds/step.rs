@@ -156,6 +156,8 @@ pub enum Aspect {
     Served,
     /// An API key exists.
     ApiKey(String),
+    /// An API key is in no usage plan that shall not have it.
+    ApiKeyFree(String),
     /// A usage plan no longer holds the stage.
     PlanReleased,
     /// Its API keys are gone.
@@ -231,6 +233,8 @@ edges! {
     StageBeforeUsagePlan,
     /// A usage plan holds API keys that exist.
     ApiKeyBeforeUsagePlan,
+    /// An API key is in one usage plan of a stage at a time.
+    UsagePlanBeforeUsagePlan,
     /// A method that is deleted or changed lets go of what it refers to.
     MethodBeforePartRemoval,
     /// A stage lets go of its deployment before that is deleted.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Deployment, Op, Part, PartId, Seen, SeenStage, Settings, steps::used_by};
+use super::{Deployment, Op, Part, PartId, Seen, SeenStage, Settings, UsagePlan, steps::used_by};
 
 /// Applies one operation to an API; `None` stands for an API that does not exist.
 ///
@@ -56,6 +56,10 @@ pub fn predict(seen: Option<Seen>, op: &Op) -> Result<Option<Seen>, String> {
             if !spec.keys.iter().all(|key| seen.api_keys.contains_key(key)) {
                 return Err("the usage plan names an API key that does not exist".to_owned());
             }
+            let mut others = seen.usage_plans.iter().filter(|(other, _)| *other != plan);
+            if others.any(|(_, other)| other.shares_a_key(spec)) {
+                return Err("an API key is in another usage plan of the stage".to_owned());
+            }
             seen.usage_plans.insert(plan.clone(), spec.clone());
         }
         Op::RemoveUsagePlan { plan, .. } => {
@@ -73,6 +77,13 @@ pub fn predict(seen: Option<Seen>, op: &Op) -> Result<Option<Seen>, String> {
         Op::Delete => return Ok(None),
     }
     Ok(Some(seen))
+}
+
+impl UsagePlan {
+    /// Tells whether a key is in both plans for one stage.
+    fn shares_a_key(&self, other: &Self) -> bool {
+        !self.keys.is_disjoint(&other.keys) && !self.stages.is_disjoint(&other.stages)
+    }
 }
 
 fn created(settings: &Settings) -> Seen {

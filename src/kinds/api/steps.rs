@@ -306,13 +306,23 @@ fn plans_and_keys(name: &Name, want: &Spec, seen: Option<&Seen>) -> Vec<Draft> {
             .gives(Aspect::PlanReleased)
             .changing(Change::of(format!("usage_plans.{plan}"), &has, &Some(spec)));
         for key in &spec.keys {
-            put = put.needs(Edge::ApiKeyBeforeUsagePlan, Aspect::ApiKey(key.clone()));
+            put = put
+                .needs(Edge::ApiKeyBeforeUsagePlan, Aspect::ApiKey(key.clone()))
+                .needs(Edge::UsagePlanBeforeUsagePlan, Aspect::ApiKeyFree(key.clone()));
+        }
+        for key in has.iter().flat_map(|has| has.keys.difference(&spec.keys)) {
+            put = put.gives(Aspect::ApiKeyFree(key.clone()));
         }
         drafts.push(put);
     }
     if let Some(seen) = seen {
         let gone = seen.usage_plans.iter().filter(|(plan, _)| !want.usage_plans.contains_key(*plan));
-        drafts.extend(gone.map(|(plan, has)| remove_plan(name, plan, has, Action::Update)));
+        drafts.extend(gone.map(|(plan, has)| {
+            let removed = remove_plan(name, plan, has, Action::Update);
+            // A key can join another plan only once this one is gone, so that cannot wait for the end.
+            let moves = want.usage_plans.values().any(|other| !other.keys.is_disjoint(&has.keys));
+            Draft { narrows: !moves, ..removed }
+        }));
         let gone = seen.api_keys.keys().filter(|key| !want.api_keys.contains_key(*key));
         drafts.extend(gone.map(|key| remove_key(name, key, Action::Update)));
     }
@@ -321,11 +331,12 @@ fn plans_and_keys(name: &Name, want: &Spec, seen: Option<&Seen>) -> Vec<Draft> {
 
 fn remove_plan(name: &Name, plan: &str, has: &super::UsagePlan, action: Action) -> Draft {
     let op = Op::RemoveUsagePlan { plan: plan.to_owned(), from: has.clone() };
-    draft(name, op, action).narrowing().gives(Aspect::PlanReleased).changing(Change::of(
+    let removed = draft(name, op, action).narrowing().gives(Aspect::PlanReleased).changing(Change::of(
         format!("usage_plans.{plan}"),
         &Some(has),
         &None,
-    ))
+    ));
+    has.keys.iter().fold(removed, |removed, key| removed.gives(Aspect::ApiKeyFree(key.clone())))
 }
 
 fn remove_key(name: &Name, key: &str, action: Action) -> Draft {

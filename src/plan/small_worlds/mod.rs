@@ -93,17 +93,25 @@ enum Wrong {
 /// Applies a plan step by step, and returns the worlds after each.
 fn apply(plan: &Plan, course: &Course<'_>, start: &World) -> Result<Vec<World>, Fault> {
     let mut passed: Vec<World> = Vec::new();
+    let mut flaws = course.flaws(start);
     for step in ops(plan) {
-        let world = pass(course, passed.last().unwrap_or(start), step);
+        let world = pass(course, passed.last().unwrap_or(start), &mut flaws, step);
         passed.push(world.map_err(|wrong| Fault::Step(Box::new(step.1.clone()), wrong))?);
     }
     Ok(passed)
 }
 
-fn pass(course: &Course<'_>, before: &World, (purpose, op): (Purpose, &Op)) -> Result<World, Wrong> {
+/// Applies one step. `flaws` are those of the world before, and then those of the world after.
+fn pass(
+    course: &Course<'_>,
+    before: &World,
+    flaws: &mut BTreeSet<Flaw>,
+    (purpose, op): (Purpose, &Op),
+) -> Result<World, Wrong> {
     let mut world = before.clone();
     world.apply(op).map_err(|refused| Wrong::Refused(refused.reason))?;
-    let new: BTreeSet<Flaw> = course.flaws(&world).difference(&course.flaws(before)).cloned().collect();
+    let had = std::mem::replace(flaws, course.flaws(&world));
+    let new: BTreeSet<Flaw> = flaws.difference(&had).cloned().collect();
     if !new.is_empty() {
         return Err(Wrong::Flawed(new));
     }

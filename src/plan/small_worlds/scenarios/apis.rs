@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::fixtures::{self, permission};
 use super::super::rich::{api_of, function_of, n};
 use super::{Scenario, add_third, between, changed};
-use crate::kinds::api::PartId;
+use crate::kinds::api::{PartId, UsagePlan};
 use crate::kinds::{World, api};
 use crate::stack::desired::Desired;
 
@@ -27,6 +27,28 @@ pub fn plan_added() -> Scenario {
         api_of(stack).api_keys.clear();
     };
     between("an API gets a usage plan", open, |_| ())
+}
+
+pub fn plan_renamed() -> Scenario {
+    changed("the API key moves to a new usage plan", |to| {
+        let plans = &mut api_of(to).usage_plans;
+        let gold = plans.remove("gold").unwrap();
+        plans.insert("silver".to_owned(), gold);
+    })
+}
+
+pub fn key_moved_between_plans() -> Scenario {
+    let two = |stack: &mut Desired, with: &str, without: &str| {
+        let plans = &mut api_of(stack).usage_plans;
+        let gold = plans.remove("gold").unwrap();
+        plans.insert(without.to_owned(), UsagePlan { keys: BTreeSet::new(), ..gold.clone() });
+        plans.insert(with.to_owned(), gold);
+    };
+    between(
+        "the API key moves between two usage plans",
+        |from| two(from, "gold", "bronze"),
+        |to| two(to, "bronze", "gold"),
+    )
 }
 
 pub fn route_added() -> Scenario {

@@ -217,6 +217,8 @@ pub fn all() -> Vec<Scenario> {
         function_joined(),
         log_added(),
         plan_added(),
+        plan_renamed(),
+        key_moved_between_plans(),
         route_added(),
         parts_removed(),
         method_opened(),
