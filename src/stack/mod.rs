@@ -239,7 +239,7 @@ fn warn_about_variables(tree: &Node, text: &str, problems: &mut Diagnostics) {
 
 /// Returns the JSON Schema of the format, for editors.
 pub fn schema() -> Json {
-    json_schema().clone()
+    structure::for_editors(json_schema())
 }
 
 fn json_schema() -> &'static Json {

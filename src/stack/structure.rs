@@ -301,6 +301,45 @@ impl<'a> Checker<'a> {
     }
 }
 
+/// Returns the schema for the file as people write it: a reference may stand for any value, and there is an
+/// environment.
+pub(super) fn for_editors(schema: &Json) -> Json {
+    let mut schema = with_references(schema);
+    if let Some(required) = schema.get_mut("required").and_then(Json::as_array_mut) {
+        required.push("environments".into());
+    }
+    schema
+}
+
+fn with_references(schema: &Json) -> Json {
+    match schema {
+        Json::Array(items) => items.iter().map(with_references).collect(),
+        Json::Object(map) => {
+            let inner = map.iter().filter(|(key, _)| *key != "examples" && *key != "default");
+            let mut all = map.clone();
+            all.extend(inner.map(|(key, value)| (key.clone(), with_references(value))));
+            // A reference fits every word of an enumeration, so one of them is no longer the only one.
+            all.remove("oneOf").into_iter().for_each(|words| drop(all.insert("anyOf".to_owned(), words)));
+            let word =
+                matches!(map.get("type").and_then(Json::as_str), Some("integer" | "number" | "boolean"))
+                    || map.get("enum").is_some()
+                    || map.get("const").is_some();
+            if !word {
+                return Json::Object(all);
+            }
+            // What people read stays on top, where editors look for it.
+            let mut outer = Map::new();
+            for key in ["description", "default", "examples", "title"] {
+                outer.extend(all.remove(key).map(|value| (key.to_owned(), value)));
+            }
+            let reference = serde_json::json!({ "type": "string", "pattern": "\\$\\{" });
+            outer.insert("anyOf".to_owned(), Json::Array(vec![Json::Object(all), reference]));
+            Json::Object(outer)
+        }
+        other => other.clone(),
+    }
+}
+
 /// Writes JSON the way people write YAML on one line.
 fn flow(value: &Json) -> String {
     let plain = |text: &str| {

@@ -59,6 +59,9 @@ fn spec(cx: &Context<'_>, api: &str, name: &str, model: &Authorizer) -> Option<a
         ));
     }
     let cognito = kind == AuthorizerType::Cognito;
+    if cognito && model.alias.is_some() {
+        cx.report(cx.about_key(&field("alias"), "bad-value", "`alias` goes with `function` only"));
+    }
     let right = if cognito {
         model.function.is_none() && !model.user_pools.is_empty()
     } else {

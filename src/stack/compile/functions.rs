@@ -178,6 +178,9 @@ fn uses(cx: &Context<'_>, name: &str, function: &Function) -> BTreeMap<Name, BTr
         if !cx.declared(&at, "keys", key) {
             continue;
         }
+        if cx.file.keys.get(key).is_some_and(|key| !key.enabled) {
+            cx.warn(&at, "disabled-key", format!("`{name}` uses `{key}`, which is disabled"));
+        }
         if words.is_empty() {
             let problem = format!("`{name}` uses `{key}` for nothing");
             let problem = cx.about_key(&at, "bad-value", problem);

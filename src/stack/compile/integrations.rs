@@ -23,6 +23,9 @@ pub(super) fn integration(
     let timeout_ms = cx.duration(&field("timeout"), route.timeout.as_deref(), range).unwrap_or(29_000);
     let credentials = credentials(cx, &field("credentials"), route.credentials.as_deref());
     let base = Integration { timeout_ms, credentials, ..blank("AWS_PROXY") };
+    if route.function.is_none() && route.alias.is_some() {
+        cx.report(cx.about_key(&field("alias"), "bad-value", "`alias` goes with `function` only"));
+    }
     if route.http.is_none() {
         let strays = [
             ("http_method", route.http_method.is_some()),

@@ -14,11 +14,16 @@ use crate::stack::diagnostics::Diagnostic;
 use crate::stack::model::{Role, Trust};
 
 pub(super) fn compile(cx: &Context<'_>) -> BTreeMap<Name, role::Spec> {
-    cx.file
-        .roles
-        .iter()
-        .filter_map(|(name, role)| Some((Name::from(name.as_str()), spec(cx, name, role)?)))
-        .collect()
+    let mut folded: BTreeMap<String, &str> = BTreeMap::new();
+    let mut all = BTreeMap::new();
+    for (name, role) in &cx.file.roles {
+        if let Some(other) = folded.insert(name.to_ascii_lowercase(), name) {
+            let problem = format!("`{name}` and `{other}` are one name to IAM, which ignores letter case");
+            cx.report(cx.about_key(&["roles", name], "duplicate", problem));
+        }
+        all.extend(spec(cx, name, role).map(|spec| (Name::from(name.as_str()), spec)));
+    }
+    all
 }
 
 /// Lists the pairs of roles that must be able to do the same.

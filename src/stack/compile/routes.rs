@@ -10,6 +10,7 @@ use crate::kinds::api::{Method, Part, PartId};
 use crate::kinds::function::Permission;
 use crate::kinds::{Name, ids};
 use crate::stack::desired::FunctionWant;
+use crate::stack::diagnostics::Diagnostic;
 use crate::stack::model::{self, Api, AuthorizerType};
 use crate::stack::suggest;
 
@@ -143,6 +144,10 @@ fn method(cx: &Context<'_>, api: &str, (text, route): (&str, &model::Route), pat
     let mut authorization = "NONE";
     let mut authorizer = None;
     match route.authorizer.as_deref() {
+        None if !text.starts_with("OPTIONS ") && !model.authorizers.is_empty() => {
+            let problem = Diagnostic::warning(cx.at(&at), "open-route", format!("anybody may call `{text}`"));
+            cx.report(problem.help("name an authorizer, or write `authorizer: none` if that is meant"));
+        }
         None | Some("none") => {}
         Some("iam") => authorization = "AWS_IAM",
         Some(name) => {
@@ -215,6 +220,12 @@ pub(super) fn permit(cx: &Context<'_>, functions: &mut BTreeMap<Name, FunctionWa
                 Some(alias) => format!("lockstep-{api}-{alias}"),
                 None => format!("lockstep-{api}"),
             };
+            if sid.len() > 100 {
+                let problem =
+                    format!("the statement `{sid}` of `{function}` has a name of {} characters", sid.len());
+                let problem = cx.about_key(&["apis", api], "too-long", problem);
+                cx.report(problem.help("Lambda takes 100; shorten the name of the API or of the alias"));
+            }
             let source = format!("{}/*", ids::to(&format!("apis.{api}.id")));
             let permission = Permission {
                 principal: "apigateway.amazonaws.com".to_owned(),
