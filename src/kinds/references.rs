@@ -11,7 +11,7 @@ impl Op {
     /// Lists what must hold before the references in the operation are known.
     ///
     /// Only what the call itself takes counts: a role is created without its policies.
-    pub fn awaits(&self) -> BTreeSet<Fact> {
+    pub fn refers_to(&self) -> BTreeSet<Fact> {
         let own = self.resource();
         let taken = match self {
             Self::Key { op: key::Op::Create { spec }, .. } => {
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn ids_are_known_once_the_resource_exists_and_addresses_once_it_is_served() {
-        let of = |op| Op::Role { name: "r".into(), op }.awaits();
+        let of = |op| Op::Role { name: "r".into(), op }.refers_to();
         let fact = |kind, name: &str, aspect| Fact::new(ResourceId::new(kind, &Name::from(name)), aspect);
         assert_eq!(
             of(put_inline(&ids::to("keys.text.arn"))),
@@ -74,6 +74,6 @@ mod tests {
     #[test]
     fn nobody_waits_for_himself() {
         let op = key::Op::Describe { description: ids::to("keys.text.arn") };
-        assert!(Op::Key { name: "text".into(), op }.awaits().is_empty());
+        assert!(Op::Key { name: "text".into(), op }.refers_to().is_empty());
     }
 }

@@ -151,7 +151,7 @@ impl World {
 
     /// Checks what AWS checks across resources.
     fn check_references(&self, op: &Op) -> Result<(), String> {
-        if let Some(fact) = op.awaits().into_iter().find(|fact| !self.knows(fact)) {
+        if let Some(fact) = op.refers_to().into_iter().find(|fact| !self.knows(fact)) {
             return Err(format!("the ids of {} are not known yet", fact.resource));
         }
         match op {

@@ -172,7 +172,7 @@ impl<'a> Names<'a> {
 
 /// Adds what a step waits for at other resources.
 fn across(names: &Names<'_>, draft: &mut Draft) {
-    draft.needs.extend(draft.op.awaits().into_iter().map(|fact| (Edge::CreateBeforeReference, fact)));
+    draft.needs.extend(draft.op.refers_to().into_iter().map(|fact| (Edge::CreateBeforeReference, fact)));
     match draft.op.clone() {
         Op::Key { op, .. } => key_needs(names, draft, &op),
         Op::Role { op, .. } => role_needs(names, draft, &op),
