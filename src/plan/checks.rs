@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::access::MAX_KEY_POLICY_BYTES;
-use crate::kinds::{Kind, Name, ResourceId, Target, World, key, log_group, role};
+use crate::kinds::{Kind, Name, ResourceId, Target, World, api, key, log_group, role};
 use crate::stack::desired::{Desired, Line};
 
 /// One thing that must be changed before there can be a plan.
@@ -90,6 +90,17 @@ fn immutable_settings(desired: &Desired, world: &World, found: &mut Vec<Blocked>
                 &change.field,
                 replaced(&change, "IAM can never change it, and a replacement under the same name would cut off the functions that run under the role"),
                 "declare a second role under another name, swap the functions to it, then remove this one".to_owned(),
+            ));
+        }
+    }
+    for (name, want) in &desired.apis {
+        let Some(seen) = world.apis.get(name) else { continue };
+        for change in api::immutable(want, seen) {
+            found.push(desired.block(
+                ResourceId::new(Kind::Api, name),
+                &change.field,
+                replaced(&change, "API Gateway can never change it"),
+                "declare a second model under another name, and use that one".to_owned(),
             ));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -48,13 +48,18 @@ impl Project {
     /// Plans a stack file, and returns the fields that change by their places in it.
     pub fn changes(&self, stack: &Value) -> BTreeSet<String> {
         self.write(stack);
-        let plan: Value = serde_json::from_str(&self.run(&["plan", "--json"]).1).unwrap_or_default();
+        let output = self.output(&["plan", "--json"]);
+        let plan: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
         let list = |value: &Value, field: &str| value[field].as_array().cloned().unwrap_or_default();
         let resources = list(&plan, "phases").into_iter().flat_map(|phase| list(&phase, "resources"));
         let fields = resources.flat_map(|resource| {
             let name = resource["resource"].as_str().unwrap_or_default().to_owned();
             let changes = list(&resource, "changes").into_iter();
-            changes.filter_map(move |change| Some(format!("{name}.{}", change["field"].as_str()?)))
+            changes.filter_map(move |change| {
+                // The plan names a route as `routes GET /path`.
+                let field = change["field"].as_str()?.replacen("routes ", "routes.", 1);
+                Some(format!("{name}.{field}"))
+            })
         });
         fields.collect()
     }
@@ -78,6 +83,12 @@ impl Project {
     }
 
     fn run(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let output = self.output(arguments);
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&text).into_owned())
+    }
+
+    fn output(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
         // Nothing of the surroundings points it at another AWS or stack.
         for (name, _) in std::env::vars_os() {
@@ -85,10 +96,7 @@ impl Project {
                 command.env_remove(name);
             }
         }
-        command.args(arguments).arg("--local").current_dir(self.folder.path());
-        let output = command.output().unwrap();
-        let text = [output.stdout, output.stderr].concat();
-        (output.status.code(), String::from_utf8_lossy(&text).into_owned())
+        command.args(arguments).arg("--local").current_dir(self.folder.path()).output().unwrap()
     }
 }
 

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::access::PolicyDocument;
-use crate::kinds::{Tags, Text};
+use crate::kinds::{Change, Tags, Text};
 
 pub use op::Op;
 pub use predict::predict;
@@ -347,4 +347,16 @@ pub struct SeenStage {
     pub deployment: String,
     /// What can be compared with the spec.
     pub spec: Stage,
+}
+
+/// Names the settings of an API's parts that differ and that API Gateway can never change.
+pub fn immutable(want: &Spec, seen: &Seen) -> Vec<Change> {
+    let both = want.parts.iter().filter_map(|(id, part)| Some((id, part, seen.parts.get(id)?)));
+    both.filter_map(|(id, part, before)| match (before, part) {
+        (Part::Model { content_type: before, .. }, Part::Model { content_type, .. }) => {
+            Change::of(format!("{id}.content_type"), before, content_type)
+        }
+        _ => None,
+    })
+    .collect()
 }
