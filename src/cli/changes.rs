@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use lockstep::apply::{self, Outcome};
 use lockstep::call::Http;
-use lockstep::kinds::{Name, World};
+use lockstep::kinds::{Action, Name, World};
 use lockstep::plan::Plan;
 use lockstep::plan::prove::Proof;
 use lockstep::report::plan::Style;
@@ -74,6 +74,27 @@ impl<'a> Change<'a> {
         let access: Vec<AccessLine> = self.proofs.iter().map(|proof| line(self.desired, proof)).collect();
         let Self { desired, world, plan, .. } = self;
         report::plan::document(&PlanView { desired, world, plan, access: &access })
+    }
+
+    /// Refuses to delete in a protected environment what is not named.
+    ///
+    /// # Errors
+    ///
+    /// Everything that would be deleted and is not among `named`, at once.
+    pub fn check_protection(&self, named: &[String]) -> Result<(), CliError> {
+        let deletes = |action| matches!(action, Action::Delete | Action::Replace);
+        let actions = self.plan.actions().into_iter();
+        let deleted =
+            actions.filter(|(_, action)| deletes(*action)).map(|(resource, _)| resource.to_string());
+        let unnamed: Vec<String> = deleted.filter(|resource| !named.contains(resource)).collect();
+        if !self.session.desired.protect || unnamed.is_empty() {
+            return Ok(());
+        }
+        let env = &self.session.desired.env;
+        let flags: Vec<String> = unnamed.iter().map(|resource| format!("--delete {resource}")).collect();
+        let list = unnamed.join(", ");
+        Err(CliError::failed(format!("the environment `{env}` is protected, and the plan deletes {list}"))
+            .hint(format!("if you mean it: lockstep apply {}", flags.join(" "))))
     }
 
     /// Asks whether to go on.

@@ -95,13 +95,25 @@ async fn destroyed_keys_come_back_with_the_stack() {
 
 #[tokio::test]
 async fn a_protected_environment_is_not_removed_by_accident() {
-    let project = Project::deployed().await;
+    let mut project = Project::deployed().await;
     let prod = ["--env", "prod"];
     project.run(&[&["bootstrap", "--auto-approve"][..], &prod].concat()).await.ok();
+    // Taken out of the file, a resource stays until it is named.
+    let apply = [&["apply", "--auto-approve"][..], &prod].concat();
+    let guest = "  guest: { managed_policies: [] }\n";
+    project.edit("\nroles:\n", &format!("\nroles:\n{guest}"));
+    project.run(&apply).await.ok();
+    project.edit(guest, "");
+    project.run(&apply).await.ends_with(1).says("the plan deletes roles.guest").says("--delete roles.guest");
+    project.run(&[&apply[..], &["--delete", "roles.guest"]].concat()).await.ok().says("1 destroyed");
     let both = Inventory::take(&project.sdk).await;
     let destroy = [&["destroy", "--auto-approve"][..], &prod].concat();
     project.run(&destroy).await.ends_with(1).says("the environment `prod` is protected");
     project.run(&[&destroy[..], &["--protected", "test"]].concat()).await.ends_with(1);
+    // Nor by way of a saved plan.
+    project.run(&[&["plan", "--destroy", "--out", "destroy.json"][..], &prod].concat()).await.ok();
+    let apply = [&["apply", "destroy.json"][..], &prod].concat();
+    project.run(&apply).await.ends_with(1).says("the environment `prod` is protected").says("keys.text");
     Inventory::take(&project.sdk).await.is(&both);
 
     project.run(&["destroy", "--auto-approve"]).await.ok();

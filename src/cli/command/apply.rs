@@ -21,6 +21,10 @@ pub struct Options {
     /// Do not ask
     #[arg(long)]
     auto_approve: bool,
+
+    /// Delete this in a protected environment, such as keys.text; once for each
+    #[arg(long, value_name = "RESOURCE")]
+    delete: Vec<String>,
 }
 
 /// Plans, asks and applies; with a saved plan, applies that very plan or nothing.
@@ -50,6 +54,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
     if change.plan.is_empty() {
         return Ok(Exit::Success);
     }
+    change.check_protection(&options.delete)?;
     change.approve(options.auto_approve || saved.is_some())?;
     let (_, exit) = change.run(context).await?;
     Ok(exit)

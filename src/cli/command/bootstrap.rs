@@ -42,6 +42,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
         context.output.result(&next(context, &session, &world.ids));
         return Ok(Exit::Success);
     }
+    change.check_protection(&[])?;
     change.approve(options.auto_approve || context.global.local)?;
     let (outcome, exit) = change.run(context).await?;
     if exit == Exit::Success {
