@@ -19,7 +19,7 @@ pub struct Gate {
     pub rollback: Vec<Rollback>,
 }
 
-/// The way back for one function: to the role, and the versions, that it ran under before.
+/// The way back for one function: to the role, the settings and the versions that it ran under before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rollback {
     /// The function.
@@ -119,6 +119,12 @@ fn drain(around: &Surroundings<'_>, narrow: &[Step]) -> u32 {
     seconds
 }
 
+fn updates_code(function: &Name, widen: &[Step]) -> bool {
+    widen.iter().any(
+        |step| matches!(&step.op, Op::Function { name, op: function::Op::UpdateCode { .. } } if name == function),
+    )
+}
+
 fn rollback(around: &Surroundings<'_>, widen: &[Step]) -> Vec<Rollback> {
     let moved = widen.iter().filter_map(|step| match &step.op {
         Op::Function { name, op: function::Op::Configure { config } } => {
@@ -129,7 +135,12 @@ fn rollback(around: &Surroundings<'_>, widen: &[Step]) -> Vec<Rollback> {
     });
     let mut ways: Vec<Rollback> = moved
         .map(|(name, config, before)| {
-            let config = function::Config { role: before.config.role.clone(), ..config.clone() };
+            // New code may need its new settings, and variables that could not be read cannot be put back.
+            let config = if updates_code(name, widen) || !before.unread.is_empty() {
+                function::Config { role: before.config.role.clone(), ..config.clone() }
+            } else {
+                before.config.clone()
+            };
             let op = function::Op::Configure { config };
             Rollback {
                 function: name.clone(),

@@ -33,6 +33,7 @@ async fn a_failed_probe_moves_the_function_back() {
         .says("functions.encrypt was moved back to")
         .says("both roles are still allowed");
     assert_eq!(role_of_function(&project).await, before);
+    project.round_trip("hello").await;
     let policy = key_policy(&project).await;
     for role in ["encrypt-test", "encrypt-prod"] {
         assert!(
