@@ -3,13 +3,7 @@
 //!
 //! Each test has an AWS of its own and ends by planning again to "no changes".
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod command;
 mod crash;
