@@ -107,7 +107,17 @@ fn start(command: &[String], folder: &Path) -> Result<Command, BuildError> {
     };
     let mut process = Command::new(program);
     process.args(arguments).current_dir(folder).stdin(Stdio::null());
+    // Under `cargo run`, what cargo tells lockstep of its own package would make build scripts run again.
+    let names = std::env::vars_os().map(|(name, _)| name);
+    for name in names.filter(|name| of_own_package(&name.to_string_lossy())) {
+        process.env_remove(name);
+    }
     Ok(process)
+}
+
+/// Tells whether cargo sets a variable for the package that it runs.
+fn of_own_package(name: &str) -> bool {
+    name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") || name == "CARGO_PRIMARY_PACKAGE"
 }
 
 fn cannot_start(command: &[String], source: std::io::Error) -> BuildError {
