@@ -22,7 +22,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        let _ = bare(&["local", "reset"]).as_std_mut().current_dir(self.path()).status();
+        let _ = bare(&["local", "reset"]).as_std_mut().current_dir(self.path()).output();
     }
 }
 

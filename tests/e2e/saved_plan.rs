@@ -1,6 +1,6 @@
 //! Plans that are saved, looked at, and applied later: that very plan, or nothing.
 
-use crate::support::{Inventory, Project, Proxy, Trap};
+use crate::support::{Inventory, Project, Proxy, Run, Trap};
 
 const SAVE: [&str; 3] = ["plan", "--out", "swap.json"];
 const APPLY: [&str; 2] = ["apply", "swap.json"];
@@ -12,7 +12,8 @@ async fn is_applied_as_it_was_saved() {
     project.run(&[&SAVE[..], &["--detailed-exitcode"]].concat()).await.ends_with(2);
     // It knows its environment.
     let mut apply = project.command(project.endpoint(), &APPLY);
-    assert!(apply.env_remove("LOCKSTEP_ENV").status().await.unwrap().success());
+    let output = apply.env_remove("LOCKSTEP_ENV").output().await.unwrap();
+    Run::new(APPLY.join(" "), &output).ok();
     project.round_trip("hello").await;
     project.is_settled().await;
     project.run(&APPLY).await.ends_with(1).says("the plan is stale");

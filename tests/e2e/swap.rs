@@ -5,9 +5,19 @@ use crate::support::{End, Load, Project, Proxy, Trap};
 const APPLY: [&str; 2] = ["apply", "--auto-approve"];
 const ROLES: [&str; 2] = ["encrypt-test", "encrypt-prod"];
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn there_and_back() {
-    let mut project = Project::deployed().await;
+/// Deploys a function whose traffic goes to a published version, by way of an alias.
+async fn deployed_behind_an_alias() -> Project {
+    let mut project = Project::new().await;
+    project.edit("    # What the role gets", "    aliases: { live: latest }\n    # What the role gets");
+    for route in ["POST /encrypt", "POST /decrypt"] {
+        let function = format!("{route}: {{ function: encrypt");
+        project.edit(&function, &format!("{function}, alias: live"));
+    }
+    project.run(&["bootstrap", "--auto-approve"]).await.ok();
+    project
+}
+
+async fn there_and_back(mut project: Project) {
     let load = Load::start(&project).await;
     for (from, to) in [(ROLES[0], ROLES[1]), (ROLES[1], ROLES[0])] {
         project.swap(from, to);
@@ -18,8 +28,17 @@ async fn there_and_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_after_each_change_and_run_again() {
-    let mut project = Project::deployed().await;
+async fn there_and_back_by_the_function_itself() {
+    there_and_back(Project::deployed().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn there_and_back_by_an_alias() {
+    there_and_back(deployed_behind_an_alias().await).await;
+}
+
+/// Swaps with runs that are killed after one change, after two, and so on, each of which is run again.
+async fn killed_after_each_change(mut project: Project, at_least: usize) {
     let load = Load::start(&project).await;
     let (mut from, mut to) = (ROLES[0], ROLES[1]);
     let mut whole = 0;
@@ -39,12 +58,23 @@ async fn killed_after_each_change_and_run_again() {
             (from, to) = (to, from);
         }
         if whole > 0 {
-            // The policy twice, the function and its tags.
-            assert!(whole == 2 && changes > 4, "a swap has {} changes", changes - 1);
+            assert!(whole == 2 && changes > at_least, "a swap has {} changes", changes - 1);
             break;
         }
     }
     load.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_after_each_change_of_the_function() {
+    // The policy twice, the function and its tags.
+    killed_after_each_change(Project::deployed().await, 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_after_each_change_of_the_alias() {
+    // A version and the alias beside these.
+    killed_after_each_change(deployed_behind_an_alias().await, 6).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
