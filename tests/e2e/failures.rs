@@ -24,7 +24,7 @@ async fn a_failed_probe_moves_the_function_back() {
     let before = role_of_function(&project).await;
     project.swap("encrypt-test", "encrypt-prod");
     project.edit("KEY_ID: \"${keys.text.alias}\"", "KEY_ID: alias/of-nothing");
-    project.edit("timeout: 20s", "timeout: 3s");
+    project.edit("timeout: 20s", "timeout: 4s");
     project
         .apply()
         .await
@@ -42,7 +42,7 @@ async fn a_failed_probe_moves_the_function_back() {
     }
 
     project.edit("KEY_ID: alias/of-nothing", "KEY_ID: \"${keys.text.alias}\"");
-    project.edit("timeout: 3s", "timeout: 20s");
+    project.edit("timeout: 4s", "timeout: 20s");
     project.apply().await.ok();
     assert_ne!(role_of_function(&project).await, before);
     project.round_trip("hello").await;

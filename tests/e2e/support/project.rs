@@ -83,7 +83,7 @@ impl Project {
         for program in ["text-encryption", "authorizer"] {
             project.edit(&format!("{{ cargo: {program} }}"), &format!("{{ dir: {program} }}{runtime}"));
         }
-        project.edit("timeout: 10s\n    env: { KEY_ID", "timeout: 2s\n    env: { KEY_ID");
+        project.edit("timeout: 10s\n    env: { KEY_ID", "timeout: 3s\n    env: { KEY_ID");
         project.edit("    probe:\n", "    probe:\n      successes: 1\n      timeout: 20s\n");
         project
     }
@@ -115,7 +115,7 @@ impl Project {
         let role = self.sdk.iam.get_role().role_name(role).send().await.unwrap();
         let update = self.sdk.lambda.update_function_configuration().function_name(FUNCTION);
         // A change of nothing but the role leaves the emulator's running function under the old one.
-        update.role(role.role().unwrap().arn()).timeout(2).send().await.unwrap();
+        update.role(role.role().unwrap().arn()).timeout(3).send().await.unwrap();
         until("the function is updated", async || {
             let config = self.sdk.lambda.get_function_configuration().function_name(FUNCTION).send().await;
             (config.unwrap().last_update_status() == Some(&LastUpdateStatus::Successful)).then_some(())
