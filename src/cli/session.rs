@@ -8,6 +8,7 @@ use lockstep::build::{self, BuildOptions};
 use lockstep::kinds::World;
 use lockstep::kinds::{Kind, ResourceId};
 use lockstep::local::{self, LocalConfig};
+use lockstep::plan::claims;
 use lockstep::plan::prove::{self, Proof};
 use lockstep::plan::{self, Blocked, Plan, PlanError};
 use lockstep::report::{self, Paint};
@@ -265,7 +266,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// A use that the stack declares and that is not allowed for certain.
+    /// A use that the stack declares and that is not allowed for certain, and an assertion that does not hold.
     pub fn prove(
         &self,
         context: &Context,
@@ -275,8 +276,9 @@ impl Session {
         let after = plan::after(plan, desired, world)
             .map_err(|error| CliError::failed("the plan cannot be followed through").because(error))?;
         let proofs = prove::uses(desired, &after);
-        let failed: Vec<Blocked> =
+        let mut failed: Vec<Blocked> =
             proofs.iter().filter(|proof| !proof.holds()).map(|proof| unproved(desired, proof)).collect();
+        failed.extend(claims::broken(desired, &after));
         if failed.is_empty() || context.global.allow_unproved.is_some() {
             return Ok(proofs);
         }

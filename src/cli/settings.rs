@@ -53,7 +53,7 @@ pub struct Global {
     )]
     pub cargo_profile: String,
 
-    /// Go on although a use of a key cannot be proved to be allowed, and why
+    /// Go on although what the stack says about access cannot be proved, and why
     #[arg(long, global = true, value_name = "REASON")]
     pub allow_unproved: Option<String>,
 

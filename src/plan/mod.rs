@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod checks;
+pub mod claims;
 mod gate;
 pub mod invariant;
 mod order;

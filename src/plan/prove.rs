@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::access::{Caller, Decision, KeyFacts, NamedPolicy, Outcome, Readable, Request, decide};
+use crate::access::{
+    Arn, Caller, CallerKind, Decision, KeyFacts, NamedPolicy, Outcome, Readable, Request, decide,
+};
 use crate::kinds::{Name, World, key, role};
 use crate::stack::desired::Desired;
 
@@ -100,14 +102,22 @@ pub fn facts(desired: &Desired, name: &Name, key: &key::Seen) -> KeyFacts {
     }
 }
 
-/// What is known of a role. Organization policies cannot be read by most callers, and are taken not to bind.
+/// What is known of a principal. Organization policies cannot be read by most callers, and are taken not to bind.
 pub fn caller(world: &World, arn: &str) -> Caller {
-    let Some(role) = world.roles.values().find(|role| role.spec.arn == arn) else {
-        let mut caller = Caller::role(arn, []);
-        caller.identity = Readable::unknown(format!("`{arn}` is not a role of the stack"));
+    let kind = kind(world, arn);
+    let role = match &kind {
+        CallerKind::Role { arn: role_arn } | CallerKind::Session { role_arn, .. } => {
+            world.roles.values().find(|role| role.spec.arn == *role_arn)
+        }
+        _ => None,
+    };
+    let mut caller = Caller { kind, ..Caller::role(arn, []) };
+    let Some(role) = role else {
+        let why = format!("the policies of `{arn}` are no part of the stack");
+        caller.identity = Readable::unknown(&why);
+        caller.boundary = Readable::unknown(why);
         return caller;
     };
-    let mut caller = Caller::role(arn, []);
     caller.identity = identity(world, role);
     caller.boundary = match &role.spec.boundary {
         None => Readable::Known(None),
@@ -118,6 +128,24 @@ pub fn caller(world: &World, arn: &str) -> Caller {
     };
     caller.tags.clone_from(&role.spec.tags);
     caller
+}
+
+fn kind(world: &World, arn: &str) -> CallerKind {
+    let parts = Arn::split(arn);
+    let resource = parts.as_ref().map_or("", |arn| arn.resource);
+    let session = resource.strip_prefix("assumed-role/").and_then(|session| session.split('/').next());
+    let arn = arn.to_owned();
+    match (session, parts) {
+        (Some(name), Some(parts)) => {
+            // The ARN of a session does not have the path of its role.
+            let role = world.roles.values().find(|role| role.spec.role_name == name);
+            let bare = || format!("arn:{}:iam::{}:role/{name}", parts.partition, parts.account);
+            CallerKind::Session { role_arn: role.map_or_else(bare, |role| role.spec.arn.clone()), arn }
+        }
+        _ if resource == "root" => CallerKind::Root { arn },
+        _ if resource.starts_with("user/") => CallerKind::User { arn },
+        _ => CallerKind::Role { arn },
+    }
 }
 
 fn identity(world: &World, role: &role::Seen) -> Readable<Vec<NamedPolicy>> {
