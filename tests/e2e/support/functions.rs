@@ -33,9 +33,8 @@ static BUILT: LazyLock<Vec<(&str, PathBuf)>> = LazyLock::new(|| {
 
 /// Tells whether cargo sets a variable for the test that it runs. Build scripts look at some of these: with
 /// them, half of the dependencies would be built anew.
-pub fn is_of_test(name: &str) -> bool {
-    let prefixes = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
-    prefixes.iter().any(|prefix| name.starts_with(prefix)) || name == "CARGO" || name == "CARGO_TARGET_TMPDIR"
+fn is_of_test(name: &str) -> bool {
+    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_PRIMARY_"].iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Writes one folder per program, with a `bootstrap` that becomes the program.

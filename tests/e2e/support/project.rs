@@ -230,8 +230,7 @@ pub fn bare(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        if ["AWS_", "LOCKSTEP_"].iter().any(|prefix| text.starts_with(prefix)) || functions::is_of_test(&text)
-        {
+        if ["AWS_", "LOCKSTEP_"].iter().any(|prefix| text.starts_with(prefix)) {
             command.env_remove(&name);
         }
     }
