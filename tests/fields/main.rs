@@ -5,7 +5,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod differences;
+mod environments;
 mod project;
+mod schema;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

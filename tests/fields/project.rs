@@ -1,6 +1,6 @@
 //! A project in a folder of its own, with a local AWS of its own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -8,6 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// What a plan came to.
+#[derive(Debug)]
 pub enum Planned {
     /// Nothing is to be done.
     Nothing,
@@ -20,6 +21,8 @@ pub enum Planned {
 /// A project; dropping it stops its local AWS.
 pub struct Project {
     folder: TempDir,
+    /// Variables of the process.
+    pub settings: BTreeMap<String, String>,
 }
 
 impl Project {
@@ -27,7 +30,8 @@ impl Project {
     pub fn new(area: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
         copy(area, folder.path());
-        Self { folder }
+        let settings = BTreeMap::from([("LOCKSTEP_LOCAL".to_owned(), "true".to_owned())]);
+        Self { folder, settings }
     }
 
     /// Applies a stack file; the error is what was printed.
@@ -48,8 +52,7 @@ impl Project {
     /// Plans a stack file, and returns the fields that change by their places in it.
     pub fn changes(&self, stack: &Value) -> BTreeSet<String> {
         self.write(stack);
-        let output = self.output(&["plan", "--json"]);
-        let plan: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let plan: Value = serde_json::from_str(&self.printed(&["plan", "--json"])).unwrap_or_default();
         let list = |value: &Value, field: &str| value[field].as_array().cloned().unwrap_or_default();
         let resources = list(&plan, "phases").into_iter().flat_map(|phase| list(&phase, "resources"));
         let fields = resources.flat_map(|resource| {
@@ -82,10 +85,16 @@ impl Project {
         std::fs::write(self.folder.path().join("stack.yaml"), stack.to_string()).unwrap();
     }
 
-    fn run(&self, arguments: &[&str]) -> (Option<i32>, String) {
+    /// Runs the command, and returns its exit code and both of its streams.
+    pub fn run(&self, arguments: &[&str]) -> (Option<i32>, String) {
         let output = self.output(arguments);
         let text = [output.stdout, output.stderr].concat();
         (output.status.code(), String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// Runs the command, and returns what it prints on standard output.
+    pub fn printed(&self, arguments: &[&str]) -> String {
+        String::from_utf8_lossy(&self.output(arguments).stdout).into_owned()
     }
 
     fn output(&self, arguments: &[&str]) -> Output {
@@ -96,7 +105,7 @@ impl Project {
                 command.env_remove(name);
             }
         }
-        command.args(arguments).arg("--local").current_dir(self.folder.path()).output().unwrap()
+        command.args(arguments).envs(&self.settings).current_dir(self.folder.path()).output().unwrap()
     }
 }
 

@@ -1,6 +1,2 @@
 def answer(event, context):
-    return {"statusCode": 200, "body": "one"}
-
-
-def other(event, context):
-    return {"statusCode": 200, "body": "other"}
+    return {"statusCode": 200, "body": '{"text": "one"}'}
