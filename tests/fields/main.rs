@@ -2,7 +2,7 @@
 //!
 //! See `tests/cases/fields/README.md`.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod differences;
 mod environments;
