@@ -42,7 +42,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
     let world = session.observe(context).await?;
     let change = Change::plan(context, &session, (&desired, &world))?;
     if options.json {
-        context.output.result(&serde_json::to_string_pretty(&change.json()).unwrap_or_default().as_str());
+        context.output.result(&serde_json::to_string_pretty(&change.json()).unwrap_or_default());
     } else {
         context.output.result(&change.text(context));
     }
