@@ -108,22 +108,32 @@ fn holds_password(text: &str) -> bool {
     authority.and_then(|authority| authority.rsplit_once('@')).is_some_and(|(user, _)| user.contains(':'))
 }
 
+/// Writes both sides of a change, each in one line; they are whole where only what is left out would differ.
+pub fn lines(names: &Names, change: &Change) -> [String; 2] {
+    let whole = [&change.before, &change.after].map(|side| whole(names, &change.field, side.as_ref()));
+    let [before, after] = whole.each_ref().map(|text| shortened(text));
+    if before == after { whole } else { [before, after] }
+}
+
 /// Writes one side of a change in one line; a field that is not set is `(none)`.
 pub fn line(names: &Names, field: &str, value: Option<&Value>) -> String {
-    let text = match value {
+    shortened(&whole(names, field, value))
+}
+
+fn whole(names: &Names, field: &str, value: Option<&Value>) -> String {
+    match value {
         None | Some(Value::Null) => "(none)".to_owned(),
         Some(Value::String(text)) => text_line(names, text),
         Some(Value::Number(number)) => format!("{number}{}", unit(field)),
         Some(Value::Array(items)) if items.iter().all(|item| !item.is_object() && !item.is_array()) => {
-            let items: Vec<String> = items.iter().map(|item| line(names, field, Some(item))).collect();
+            let items: Vec<String> = items.iter().map(|item| whole(names, field, Some(item))).collect();
             items.join(", ")
         }
         Some(other) => {
             let told = part(other).or_else(|| permission(other)).unwrap_or_else(|| object(other));
             printable(&with_known_after_apply(&told))
         }
-    };
-    shortened(&text)
+    }
 }
 
 /// Returns the unit of a field that is a bare number in AWS.
@@ -330,5 +340,9 @@ mod tests {
         assert_eq!(shown(json!(30)), "30 s");
         assert_eq!(line(&names, "timeout", None), "(none)");
         assert_eq!(shown(json!("x".repeat(100))).chars().count(), 71);
+        let arns = |version| json!([format!("{}:{version}{}", "x".repeat(60), "y".repeat(60))]);
+        let (before, after) = (Some(arns(1)), Some(arns(2)));
+        let [before, after] = lines(&names, &Change { field: "layers".to_owned(), before, after });
+        assert!(before != after && before.len() > 72, "{before} and {after}");
     }
 }

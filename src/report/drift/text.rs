@@ -54,6 +54,6 @@ fn sides(paint: Paint, change: &crate::kinds::Change) -> Vec<String> {
     if policy::is_policy(change) {
         return policy::diff(paint, change);
     }
-    let side = |value| value::line(&Names::new(), &change.field, value);
-    vec![format!("- {}", side(change.before.as_ref())), format!("+ {}", side(change.after.as_ref()))]
+    let [before, after] = value::lines(&Names::new(), change);
+    vec![format!("- {before}"), format!("+ {after}")]
 }

@@ -247,8 +247,8 @@ fn row(names: &Names, change: &Change) -> [String; 3] {
     if policy::is_policy(change) {
         return [field, String::new(), String::new()];
     }
-    let side = |value| value::line(names, &change.field, value);
-    [field, side(change.before.as_ref()), side(change.after.as_ref())]
+    let [before, after] = value::lines(names, change);
+    [field, before, after]
 }
 
 /// Says what a resource's steps do where no field of the stack file changes.
