@@ -99,8 +99,11 @@ fn immutable_settings(desired: &Desired, world: &World, found: &mut Vec<Blocked>
             found.push(desired.block(
                 ResourceId::new(Kind::Api, name),
                 &change.field,
-                replaced(&change, "API Gateway can never change it"),
-                "declare a second model under another name, and use that one".to_owned(),
+                replaced(&change, "API Gateway cannot change it"),
+                match change.field.as_str() {
+                    "endpoint_type" => "apply `REGIONAL` in between".to_owned(),
+                    _ => "declare a second model under another name, and use that one".to_owned(),
+                },
             ));
         }
     }

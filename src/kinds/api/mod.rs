@@ -349,14 +349,18 @@ pub struct SeenStage {
     pub spec: Stage,
 }
 
-/// Names the settings of an API's parts that differ and that API Gateway can never change.
+/// Names what differs and what API Gateway cannot change in one step, or ever.
 pub fn immutable(want: &Spec, seen: &Seen) -> Vec<Change> {
     let both = want.parts.iter().filter_map(|(id, part)| Some((id, part, seen.parts.get(id)?)));
-    both.filter_map(|(id, part, before)| match (before, part) {
+    let models = both.filter_map(|(id, part, before)| match (before, part) {
         (Part::Model { content_type: before, .. }, Part::Model { content_type, .. }) => {
             Change::of(format!("{id}.content_type"), before, content_type)
         }
         _ => None,
-    })
-    .collect()
+    });
+    let (has, wants) = (&seen.settings.endpoint_type, &want.settings.endpoint_type);
+    // `EDGE` and `PRIVATE` become each other by way of `REGIONAL` alone.
+    let apart = has != "REGIONAL" && wants != "REGIONAL";
+    let endpoint = apart.then(|| Change::of("endpoint_type", has, wants)).flatten();
+    models.chain(endpoint).collect()
 }
