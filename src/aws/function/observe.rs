@@ -194,7 +194,8 @@ mod tests {
         let mut unread = BTreeMap::new();
         let fails = |kind| Err::<u8, _>(AwsError::new("lambda:ListAliases", kind, "no"));
         assert_eq!(readable("aliases", fails(ErrorKind::Denied), &mut unread).unwrap(), 0);
-        assert_eq!(unread, BTreeMap::from([("aliases".to_owned(), "lambda:ListAliases: no".to_owned())]));
+        let why = "`lambda:ListAliases` is not allowed".to_owned();
+        assert_eq!(unread, BTreeMap::from([("aliases".to_owned(), why)]));
         assert!(readable("aliases", fails(ErrorKind::Transient), &mut unread).is_err());
     }
 }
