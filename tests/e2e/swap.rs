@@ -21,7 +21,8 @@ async fn there_and_back(mut project: Project) {
     let load = Load::start(&project).await;
     for (from, to) in [(ROLES[0], ROLES[1]), (ROLES[1], ROLES[0])] {
         project.swap(from, to);
-        project.apply().await.ok().says("2 changed");
+        let proxy = Proxy::start(project.endpoint(), Trap::Open).await;
+        project.run_at(proxy.url(), &APPLY).await.ok().says("2 changed");
         project.is_settled().await;
     }
     load.stop().await;

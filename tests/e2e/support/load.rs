@@ -59,7 +59,8 @@ impl Load {
     /// Ends the calls, and demands that all succeeded.
     pub async fn stop(self) {
         let Tally { good, failures } = self.end().await;
-        assert!(failures.is_empty(), "{} of {} failed: {failures:#?}", failures.len(), good + failures.len());
+        let (failed, first) = (failures.len(), failures.first());
+        assert!(failures.is_empty(), "{failed} of {} failed: {first:?}", good + failed);
         assert!(good > 0);
     }
 }

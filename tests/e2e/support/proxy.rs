@@ -3,11 +3,17 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
+
+/// What lets roles in comes last of all that is called at the same time: should the order of a plan not hold
+/// it, whatever needs it goes first.
+const LAST: &str = "PutKeyPolicy ";
+const HEAD_START: Duration = Duration::from_millis(500);
 
 /// Which answers do not arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +38,8 @@ struct State {
     trap: Trap,
     changes: Mutex<Vec<String>>,
     lost: Mutex<BTreeSet<String>>,
+    /// Changes are made one after the other, so that a run can be killed between any two.
+    turn: tokio::sync::Mutex<()>,
     sprung: Notify,
     released: watch::Sender<bool>,
 }
@@ -46,6 +54,7 @@ impl Proxy {
             trap,
             changes: Mutex::default(),
             lost: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
             sprung: Notify::new(),
             released: watch::Sender::new(false),
         });
@@ -90,14 +99,24 @@ impl Drop for Proxy {
 impl State {
     async fn serve(&self, mut client: TcpStream) -> io::Result<()> {
         let request = Request::read(&mut client).await?;
-        self.silence().await;
-        let answer = request.forward(&self.upstream).await?;
-        let done = answer.get(9..10) == Some(b"2");
-        if let Some(change) = request.change().filter(|_| done)
-            && self.withholds(change)
-        {
-            return Ok(());
-        }
+        let answer = match request.change() {
+            None => {
+                self.silence().await;
+                request.forward(&self.upstream).await?
+            }
+            Some(change) => {
+                if change.starts_with(LAST) {
+                    tokio::time::sleep(HEAD_START).await;
+                }
+                let _one_by_one = self.turn.lock().await;
+                self.silence().await;
+                let answer = request.forward(&self.upstream).await?;
+                if answer.get(9..10) == Some(b"2") && self.withholds(change) {
+                    return Ok(());
+                }
+                answer
+            }
+        };
         self.silence().await;
         client.write_all(&answer).await
     }
