@@ -36,7 +36,7 @@ use self::names::Names;
 use self::tree::Node;
 use crate::access::is_account_id;
 
-/// The stack file of the README, which `init` writes.
+/// The stack file of the README.
 pub const EXAMPLE: &str = include_str!("../../stack.yaml");
 
 /// Most bytes that are gone through for all environments together, so that no file takes long.
