@@ -21,6 +21,7 @@ mod condition;
 mod context;
 mod cover;
 mod decide;
+mod delta;
 mod document;
 mod explain;
 mod grant;
@@ -36,6 +37,7 @@ mod parse;
 mod pattern;
 mod reason;
 mod route;
+mod service;
 mod source;
 mod statement;
 mod tri;
@@ -48,10 +50,12 @@ pub use caller::{Caller, CallerKind, Level, NamedPolicy, Readable};
 pub use compare::{Change, Verdict, compare};
 pub use context::Context;
 pub use decide::{Decision, Outcome, actions_of, decide};
+pub use delta::{Delta, Piece, delta};
 pub use explain::{Miss, NearMiss};
 pub use key::{Constraints, Grant, KeyFacts, NewGrant, Request};
 pub use lines::answer_line;
 pub use reason::Reason;
+pub use service::{arn_like, may_assume};
 pub use source::Layer;
 
 pub use document::{

@@ -18,7 +18,7 @@ use super::confirm::confirm;
 use super::error::CliError;
 use super::exit::Exit;
 use super::progress::Progress;
-use super::session::Session;
+use super::session::{Proved, Session};
 use super::signals::Stop;
 
 /// A plan with what it was made from.
@@ -31,8 +31,8 @@ pub struct Change<'a> {
     pub world: &'a World,
     /// The plan.
     pub plan: Plan,
-    /// What functions may do with keys once the plan is applied.
-    pub proofs: Vec<Proof>,
+    /// What is known of access once the plan is applied.
+    pub proved: Proved,
 }
 
 /// Writes a proof for people.
@@ -43,20 +43,20 @@ fn line(desired: &Desired, proof: &Proof) -> AccessLine {
 }
 
 impl<'a> Change<'a> {
-    /// Plans, and proves that the stack works afterwards.
+    /// Plans, and proves what the stack says about access.
     ///
     /// # Errors
     ///
-    /// Whatever blocks the plan, and uses of keys that cannot be proved to be allowed.
-    pub fn plan(
+    /// Whatever blocks the plan, and everything that is not proved.
+    pub async fn plan(
         context: &Context,
         session: &'a Session,
         wanted: (&'a Desired, &'a World),
     ) -> Result<Self, CliError> {
         let (desired, world) = wanted;
         let plan = session.plan(context, desired, world)?;
-        let proofs = session.prove(context, (desired, world), &plan)?;
-        Ok(Self { session, desired, world, plan, proofs })
+        let proved = session.prove(context, (desired, world), &plan).await?;
+        Ok(Self { session, desired, world, plan, proved })
     }
 
     /// Renders the plan for people.
@@ -71,9 +71,15 @@ impl<'a> Change<'a> {
     }
 
     fn document(&self) -> report::plan::Document {
-        let access: Vec<AccessLine> = self.proofs.iter().map(|proof| line(self.desired, proof)).collect();
-        let Self { desired, world, plan, .. } = self;
-        report::plan::document(&PlanView { desired, world, plan, access: &access })
+        let Self { session: _, desired, world, plan, proved: Proved { uses, unproved } } = self;
+        let access: Vec<AccessLine> = uses.iter().map(|proof| line(desired, proof)).collect();
+        report::plan::document(&PlanView {
+            desired,
+            world,
+            plan,
+            access: &access,
+            unproved: unproved.as_ref(),
+        })
     }
 
     /// Refuses to delete in a protected environment what is not named.

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use lockstep::kinds::{Kind, ResourceId, World};
-use lockstep::plan::Plan;
 use lockstep::stack::desired::Desired;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -32,6 +31,9 @@ pub struct Saved {
     base: BTreeMap<String, String>,
     /// Digest of the plan.
     plan: String,
+    /// Why it may be applied although not everything is proved, and the digest of what is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unproved: Option<(String, String)>,
     /// The plan as `plan --json` prints it, for people and programs that look at the file.
     view: Value,
 }
@@ -39,7 +41,7 @@ pub struct Saved {
 impl Saved {
     /// Takes down a plan and what it was made from.
     pub fn new(change: &Change<'_>, destroy: bool) -> Self {
-        let Change { desired, world, plan, .. } = change;
+        let Change { desired, world, plan, proved, .. } = change;
         Self {
             format_version: FORMAT.to_owned(),
             account: desired.place.account.clone(),
@@ -50,6 +52,7 @@ impl Saved {
             wanted: wanted(desired, world),
             base: base(world),
             plan: digest(plan),
+            unproved: proved.unproved.as_ref().map(|unproved| (unproved.reason.clone(), digest(unproved))),
             view: change.json(),
         }
     }
@@ -62,6 +65,11 @@ impl Saved {
     /// Tells whether the plan removes everything.
     pub const fn destroys(&self) -> bool {
         self.destroy
+    }
+
+    /// Returns why the plan may be applied although not everything is proved.
+    pub fn allow_unproved(&self) -> Option<&str> {
+        self.unproved.as_ref().map(|(reason, _)| reason.as_str())
     }
 
     /// Writes the file.
@@ -137,14 +145,18 @@ impl Saved {
     /// # Errors
     ///
     /// It does not: another version of lockstep plans otherwise, or the file was edited.
-    pub fn check_plan(&self, plan: &Plan) -> Result<(), CliError> {
-        if self.plan == digest(plan) {
-            return Ok(());
-        }
-        Err(stale(&[
-            "planning again gives another plan: the file was edited, or this is another version of lockstep"
-                .to_owned(),
-        ]))
+    pub fn check_plan(&self, change: &Change<'_>) -> Result<(), CliError> {
+        let other =
+            "planning again gives another plan: the file was edited, or this is another version of lockstep";
+        let unlike = "what cannot be proved of it is not what it was when the plan was saved";
+        let unproved = change.proved.unproved.as_ref().map(digest);
+        let checks = [
+            (self.plan == digest(&change.plan), other),
+            (self.unproved.as_ref().map(|(_, digest)| digest) == unproved.as_ref(), unlike),
+        ];
+        let moved: Vec<String> =
+            checks.into_iter().filter(|(same, _)| !same).map(|(_, what)| what.to_owned()).collect();
+        if moved.is_empty() { Ok(()) } else { Err(stale(&moved)) }
     }
 }
 

@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 use lockstep::aws::{self, Aws};
 use lockstep::build::{self, BuildOptions};
 use lockstep::kinds::World;
-use lockstep::kinds::{Kind, ResourceId};
 use lockstep::local::{self, LocalConfig};
-use lockstep::plan::claims;
-use lockstep::plan::prove::{self, Proof};
+use lockstep::plan::prove::{self, Course, Evidence, Proof, Scene};
 use lockstep::plan::{self, Blocked, Plan, PlanError};
+use lockstep::report::plan::Unproved;
 use lockstep::report::{self, Paint};
 use lockstep::stack::desired::{Desired, Place};
 use lockstep::stack::{self, Inputs, Source, StackFile};
@@ -262,51 +261,44 @@ impl Session {
         })
     }
 
-    /// Decides what functions may do with keys once a plan is applied.
+    /// Proves that what the stack says about access holds in every world that a plan passes.
     ///
     /// # Errors
     ///
-    /// A use that the stack declares and that is not allowed for certain, and an assertion that does not hold.
-    pub fn prove(
+    /// Everything that is not proved, unless it was allowed with a reason.
+    pub async fn prove(
         &self,
         context: &Context,
         (desired, world): (&Desired, &World),
         plan: &Plan,
-    ) -> Result<Vec<Proof>, CliError> {
-        let after = plan::after(plan, desired, world)
-            .map_err(|error| CliError::failed("the plan cannot be followed through").because(error))?;
-        let proofs = prove::uses(desired, &after);
-        let mut failed: Vec<Blocked> =
-            proofs.iter().filter(|proof| !proof.holds()).map(|proof| unproved(desired, proof)).collect();
-        failed.extend(claims::broken(desired, &after));
-        if failed.is_empty() || context.global.allow_unproved.is_some() {
-            return Ok(proofs);
-        }
-        Err(CliError::failed(blocked_text(context, &failed))
-            .hint("apply it all the same with --allow-unproved REASON"))
+    ) -> Result<Proved, CliError> {
+        let course = Course { desired, world, plan, applier: &self.caller };
+        let outsiders = aws::outsiders(&self.aws, prove::outsiders(course)).await?;
+        let evidence = Evidence { outsiders, ..Evidence::default() };
+        let cannot = |error| CliError::failed("the plan cannot be followed through").because(error);
+        let after = plan::after(plan, desired, world).map_err(cannot)?;
+        let uses = prove::uses(Scene { desired, world: &after, evidence: &evidence });
+        let findings = prove::unproved(course, &evidence).map_err(cannot)?;
+        let unproved = match (findings.is_empty(), &context.global.allow_unproved) {
+            (true, _) => None,
+            (false, Some(reason)) => Some(Unproved { reason: reason.clone(), findings }),
+            (false, None) => {
+                return Err(CliError::failed(blocked_text(context, &findings))
+                    .hint("apply it all the same with --allow-unproved REASON, which the plan records"));
+            }
+        };
+        Ok(Proved { uses, unproved })
     }
+}
+
+/// What is known of access once a plan is applied.
+pub struct Proved {
+    /// What functions may do with keys.
+    pub uses: Vec<Proof>,
+    /// What is not proved, and why the plan may be applied all the same.
+    pub unproved: Option<Unproved>,
 }
 
 fn blocked_text(context: &Context, blocked: &[Blocked]) -> String {
     report::blocked::text(blocked, Paint { colour: context.output.error_colour })
-}
-
-fn unproved(desired: &Desired, proof: &Proof) -> Blocked {
-    let Proof { function, role, key, actions, decision, unknowns, .. } = proof;
-    let role = desired.role_by_arn(role).map_or(role.as_str(), |name| name.as_str());
-    let actions: Vec<&str> = actions.iter().map(String::as_str).collect();
-    let why = match unknowns.is_empty() {
-        true => decision.replace('_', " "),
-        false => format!("unknown, because {}", unknowns.iter().cloned().collect::<Vec<_>>().join("; ")),
-    };
-    Blocked {
-        resource: ResourceId::new(Kind::Function, function),
-        problem: format!(
-            "{role} could not be proved to be allowed {} on keys.{key}: {why}",
-            actions.join(", ")
-        ),
-        remedy: "look at the boundary and the policies of the role, and at the statements of the key"
-            .to_owned(),
-        line: desired.line_of(&format!("functions.{function}.keys")).cloned(),
-    }
 }

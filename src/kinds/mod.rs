@@ -9,6 +9,7 @@ pub mod ids;
 pub mod key;
 pub mod log_group;
 pub mod names;
+pub mod outsider;
 mod references;
 pub mod role;
 pub mod step;
@@ -17,6 +18,7 @@ pub mod world;
 
 pub use ids::Ids;
 pub use names::{Kind, Name, ResourceId};
+pub use outsider::Outsider;
 pub use step::{Action, Change, Draft, Edge, Fact, Op};
 pub use world::{Refused, Target, World};
 

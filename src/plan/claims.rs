@@ -1,37 +1,38 @@
 //! What a stack claims about access beside what its functions use: its assertions, and its twins.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::checks::Blocked;
-use super::prove::{caller, facts};
-use crate::access::{Caller, Decision, KeyFacts, Outcome, Readable, Request, decide, key_actions};
-use crate::kinds::{Kind, Name, ResourceId, World};
+use super::parity::{self, Difference, Subject};
+use super::prove::Scene;
+use crate::access::{Decision, KeyFacts, Outcome, Readable, Request, decide};
+use crate::kinds::{Kind, Name, ResourceId};
 use crate::stack::desired::{Assertion, Desired};
 
 /// Lists the claims that do not hold for certain in a world.
-///
-/// Grants are not known here: one that somebody else made on a key of the stack may still let a principal do
-/// what it is said not to.
-pub fn broken(desired: &Desired, world: &World) -> Vec<Blocked> {
-    let assertions = desired.assertions.iter().filter_map(|assertion| asserted(desired, world, assertion));
-    let twins = desired.twins.iter().flat_map(|(role, twin)| alike(desired, world, (role, twin)));
+pub fn broken(scene: Scene<'_>) -> Vec<Blocked> {
+    let assertions = scene.desired.assertions.iter().filter_map(|assertion| asserted(scene, assertion));
+    let twins = scene.desired.twins.iter().filter_map(|(role, twin)| alike(scene, role, twin));
     assertions.chain(twins).collect()
 }
 
-/// Checks one assertion.
-fn asserted(desired: &Desired, world: &World, assertion: &Assertion) -> Option<Blocked> {
-    let Assertion { principal, actions, allowed, key, context, line } = assertion;
-    let facts = facts(desired, key, world.keys.get(key)?);
-    let caller = caller(world, principal);
+/// Checks one assertion. A key that does not exist can be used by nobody, and is made with its policy.
+fn asserted(scene: Scene<'_>, assertion: &Assertion) -> Option<Blocked> {
+    let Assertion { principal, actions, allowed, key, context, when, line } = assertion;
+    let facts = scene.key(key, scene.world.keys.get(key)?);
+    let caller = scene.caller(principal);
     let decided = actions.iter().map(|action| {
-        let request = Request::new(action, &caller, &facts).encryption_context(context.clone());
+        let mut request = Request::new(action, &caller, &facts).encryption_context(context.clone());
+        for (name, value) in when {
+            request.context.set(name, value);
+        }
         (action.as_str(), decide(&caller, &request, &facts))
     });
     let wrong: Vec<(&str, Decision)> = decided.filter(|(_, decision)| !holds(decision, *allowed)).collect();
     let (_, first) = wrong.first()?;
     let word = if *allowed { "can" } else { "cannot" };
     let list: Vec<&str> = wrong.iter().map(|(action, _)| *action).collect();
-    let who = shown(desired, principal);
+    let who = shown(scene.desired, principal);
     Some(Blocked {
         resource: ResourceId::new(Kind::Key, key),
         problem: format!(
@@ -62,32 +63,54 @@ fn why(decision: &Decision) -> String {
     }
 }
 
-/// Compares what two roles may do with every key, but for what the functions that run under them use.
-fn alike(desired: &Desired, world: &World, (role, twin): (&Name, &Name)) -> Vec<Blocked> {
-    let callers = [role, twin].map(|name| desired.roles.get(name).map(|spec| caller(world, &spec.arn)));
-    let [Some(one), Some(other)] = callers else { return Vec::new() };
-    let keys = desired.keys.iter().filter_map(|(name, want)| Some((name, want, world.keys.get(name)?)));
-    keys.filter_map(|(name, want, seen)| {
-        // The policy before the uses are added to it: those follow the functions.
-        let policy = Readable::Known(want.spec.policy.clone());
-        let facts = KeyFacts { policy, ..facts(desired, name, seen) };
-        let outcome = |caller: &Caller, action: &str| {
-            let request = Request::new(format!("kms:{action}"), caller, &facts);
-            decide(caller, &request, &facts).outcome
-        };
-        let unlike: BTreeSet<&str> =
-            key_actions().filter(|action| outcome(&one, action) != outcome(&other, action)).collect();
-        (!unlike.is_empty()).then(|| Blocked {
-            resource: ResourceId::new(Kind::Role, role),
-            problem: format!(
-                "it is a twin of {twin}, and they differ on keys.{name} in {}",
-                unlike.into_iter().collect::<Vec<_>>().join(", ")
-            ),
-            remedy: format!("let `keys.{name}` name both of them or neither, or take `twin_of` out"),
-            line: desired.line_of(&format!("roles.{role}.twin_of")).cloned(),
-        })
+/// Compares what a role and its twin may do, but for what the functions that run under them use.
+fn alike(scene: Scene<'_>, role: &Name, twin: &Name) -> Option<Blocked> {
+    let (one, other) = (subject(scene, role)?, subject(scene, twin)?);
+    let differences = parity::differences(&one, &other);
+    let told: Vec<String> = differences.iter().map(|difference| sentence(difference, role, twin)).collect();
+    (!told.is_empty()).then(|| Blocked {
+        resource: ResourceId::new(Kind::Role, role),
+        problem: format!("it is a twin of {twin}, and they differ: {}", told.join("; ")),
+        remedy: "give both of them what one has, or neither; or take `twin_of` out".to_owned(),
+        line: scene.desired.line_of(&format!("roles.{role}.twin_of")).cloned(),
     })
-    .collect()
+}
+
+fn subject(scene: Scene<'_>, role: &Name) -> Option<Subject> {
+    let Scene { desired, world, evidence: _ } = scene;
+    let spec = desired.roles.get(role)?;
+    let seen = world.roles.get(role)?;
+    let wanted = desired.keys.iter().filter_map(|(name, want)| Some((name, want, world.keys.get(name)?)));
+    let keys: BTreeMap<Name, KeyFacts> = wanted
+        .map(|(name, want, seen)| {
+            // The policy before the uses are added to it: those follow the functions.
+            let policy = Readable::Known(want.spec.policy.clone());
+            (name.clone(), KeyFacts { policy, ..scene.key(name, seen) })
+        })
+        .collect();
+    Some(Subject {
+        name: role.to_string(),
+        caller: scene.caller(&spec.arn),
+        trust: Some(seen.spec.trust.clone()),
+        names: parity::names(desired, &keys),
+        keys,
+    })
+}
+
+/// Writes a difference from the side of the role.
+fn sentence(difference: &Difference, role: &Name, twin: &Name) -> String {
+    let Difference { role: who, subject, actions, objects, conditions, note } = difference;
+    if actions.is_empty() {
+        return format!("{who}, {subject}: {note}");
+    }
+    let other = if who == role.as_str() { twin } else { role };
+    let actions = actions.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let objects = if objects.is_empty() { subject.clone() } else { objects.join(", ") };
+    let when =
+        if conditions.is_empty() { String::new() } else { format!(" when {}", conditions.join(" and ")) };
+    let place = if subject.starts_with("keys.") { String::new() } else { format!(" ({subject})") };
+    let note = if note.starts_with("unknown") { format!(" ({note})") } else { String::new() };
+    format!("{who} may {actions} on {objects}{when}{place}{note}, {other} may not")
 }
 
 /// Names a role of the stack as the stack does.
@@ -97,10 +120,11 @@ fn shown(desired: &Desired, arn: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::BTreeSet;
 
     use super::*;
     use crate::access::Statement;
+    use crate::plan::prove::Evidence;
     use crate::plan::small_worlds::fixtures::{ACCOUNT, empty, function, key, nothing, role, role_arn};
     use crate::plan::{after, plan};
     use crate::stack::desired::Line;
@@ -122,7 +146,9 @@ mod tests {
     fn problems(desired: &Desired) -> Vec<String> {
         let world = nothing();
         let world = after(&plan(desired, &world).unwrap(), desired, &world).unwrap();
-        broken(desired, &world).into_iter().map(|blocked| blocked.problem).collect()
+        let evidence = Evidence::default();
+        let scene = Scene { desired, world: &world, evidence: &evidence };
+        broken(scene).into_iter().map(|blocked| blocked.problem).collect()
     }
 
     fn asserting(principal: &str, allowed: bool, action: &str) -> Vec<String> {
@@ -133,6 +159,7 @@ mod tests {
             allowed,
             key: "k".into(),
             context: BTreeMap::new(),
+            when: BTreeMap::new(),
             line: Line { file: "stack.yaml".to_owned(), line: 1, column: 1 },
         });
         problems(&desired)
@@ -183,6 +210,9 @@ mod tests {
         let key = &mut desired.keys.get_mut(&Name::from("k")).unwrap().spec;
         key.policy =
             crate::access::PolicyDocument::new(key.policy.statements().iter().cloned().chain([extra]));
-        assert_eq!(problems(&desired), ["it is a twin of one, and they differ on keys.k in Sign"]);
+        assert_eq!(
+            problems(&desired),
+            ["it is a twin of one, and they differ: two may kms:Sign on keys.k, one may not"]
+        );
     }
 }

@@ -9,6 +9,7 @@ pub mod claims;
 mod gate;
 pub mod invariant;
 mod order;
+pub mod parity;
 pub mod prove;
 mod target;
 

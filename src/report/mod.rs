@@ -74,6 +74,8 @@ pub struct PlanView<'a> {
     pub plan: &'a Plan,
     /// What functions may do with keys once the plan is applied.
     pub access: &'a [AccessLine],
+    /// What is not proved, and why it may be applied all the same.
+    pub unproved: Option<&'a plan::Unproved>,
 }
 
 /// What one function may do with one key, and what decides that.

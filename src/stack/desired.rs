@@ -179,6 +179,8 @@ pub struct Assertion {
     pub key: Name,
     /// Encryption context of the request.
     pub context: BTreeMap<String, String>,
+    /// Condition keys of the request, such as `kms:ViaService`.
+    pub when: BTreeMap<String, String>,
     /// Where it stands.
     pub line: Line,
 }

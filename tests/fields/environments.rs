@@ -93,6 +93,7 @@ fn what_an_assertion_says_holds_or_there_is_no_plan() {
         json!({"role": "run", "can": ["kms:Encrypt"], "key": "text"}),
         json!({"role": "run", "cannot": ["kms:Decrypt"], "key": "text"}),
         json!({"principal": "user/alice", "cannot": ["kms:Encrypt"], "key": "text", "context": {"tenant": "a"}}),
+        json!({"role": "run", "cannot": ["kms:Sign"], "key": "text", "when": {"kms:ViaService": "lambda.us-east-1.amazonaws.com"}}),
     ];
     let fails = [
         json!({"role": "run", "can": ["kms:Decrypt"], "key": "text"}),

@@ -3,5 +3,5 @@
 mod observe;
 mod perform;
 
-pub(super) use observe::observe;
+pub(super) use observe::{attached, decode, inline, managed_documents, observe};
 pub(super) use perform::perform;

@@ -82,7 +82,7 @@ fn keep(found: &mut Found<Seen>, name: Name, seen: Seen) {
 ///
 /// # Errors
 /// Everything but being denied and not found.
-async fn managed_documents(aws: &Aws, arns: &BTreeSet<String>) -> Result<Documents, AwsError> {
+pub async fn managed_documents(aws: &Aws, arns: &BTreeSet<String>) -> Result<Documents, AwsError> {
     let reads = stream::iter(arns.clone()).map(|arn| async move {
         match document(aws, &arn).await {
             Ok(document) => Ok(document.map(|document| (arn, document))),
@@ -178,7 +178,7 @@ async fn read(aws: &Aws, desired: &Desired, name: &str) -> Result<Result<Option<
 }
 
 /// A role that is gone meanwhile has no policies; `GetRole` tells that it is gone.
-async fn attached(aws: &Aws, name: &str) -> Result<BTreeSet<String>, AwsError> {
+pub async fn attached(aws: &Aws, name: &str) -> Result<BTreeSet<String>, AwsError> {
     let send = || {
         let request = aws.read.iam.list_attached_role_policies().role_name(name);
         request.into_paginator().items().send().try_collect()
@@ -193,7 +193,7 @@ async fn attached(aws: &Aws, name: &str) -> Result<BTreeSet<String>, AwsError> {
     }
 }
 
-async fn inline(aws: &Aws, name: &str) -> Result<BTreeMap<String, String>, AwsError> {
+pub async fn inline(aws: &Aws, name: &str) -> Result<BTreeMap<String, String>, AwsError> {
     let iam = &aws.read.iam;
     let send = || iam.list_role_policies().role_name(name).into_paginator().items().send().try_collect();
     let policies: Vec<String> = match aws.call("iam:ListRolePolicies", send).await {
@@ -213,7 +213,7 @@ async fn inline(aws: &Aws, name: &str) -> Result<BTreeMap<String, String>, AwsEr
 }
 
 /// IAM gives documents percent-encoded; a plus sign stands for itself.
-fn decode(text: &str) -> String {
+pub fn decode(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 

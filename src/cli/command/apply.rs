@@ -36,7 +36,11 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
     let saved = options.saved.as_deref().map(Saved::read).transpose()?;
     // A saved plan knows its environment.
     let env = context.global.env.clone().or_else(|| saved.as_ref().map(|saved| saved.env().to_owned()));
-    let context = &context.in_environment(env);
+    let mut context = context.in_environment(env);
+    if let Some(reason) = saved.as_ref().and_then(Saved::allow_unproved) {
+        context.global.allow_unproved.get_or_insert_with(|| reason.to_owned());
+    }
+    let context = &context;
     let file = session::open(context)?;
     let session = session::connect(context, file).await?;
     let removes = saved.as_ref().is_some_and(Saved::destroys);
@@ -45,10 +49,10 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
     if let Some(saved) = &saved {
         saved.check_base(&session, &desired, &world)?;
     }
-    let change = Change::plan(context, &session, (&desired, &world))?;
+    let change = Change::plan(context, &session, (&desired, &world)).await?;
     match &saved {
         // Whoever saved the plan has looked at it.
-        Some(saved) => saved.check_plan(&change.plan)?,
+        Some(saved) => saved.check_plan(&change)?,
         None => context.output.result(&change.text(context)),
     }
     if change.plan.is_empty() {

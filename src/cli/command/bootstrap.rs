@@ -36,7 +36,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
         session.file.path, session.caller, session.desired.place.region
     ));
     let world = session.observe(context).await?;
-    let change = Change::plan(context, &session, (&session.desired, &world))?;
+    let change = Change::plan(context, &session, (&session.desired, &world)).await?;
     context.output.result(&change.text(context));
     if change.plan.is_empty() {
         context.output.result(&next(context, &session, &world.ids));

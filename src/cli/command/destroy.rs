@@ -34,7 +34,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
     }
     let desired = session.desired.emptied();
     let world = session.observe(context).await?;
-    let change = Change::plan(context, &session, (&desired, &world))?;
+    let change = Change::plan(context, &session, (&desired, &world)).await?;
     context.output.result(&change.text(context));
     if change.plan.is_empty() {
         return Ok(Exit::Success);

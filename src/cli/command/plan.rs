@@ -40,7 +40,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
     let session = session::connect(context, session::open(context)?).await?;
     let desired = if options.destroy { session.desired.emptied() } else { session.desired.clone() };
     let world = session.observe(context).await?;
-    let change = Change::plan(context, &session, (&desired, &world))?;
+    let change = Change::plan(context, &session, (&desired, &world)).await?;
     if options.json {
         context.output.result(&serde_json::to_string_pretty(&change.json()).unwrap_or_default());
     } else {

@@ -8,7 +8,7 @@ use super::problem::{self, Problem};
 use super::short::{self, Names};
 use super::{AccessLine, FORMAT_VERSION, Place, PlanView, Summary, value};
 use crate::kinds::{Action, Change, Name, ResourceId};
-use crate::plan::{AccessChange, Gate, Phase, Plan, Purpose, Step};
+use crate::plan::{AccessChange, Blocked, Gate, Phase, Plan, Purpose, Step};
 use crate::stack::desired::{Probe, ProbeTarget};
 
 pub(super) use text::heading;
@@ -28,10 +28,22 @@ pub struct Document {
     pub phases: Vec<PhaseDocument>,
     /// What functions may do with keys afterwards.
     pub access: Vec<AccessLine>,
+    /// What is not proved, and why the plan may be applied all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unproved: Option<Unproved>,
     /// Numbers of resources.
     pub summary: Summary,
     /// Names in the stack file by ARN.
     pub names: Names,
+}
+
+/// What cannot be proved of a plan that may be applied all the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unproved {
+    /// Why it may be, in the words of who allowed it.
+    pub reason: String,
+    /// What cannot be proved.
+    pub findings: Vec<Blocked>,
 }
 
 impl Document {
@@ -109,13 +121,14 @@ pub struct ResourceDocument {
 
 /// Describes a plan.
 pub fn document(view: &PlanView<'_>) -> Document {
-    let PlanView { desired, world, plan, access } = *view;
+    let PlanView { desired, world, plan, access, unproved } = *view;
     Document {
         format_version: FORMAT_VERSION.to_owned(),
         place: Place::of(desired),
         problems: problem::problems(desired, world, false),
         phases: plan.phases.iter().map(|phase| phase_document(plan, phase)).collect(),
         access: access.to_vec(),
+        unproved: unproved.cloned(),
         summary: Summary::of(plan),
         names: short::names(desired, world),
     }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Aim, Document, GateDocument, PhaseDocument, ProbeDocument, ResourceDocument};
+use super::{Aim, Document, GateDocument, PhaseDocument, ProbeDocument, ResourceDocument, Unproved};
 use crate::kinds::{Action, Change};
-use crate::plan::AccessChange;
+use crate::plan::{AccessChange, Blocked};
 use crate::report::paint::{BOLD, CYAN, FAINT, GREEN, Paint, RED, pad};
 use crate::report::short::Names;
 use crate::report::{AccessLine, Place, Problem, policy, short, value};
@@ -26,7 +26,8 @@ pub struct Style {
 
 /// Writes a plan; the text ends with a line break.
 pub fn text(document: &Document, style: Style) -> String {
-    let Document { format_version: _, place, problems, phases, access, summary, names: _ } = document;
+    let Document { format_version: _, place, problems, phases, access, unproved, summary, names: _ } =
+        document;
     let paint = style.paint;
     let mut lines = vec![heading(paint, place), String::new()];
     if !problems.is_empty() {
@@ -36,6 +37,15 @@ pub fn text(document: &Document, style: Style) -> String {
             let bang = paint.of(RED, "!");
             lines.push(format!("  {bang} functions.{function} {what}: {consequence}"));
             lines.push(format!("    {remedy}"));
+        }
+        lines.push(String::new());
+    }
+    if let Some(Unproved { reason, findings }) = unproved {
+        let allowed = format!("not proved, and allowed all the same: {}", value::printable(reason));
+        lines.push(paint.of(RED.bold(), allowed));
+        for Blocked { resource, problem, remedy: _, line } in findings {
+            let problem = format!("{resource}: {}", value::printable(problem));
+            lines.push(format!("  {} {}", paint.of(RED, "!"), short::placed(&problem, line.as_ref())));
         }
         lines.push(String::new());
     }

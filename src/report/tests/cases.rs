@@ -40,7 +40,8 @@ fn outcome(case: &Path) -> io::Result<[(PathBuf, String); 2]> {
     let desired = desired(&case.join("after.yaml"))?;
     let (plan, blocked) = match plan(&desired, &world) {
         Ok(plan) => {
-            let view = PlanView { desired: &desired, world: &world, plan: &plan, access: &[] };
+            let view =
+                PlanView { desired: &desired, world: &world, plan: &plan, access: &[], unproved: None };
             (text(&document(&view), Style::default()), Vec::new())
         }
         Err(PlanError::Blocked(found)) => (blocked::text(&found, Paint::default()), found),

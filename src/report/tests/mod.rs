@@ -95,7 +95,7 @@ fn access() -> Vec<AccessLine> {
 
 fn shown(desired: &Desired, world: &World, style: Style) -> String {
     let plan = plan(desired, world).unwrap();
-    text(&document(&PlanView { desired, world, plan: &plan, access: &access() }), style)
+    text(&document(&PlanView { desired, world, plan: &plan, access: &access(), unproved: None }), style)
 }
 
 #[test]
@@ -283,6 +283,7 @@ fn settings_are_in_columns_and_secrets_are_hidden() {
         world: &world,
         plan: &plan,
         access: &[],
+        unproved: None,
     }));
     assert!(!json.unwrap().contains("hush-hush"));
 }

@@ -17,7 +17,7 @@ pub(super) fn compile(cx: &Context<'_>, file: &str) -> Vec<Assertion> {
 }
 
 fn one(cx: &Context<'_>, index: &str, assert: &Assert, file: &str) -> Vec<Assertion> {
-    let Assert { role, principal, can, cannot, key, context } = assert;
+    let Assert { role, principal, can, cannot, key, context, when } = assert;
     let at = ["assert", index];
     let declared = cx.declared(&["assert", index, "key"], "keys", key);
     let principal = match (role, principal) {
@@ -37,6 +37,10 @@ fn one(cx: &Context<'_>, index: &str, assert: &Assert, file: &str) -> Vec<Assert
         let problem = cx.about(&at, "bad-value", "an assertion says what the principal `can` or `cannot` do");
         cx.report(problem.help("write it as in `cannot: [kms:Decrypt]`"));
     }
+    for name in when.keys() {
+        let right = "a condition key has the prefix of its service, as in `kms:ViaService`";
+        cx.require(name.contains(':'), &["assert", index, "when", name], right);
+    }
     let place = cx.at(&at);
     let line = Line { file: file.to_owned(), line: place.line, column: place.column };
     let mut all = Vec::new();
@@ -54,6 +58,7 @@ fn one(cx: &Context<'_>, index: &str, assert: &Assert, file: &str) -> Vec<Assert
                 allowed,
                 key: Name::from(key.as_str()),
                 context: context.clone(),
+                when: when.clone(),
                 line: line.clone(),
             });
         }

@@ -185,4 +185,8 @@ pub struct Assert {
     /// Encryption context of the request.
     #[serde(default)]
     pub context: BTreeMap<String, String>,
+    /// Condition keys of the request, such as the service that makes it for the principal.
+    #[serde(default)]
+    #[schemars(example = json!({ "kms:ViaService": "lambda.eu-west-1.amazonaws.com" }))]
+    pub when: BTreeMap<String, String>,
 }

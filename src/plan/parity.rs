@@ -1,0 +1,213 @@
+//! Whether two roles may do the same, up to the names that differ between environments.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::access::{
+    Caller, Decision, KeyFacts, NamedPolicy, Outcome, Piece, PolicyDocument, PolicyKind, Readable, Request,
+    Statement, decide, delta, key_actions,
+};
+use crate::kinds::Name;
+use crate::stack::desired::Desired;
+
+/// A role with everything that decides what it may do.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// Name for people.
+    pub name: String,
+    /// The role and its policies.
+    pub caller: Caller,
+    /// Who may assume it, where that is known.
+    pub trust: Option<PolicyDocument>,
+    /// The keys of its stack by name.
+    pub keys: BTreeMap<Name, KeyFacts>,
+    /// Names that belong to its environment, and what they are called in every environment.
+    pub names: Vec<(String, String)>,
+}
+
+/// Something that one role may do and the other may not.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Difference {
+    /// The role that may do it; for what is unknown the one of which it is not known.
+    pub role: String,
+    /// Where it shows: `keys.text`, `policies`, `boundary` or `trust`.
+    pub subject: String,
+    /// Actions, as policies write them.
+    pub actions: BTreeSet<String>,
+    /// Resources, for policies; principals, for trust.
+    pub objects: Vec<String>,
+    /// Conditions under which it may.
+    pub conditions: Vec<String>,
+    /// What decides, for keys: `allow` or why it is `unknown`.
+    pub note: String,
+}
+
+/// Lists the names of an environment, the longest first, and what they are called in every environment.
+///
+/// Key ids, account, region and the names that hold the environment's own do not make roles differ.
+pub fn names(desired: &Desired, keys: &BTreeMap<Name, KeyFacts>) -> Vec<(String, String)> {
+    let Desired { stack, env, place, .. } = desired;
+    let own = keys.iter().filter(|(_, key)| !key.arn.is_empty());
+    let mut names: Vec<(String, String)> = own
+        .map(|(name, key)| (key.arn.clone(), format!("arn:any:kms:any:000000000000:key/{name}")))
+        .collect();
+    names.extend([
+        (format!("{stack}-{env}"), format!("{stack}-ENV")),
+        (format!("{stack}/{env}"), format!("{stack}/ENV")),
+        (place.account.clone(), "000000000000".to_owned()),
+        (place.region.clone(), "any".to_owned()),
+        (format!("arn:{}:", place.partition), "arn:any:".to_owned()),
+    ]);
+    names
+}
+
+/// Lists what one of two roles may do and the other may not; nothing when they are alike.
+pub fn differences(one: &Subject, other: &Subject) -> Vec<Difference> {
+    let mut found = policies(one, other);
+    found.extend(boundaries(one, other));
+    found.extend(trust(one, other));
+    let names: BTreeSet<&Name> = one.keys.keys().chain(other.keys.keys()).collect();
+    for name in names {
+        if let (Some(here), Some(there)) = (one.keys.get(name), other.keys.get(name)) {
+            found.extend(on_key(name, (one, here), (other, there)));
+        }
+    }
+    found
+}
+
+fn policies(one: &Subject, other: &Subject) -> Vec<Difference> {
+    let merged = |subject: &Subject| match &subject.caller.identity {
+        Readable::Known(policies) => Ok(common(subject, &all_of(policies), PolicyKind::Identity)),
+        Readable::Unknown { why } => Err(why.clone()),
+    };
+    of_documents("policies", (one, merged(one)), (other, merged(other)))
+}
+
+fn boundaries(one: &Subject, other: &Subject) -> Vec<Difference> {
+    let limit = |subject: &Subject| match &subject.caller.boundary {
+        Readable::Known(Some(document)) => Ok(common(subject, document, PolicyKind::Identity)),
+        // No boundary bounds nothing.
+        Readable::Known(None) => {
+            Ok(PolicyDocument::new([Statement::allow("All").actions(["*"]).resource("*")]))
+        }
+        Readable::Unknown { why } => Err(why.clone()),
+    };
+    of_documents("boundary", (one, limit(one)), (other, limit(other)))
+}
+
+/// Compares documents of which each may be unknown, with the reason.
+fn of_documents(
+    subject: &str,
+    (one, here): (&Subject, Result<PolicyDocument, String>),
+    (other, there): (&Subject, Result<PolicyDocument, String>),
+) -> Vec<Difference> {
+    match (here, there) {
+        (Ok(here), Ok(there)) => told(subject, (one, &here), (other, &there), PolicyKind::Identity),
+        (here, there) => {
+            let unknown = |(role, read): (&Subject, Result<_, String>)| {
+                read.err().map(|why| unknown(role, subject, &why))
+            };
+            [(one, here), (other, there)].into_iter().filter_map(unknown).collect()
+        }
+    }
+}
+
+fn trust(one: &Subject, other: &Subject) -> Vec<Difference> {
+    let (Some(here), Some(there)) = (&one.trust, &other.trust) else { return Vec::new() };
+    let kind = PolicyKind::Trust { partition: "any" };
+    told("trust", (one, &common(one, here, kind)), (other, &common(other, there, kind)), kind)
+}
+
+fn all_of(policies: &[NamedPolicy]) -> PolicyDocument {
+    PolicyDocument::new(policies.iter().flat_map(|policy| policy.document.statements()).cloned())
+}
+
+/// Writes a document with the names that every environment has.
+fn common(subject: &Subject, document: &PolicyDocument, kind: PolicyKind<'_>) -> PolicyDocument {
+    let text = subject.names.iter().fold(document.to_json(), |text, (own, all)| text.replace(own, all));
+    // Names become names, so the document can be read again; if not, it is compared as it is.
+    PolicyDocument::parse(&text, kind).unwrap_or_else(|_| document.clone())
+}
+
+fn told(
+    subject: &str,
+    (one, here): (&Subject, &PolicyDocument),
+    (other, there): (&Subject, &PolicyDocument),
+    kind: PolicyKind<'_>,
+) -> Vec<Difference> {
+    let delta = delta(here, there, kind);
+    let of = |role: &Subject, piece: Piece| {
+        let Piece { effect: _, principals, actions, resources, conditions } = piece;
+        Difference {
+            role: role.name.clone(),
+            subject: subject.to_owned(),
+            actions,
+            objects: if principals.is_empty() { resources } else { principals },
+            conditions,
+            note: String::new(),
+        }
+    };
+    let more = delta.gained.into_iter().map(|piece| of(other, piece));
+    let less = delta.lost.into_iter().map(|piece| of(one, piece));
+    less.chain(more).collect()
+}
+
+fn unknown(subject: &Subject, about: &str, why: &str) -> Difference {
+    Difference {
+        role: subject.name.clone(),
+        subject: about.to_owned(),
+        actions: BTreeSet::new(),
+        objects: Vec::new(),
+        conditions: Vec::new(),
+        note: format!("unknown: {why}"),
+    }
+}
+
+/// Compares what two roles may do with the same key, each in its own environment.
+fn on_key(
+    name: &Name,
+    (one, here): (&Subject, &KeyFacts),
+    (other, there): (&Subject, &KeyFacts),
+) -> Vec<Difference> {
+    let asked = |subject: &Subject, key: &KeyFacts, action: &str| {
+        let request = Request::new(format!("kms:{action}"), &subject.caller, key);
+        decide(&subject.caller, &request, key)
+    };
+    // By role and note, so that actions of the same kind stand together.
+    let mut found: BTreeMap<(&str, String), BTreeSet<String>> = BTreeMap::new();
+    for action in key_actions() {
+        let (first, second) = (asked(one, here, action), asked(other, there, action));
+        if first.outcome == second.outcome || !(may(&first) || may(&second)) {
+            continue;
+        }
+        let (role, decision) = if first.outcome == Outcome::Allow || !may(&second) {
+            (&one.name, &first)
+        } else {
+            (&other.name, &second)
+        };
+        found.entry((role, note(decision))).or_default().insert(format!("kms:{action}"));
+    }
+    let differences = found.into_iter().map(|((role, note), actions)| Difference {
+        role: role.to_owned(),
+        subject: format!("keys.{name}"),
+        actions,
+        objects: Vec::new(),
+        conditions: Vec::new(),
+        note,
+    });
+    differences.collect()
+}
+
+/// Two ways of not being allowed do not differ.
+fn may(decision: &Decision) -> bool {
+    matches!(decision.outcome, Outcome::Allow | Outcome::Unknown)
+}
+
+fn note(decision: &Decision) -> String {
+    let listed = |causes: &BTreeSet<String>| causes.iter().cloned().collect::<Vec<_>>().join("; ");
+    match decision.outcome {
+        Outcome::Unknown => format!("unknown: {}", listed(&decision.unknowns)),
+        _ => listed(&decision.statements),
+    }
+}
