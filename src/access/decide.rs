@@ -138,7 +138,7 @@ pub(super) struct Evidence<'a> {
 }
 
 impl<'a> Evidence<'a> {
-    fn gather(question: &'a Question<'a>) -> Self {
+    pub fn gather(question: &'a Question<'a>) -> Self {
         let hits = question.sources.iter().flat_map(|source| hits(question, source)).collect();
         Self { question, hits }
     }
@@ -148,6 +148,11 @@ impl<'a> Evidence<'a> {
         self.hits.iter().filter(move |hit| {
             hit.layer == layer && hit.effect == Effect::Allow && (hit.certain || reading == Reading::Lenient)
         })
+    }
+
+    /// Returns the statements of a layer that deny for certain.
+    pub fn denies(&self, layer: Layer) -> impl Iterator<Item = &Hit> {
+        self.hits.iter().filter(move |hit| hit.layer == layer && hit.effect == Effect::Deny && hit.certain)
     }
 
     /// Says whether a layer could not be read and is taken as allowing.

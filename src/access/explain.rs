@@ -63,17 +63,23 @@ impl fmt::Display for Miss {
 /// that the reason blames.
 pub(super) fn near_misses(question: &Question<'_>, reason: Reason) -> Vec<NearMiss> {
     let blamed = match reason {
-        Reason::NoIdentityAllow => Layer::Identity,
-        Reason::BoundaryNoAllow => Layer::Boundary,
-        Reason::SessionNoAllow => Layer::Session,
-        Reason::ScpNoAllow => Layer::Scp,
-        _ => Layer::KeyPolicy,
+        Reason::NoIdentityAllow => Some(Layer::Identity),
+        Reason::BoundaryNoAllow => Some(Layer::Boundary),
+        Reason::SessionNoAllow => Some(Layer::Session),
+        Reason::ScpNoAllow => Some(Layer::Scp),
+        _ => None,
     };
+    let layers = std::iter::once(Layer::KeyPolicy).chain(blamed);
+    let mut found: Vec<NearMiss> = layers.flat_map(|layer| misses_of(question, layer)).collect();
+    found.extend(misses_of_grants(question));
+    found.sort();
+    found
+}
+
+/// Lists the statements of a layer that miss in one thing only, the most telling first.
+pub(super) fn misses_of(question: &Question<'_>, layer: Layer) -> Vec<NearMiss> {
     let mut found = Vec::new();
-    for source in &question.sources {
-        if source.layer != Layer::KeyPolicy && source.layer != blamed {
-            continue;
-        }
+    for source in question.sources.iter().filter(|source| source.layer == layer) {
         for (index, statement) in source.document.statements().iter().enumerate() {
             let because = only_miss(statement, source, question);
             found.extend(
@@ -81,6 +87,13 @@ pub(super) fn near_misses(question: &Question<'_>, reason: Reason) -> Vec<NearMi
             );
         }
     }
+    found.sort();
+    found
+}
+
+/// Lists the grants to the caller that do not allow the request.
+pub(super) fn misses_of_grants(question: &Question<'_>) -> Vec<NearMiss> {
+    let mut found = Vec::new();
     for grant in question.key.grants.known().into_iter().flatten() {
         let names_caller = grant.grantee(question.caller, question.key).any();
         if !names_caller || grant.allows(question.request) {
