@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The modules without effects.
-const PURE: [&str; 5] = ["stack", "kinds", "plan", "access", "report"];
+const PURE: [&str; 6] = ["stack", "kinds", "plan", "access", "why", "report"];
 
 /// What a module without effects never names.
 const EFFECTS: [&str; 11] = [
@@ -21,12 +21,13 @@ const EFFECTS: [&str; 11] = [
 ];
 
 /// The modules that a module may name, so that arrows go one way.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("access", &[]),
     ("kinds", &["access"]),
     ("stack", &["access", "kinds"]),
     ("plan", &["access", "kinds", "stack"]),
-    ("report", &["access", "kinds", "stack", "plan"]),
+    ("why", &["access", "kinds", "stack", "plan"]),
+    ("report", &["access", "kinds", "stack", "plan", "why"]),
     ("build", &["stack", "kinds"]),
     ("aws", &["access", "kinds", "stack"]),
     ("call", &["access", "kinds", "stack", "aws"]),

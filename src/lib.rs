@@ -11,6 +11,7 @@ pub mod local;
 pub mod plan;
 pub mod report;
 pub mod stack;
+pub mod why;
 
 #[cfg(test)]
 mod house;

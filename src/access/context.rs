@@ -41,6 +41,12 @@ impl Context {
         self.unknown.insert(key.to_ascii_lowercase());
     }
 
+    /// Marks a key as unknown even where a direct call would decide it.
+    pub fn forget(&mut self, key: &str) {
+        self.values.remove(&key.to_ascii_lowercase());
+        self.set_unknown(key);
+    }
+
     /// Returns the keys and values, keys in lower case.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
         self.values.iter().map(|(key, values)| (key.as_str(), values.as_slice()))

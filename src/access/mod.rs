@@ -54,7 +54,7 @@ pub use decide::{Decision, Outcome, actions_of, decide};
 pub use delta::{Delta, Piece, delta};
 pub use explain::{Miss, NearMiss};
 pub use key::{Constraints, Grant, KeyFacts, NewGrant, Request};
-pub use lines::answer_line;
+pub use lines::{Checked, answer_line, check_line};
 pub use path::{Says, Station, Stop, path};
 pub use reason::Reason;
 pub use service::{arn_like, may_assume};

@@ -26,6 +26,7 @@ use crate::kinds::Name;
 pub use clients::{Aws, CallCount, Clients, Identity, Settings};
 pub use error::{AwsError, ErrorKind};
 pub use found::{Found, Tagged, owned, owner};
+pub use key::{grants, key};
 pub use observe::observe;
 pub use outsiders::outsiders;
 pub use perform::perform;

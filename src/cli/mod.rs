@@ -6,6 +6,7 @@ mod command;
 mod confirm;
 mod error;
 mod exit;
+mod input;
 mod output;
 mod progress;
 mod saved;
@@ -58,6 +59,15 @@ enum Command {
     Destroy(command::destroy::Options),
     /// Report what differs between the stack file and AWS; changes nothing
     Drift(command::drift::Options),
+    /// Tell why somebody may or may not do something with a key, and what to change
+    Why(command::why::Options),
+    /// List who may do what with each key and by which statement, or check cases of access
+    Access(command::access::Options),
+    /// Tell whether two roles may do the same, also across environments
+    Parity(command::parity::Options),
+    /// Compare policy documents by what they mean
+    #[command(subcommand)]
+    Policy(command::policy::Verb),
     /// Call a deployed route with a token minted for it
     Call(command::call::Options),
     /// Print a short-lived token for a route
@@ -80,6 +90,12 @@ impl Context {
     /// Returns the same context for an environment of the stack file.
     fn in_environment(&self, env: Option<String>) -> Self {
         let global = Global { env, ..self.global.clone() };
+        Self { global, environment: self.environment.clone(), output: self.output }
+    }
+
+    /// Returns the same context with the credentials of another profile.
+    fn with_profile(&self, profile: &str) -> Self {
+        let global = Global { profile: Some(profile.to_owned()), ..self.global.clone() };
         Self { global, environment: self.environment.clone(), output: self.output }
     }
 }
@@ -123,6 +139,10 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError>
         Command::Apply(options) => command::apply::run(context, options).await,
         Command::Destroy(options) => command::destroy::run(context, options).await,
         Command::Drift(options) => command::drift::run(context, options).await,
+        Command::Why(options) => command::why::run(context, options).await,
+        Command::Access(options) => command::access::run(context, options).await,
+        Command::Parity(options) => command::parity::run(context, options).await,
+        Command::Policy(verb) => command::policy::run(context, &verb),
         Command::Call(options) => command::call::run(context, options).await,
         Command::Token(options) => command::token::run(context, options).await,
         Command::Schema => command::schema::run(context),

@@ -261,6 +261,17 @@ impl Session {
         })
     }
 
+    /// Returns the world as it will be after an apply.
+    ///
+    /// # Errors
+    ///
+    /// Everything that blocks the plan.
+    pub fn planned(&self, context: &Context, world: &World) -> Result<World, CliError> {
+        let plan = self.plan(context, &self.desired, world)?;
+        plan::after(&plan, &self.desired, world)
+            .map_err(|error| CliError::failed("the plan cannot be followed through").because(error))
+    }
+
     /// Proves that what the stack says about access holds in every world that a plan passes.
     ///
     /// # Errors

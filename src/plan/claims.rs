@@ -1,13 +1,13 @@
 //! What a stack claims about access beside what its functions use: its assertions, and its twins.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::checks::Blocked;
-use super::parity::{self, Difference, Subject};
+use super::parity::{self, Difference, Side, Subject};
 use super::prove::Scene;
-use crate::access::{Decision, KeyFacts, Outcome, Readable, Request, decide};
+use crate::access::{Decision, KeyFacts, Outcome, PolicyDocument, Readable, Request, Statement, decide};
 use crate::kinds::{Kind, Name, ResourceId};
-use crate::stack::desired::{Assertion, Desired};
+use crate::stack::desired::{Assertion, Desired, use_sid};
 
 /// Lists the claims that do not hold for certain in a world.
 pub fn broken(scene: Scene<'_>) -> Vec<Blocked> {
@@ -65,7 +65,7 @@ fn why(decision: &Decision) -> String {
 
 /// Compares what a role and its twin may do, but for what the functions that run under them use.
 fn alike(scene: Scene<'_>, role: &Name, twin: &Name) -> Option<Blocked> {
-    let (one, other) = (subject(scene, role)?, subject(scene, twin)?);
+    let (one, other) = (declared(scene, role)?, declared(scene, twin)?);
     let differences = parity::differences(&one, &other);
     let told: Vec<String> = differences.iter().map(|difference| sentence(difference, role, twin)).collect();
     (!told.is_empty()).then(|| Blocked {
@@ -76,34 +76,66 @@ fn alike(scene: Scene<'_>, role: &Name, twin: &Name) -> Option<Blocked> {
     })
 }
 
-fn subject(scene: Scene<'_>, role: &Name) -> Option<Subject> {
+/// A role of the stack, with keys whose policies are those before the uses are added: these follow the
+/// functions.
+fn declared(scene: Scene<'_>, role: &Name) -> Option<Subject> {
+    let spec = scene.desired.roles.get(role)?;
+    let policy =
+        |name: &Name, _: &PolicyDocument| scene.desired.keys.get(name).map(|want| want.spec.policy.clone());
+    scene.world.roles.contains_key(role).then(|| subject(scene, role.as_str(), &spec.arn, policy))
+}
+
+/// A role of the stack or outside of it, as the world has it. Uses of functions are left out unless they
+/// are asked for: whichever of two roles a function runs as, it is the function's use.
+pub fn seen(scene: Scene<'_>, (name, arn): (&str, &str), with_uses: bool) -> Subject {
+    let sids: BTreeSet<String> = scene.desired.functions.keys().map(use_sid).collect();
+    let policy = |_: &Name, policy: &PolicyDocument| {
+        let is_use = |statement: &&Statement| {
+            !with_uses && statement.sid.as_ref().is_some_and(|sid| sids.contains(sid))
+        };
+        let left = policy.statements().iter().filter(|statement| !is_use(statement)).cloned();
+        let mut rest = PolicyDocument::new(left);
+        rest.version = policy.version;
+        Some(rest)
+    };
+    subject(scene, name, arn, policy)
+}
+
+fn subject(
+    scene: Scene<'_>,
+    name: &str,
+    arn: &str,
+    policy: impl Fn(&Name, &PolicyDocument) -> Option<PolicyDocument>,
+) -> Subject {
     let Scene { desired, world, evidence: _ } = scene;
-    let spec = desired.roles.get(role)?;
-    let seen = world.roles.get(role)?;
-    let wanted = desired.keys.iter().filter_map(|(name, want)| Some((name, want, world.keys.get(name)?)));
-    let keys: BTreeMap<Name, KeyFacts> = wanted
-        .map(|(name, want, seen)| {
-            // The policy before the uses are added to it: those follow the functions.
-            let policy = Readable::Known(want.spec.policy.clone());
-            (name.clone(), KeyFacts { policy, ..scene.key(name, seen) })
-        })
-        .collect();
-    Some(Subject {
-        name: role.to_string(),
-        caller: scene.caller(&spec.arn),
-        trust: Some(seen.spec.trust.clone()),
+    let keys = world.keys.iter().filter_map(|(name, seen)| {
+        let facts = scene.key(name, seen);
+        let policy = match &facts.policy {
+            Readable::Known(has) => Readable::Known(policy(name, has)?),
+            unread @ Readable::Unknown { .. } => unread.clone(),
+        };
+        Some((name.clone(), KeyFacts { policy, ..facts }))
+    });
+    let keys: BTreeMap<Name, KeyFacts> = keys.collect();
+    Subject {
+        name: name.to_owned(),
+        caller: scene.caller(arn),
+        trust: world.roles.values().find(|role| role.spec.arn == arn).map(|role| role.spec.trust.clone()),
         names: parity::names(desired, &keys),
         keys,
-    })
+    }
 }
 
 /// Writes a difference from the side of the role.
 fn sentence(difference: &Difference, role: &Name, twin: &Name) -> String {
-    let Difference { role: who, subject, actions, objects, conditions, note } = difference;
+    let Difference { side, subject, actions, objects, conditions, note } = difference;
+    let (who, other) = match side {
+        Side::One => (role, twin),
+        Side::Other => (twin, role),
+    };
     if actions.is_empty() {
         return format!("{who}, {subject}: {note}");
     }
-    let other = if who == role.as_str() { twin } else { role };
     let actions = actions.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
     let objects = if objects.is_empty() { subject.clone() } else { objects.join(", ") };
     let when =
@@ -120,10 +152,7 @@ fn shown(desired: &Desired, arn: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
-    use crate::access::Statement;
     use crate::plan::prove::Evidence;
     use crate::plan::small_worlds::fixtures::{ACCOUNT, empty, function, key, nothing, role, role_arn};
     use crate::plan::{after, plan};
@@ -208,8 +237,7 @@ mod tests {
         let extra =
             Statement::allow("Extra").principal_aws([role_arn("two")]).actions(["kms:Sign"]).resource("*");
         let key = &mut desired.keys.get_mut(&Name::from("k")).unwrap().spec;
-        key.policy =
-            crate::access::PolicyDocument::new(key.policy.statements().iter().cloned().chain([extra]));
+        key.policy = PolicyDocument::new(key.policy.statements().iter().cloned().chain([extra]));
         assert_eq!(
             problems(&desired),
             ["it is a twin of one, and they differ: two may kms:Sign on keys.k, one may not"]

@@ -26,11 +26,21 @@ pub struct Subject {
     pub names: Vec<(String, String)>,
 }
 
+/// One of two roles that are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// The first.
+    One,
+    /// The second.
+    Other,
+}
+
 /// Something that one role may do and the other may not.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Difference {
     /// The role that may do it; for what is unknown the one of which it is not known.
-    pub role: String,
+    pub side: Side,
     /// Where it shows: `keys.text`, `policies`, `boundary` or `trust`.
     pub subject: String,
     /// Actions, as policies write them.
@@ -81,7 +91,7 @@ fn policies(one: &Subject, other: &Subject) -> Vec<Difference> {
         Readable::Known(policies) => Ok(common(subject, &all_of(policies), PolicyKind::Identity)),
         Readable::Unknown { why } => Err(why.clone()),
     };
-    of_documents("policies", (one, merged(one)), (other, merged(other)))
+    of_documents("policies", merged(one), merged(other))
 }
 
 fn boundaries(one: &Subject, other: &Subject) -> Vec<Difference> {
@@ -93,22 +103,21 @@ fn boundaries(one: &Subject, other: &Subject) -> Vec<Difference> {
         }
         Readable::Unknown { why } => Err(why.clone()),
     };
-    of_documents("boundary", (one, limit(one)), (other, limit(other)))
+    of_documents("boundary", limit(one), limit(other))
 }
 
 /// Compares documents of which each may be unknown, with the reason.
 fn of_documents(
     subject: &str,
-    (one, here): (&Subject, Result<PolicyDocument, String>),
-    (other, there): (&Subject, Result<PolicyDocument, String>),
+    here: Result<PolicyDocument, String>,
+    there: Result<PolicyDocument, String>,
 ) -> Vec<Difference> {
     match (here, there) {
-        (Ok(here), Ok(there)) => told(subject, (one, &here), (other, &there), PolicyKind::Identity),
+        (Ok(here), Ok(there)) => told(subject, &here, &there, PolicyKind::Identity),
         (here, there) => {
-            let unknown = |(role, read): (&Subject, Result<_, String>)| {
-                read.err().map(|why| unknown(role, subject, &why))
-            };
-            [(one, here), (other, there)].into_iter().filter_map(unknown).collect()
+            let unknown =
+                |(side, read): (Side, Result<_, String>)| read.err().map(|why| unknown(side, subject, &why));
+            [(Side::One, here), (Side::Other, there)].into_iter().filter_map(unknown).collect()
         }
     }
 }
@@ -116,7 +125,7 @@ fn of_documents(
 fn trust(one: &Subject, other: &Subject) -> Vec<Difference> {
     let (Some(here), Some(there)) = (&one.trust, &other.trust) else { return Vec::new() };
     let kind = PolicyKind::Trust { partition: "any" };
-    told("trust", (one, &common(one, here, kind)), (other, &common(other, there, kind)), kind)
+    told("trust", &common(one, here, kind), &common(other, there, kind), kind)
 }
 
 fn all_of(policies: &[NamedPolicy]) -> PolicyDocument {
@@ -132,15 +141,15 @@ fn common(subject: &Subject, document: &PolicyDocument, kind: PolicyKind<'_>) ->
 
 fn told(
     subject: &str,
-    (one, here): (&Subject, &PolicyDocument),
-    (other, there): (&Subject, &PolicyDocument),
+    here: &PolicyDocument,
+    there: &PolicyDocument,
     kind: PolicyKind<'_>,
 ) -> Vec<Difference> {
     let delta = delta(here, there, kind);
-    let of = |role: &Subject, piece: Piece| {
+    let of = |side: Side, piece: Piece| {
         let Piece { effect: _, principals, actions, resources, conditions } = piece;
         Difference {
-            role: role.name.clone(),
+            side,
             subject: subject.to_owned(),
             actions,
             objects: if principals.is_empty() { resources } else { principals },
@@ -148,14 +157,14 @@ fn told(
             note: String::new(),
         }
     };
-    let more = delta.gained.into_iter().map(|piece| of(other, piece));
-    let less = delta.lost.into_iter().map(|piece| of(one, piece));
+    let more = delta.gained.into_iter().map(|piece| of(Side::Other, piece));
+    let less = delta.lost.into_iter().map(|piece| of(Side::One, piece));
     less.chain(more).collect()
 }
 
-fn unknown(subject: &Subject, about: &str, why: &str) -> Difference {
+fn unknown(side: Side, about: &str, why: &str) -> Difference {
     Difference {
-        role: subject.name.clone(),
+        side,
         subject: about.to_owned(),
         actions: BTreeSet::new(),
         objects: Vec::new(),
@@ -174,22 +183,22 @@ fn on_key(
         let request = Request::new(format!("kms:{action}"), &subject.caller, key);
         decide(&subject.caller, &request, key)
     };
-    // By role and note, so that actions of the same kind stand together.
-    let mut found: BTreeMap<(&str, String), BTreeSet<String>> = BTreeMap::new();
+    // By side and note, so that actions of the same kind stand together.
+    let mut found: BTreeMap<(Side, String), BTreeSet<String>> = BTreeMap::new();
     for action in key_actions() {
         let (first, second) = (asked(one, here, action), asked(other, there, action));
         if first.outcome == second.outcome || !(may(&first) || may(&second)) {
             continue;
         }
-        let (role, decision) = if first.outcome == Outcome::Allow || !may(&second) {
-            (&one.name, &first)
+        let (side, decision) = if first.outcome == Outcome::Allow || !may(&second) {
+            (Side::One, &first)
         } else {
-            (&other.name, &second)
+            (Side::Other, &second)
         };
-        found.entry((role, note(decision))).or_default().insert(format!("kms:{action}"));
+        found.entry((side, note(decision))).or_default().insert(format!("kms:{action}"));
     }
-    let differences = found.into_iter().map(|((role, note), actions)| Difference {
-        role: role.to_owned(),
+    let differences = found.into_iter().map(|((side, note), actions)| Difference {
+        side,
         subject: format!("keys.{name}"),
         actions,
         objects: Vec::new(),

@@ -3,9 +3,12 @@
 //! Every renderer goes by way of one document, a plain value; the JSON is that value, and the text says
 //! nothing that it lacks. Secrets are hidden when the document is made, so that no form of it holds them.
 
+pub mod access;
 pub mod blocked;
+pub mod comparison;
 pub mod drift;
 mod paint;
+pub mod parity;
 pub mod plan;
 mod policy;
 mod problem;
@@ -13,6 +16,7 @@ pub mod progress;
 mod short;
 pub mod summary;
 mod value;
+pub mod why;
 
 #[cfg(test)]
 mod tests;

@@ -44,7 +44,12 @@ fn intricate(document: Option<&Value>) -> Vec<&Value> {
 /// Writes the difference of two documents line by line.
 pub fn diff(paint: Paint, change: &Change) -> Vec<String> {
     let (before, after) = (pretty(change.before.as_ref()), pretty(change.after.as_ref()));
-    let diff = TextDiff::from_lines(&before, &after);
+    diff_texts(paint, &before, &after)
+}
+
+/// Writes the difference of two texts line by line.
+pub fn diff_texts(paint: Paint, before: &str, after: &str) -> Vec<String> {
+    let diff = TextDiff::from_lines(before, after);
     let mut lines = Vec::new();
     for (index, group) in diff.grouped_ops(CONTEXT).iter().enumerate() {
         if index > 0 {

@@ -1,8 +1,11 @@
 //! KMS keys.
 
+mod grants;
 mod observe;
 mod perform;
 
+pub use grants::grants;
+pub use observe::key;
 pub(super) use observe::{aliases, observe};
 pub(super) use perform::perform;
 

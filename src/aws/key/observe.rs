@@ -10,7 +10,7 @@ use futures::try_join;
 use super::{describe, read_tags};
 use crate::access::{PolicyDocument, PolicyKind};
 use crate::aws::discover::{self, Discovered, denied};
-use crate::aws::{Aws, AwsError, Found, Tagged, owned};
+use crate::aws::{Aws, AwsError, ErrorKind, Found, Tagged, owned};
 use crate::kinds::key::{Seen, Spec, State};
 use crate::kinds::{Kind, Name, ResourceId, Tags};
 use crate::stack::desired::Desired;
@@ -67,6 +67,19 @@ pub async fn observe(
         collected.read(aws, &fresh).await?;
     }
     Ok(collected.finish())
+}
+
+/// Reads any key, by id, ARN, alias name or alias ARN.
+///
+/// # Errors
+/// A key that does not exist or may not be looked at, and no answer.
+pub async fn key(aws: &Aws, desired: &Desired, named: &str) -> Result<Seen, AwsError> {
+    let missing =
+        || AwsError::new("kms:DescribeKey", ErrorKind::Invalid, format!("there is no key `{named}`"));
+    let found = describe(aws, named).await?.ok_or_else(missing)?;
+    let arn = found.arn.unwrap_or(found.key_id);
+    let (seen, _) = read(aws, desired, &arn).await?.ok_or_else(missing)?;
+    Ok(seen)
 }
 
 struct Collected<'a> {
