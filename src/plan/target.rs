@@ -1,5 +1,8 @@
 //! The worlds that a plan goes to: the widened one on the way, and the one that the stack wants.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::access;
 use crate::access::{PolicyDocument, Principal, Statement};
 use crate::kinds::{Name, Target, World, key, role};
 use crate::stack::desired::{Desired, KeyWant, use_sid};
@@ -46,6 +49,7 @@ fn with_uses(desired: &Desired, world: &World, name: &Name, want: &KeyWant) -> k
 pub fn widened(desired: &Desired, last: &Target, world: &World) -> Target {
     let mut wide = last.clone();
     for (name, spec) in &mut wide.keys {
+        spec.policy = follow_aliases(desired, world, (name, spec));
         let Some(seen) = world.keys.get(name) else { continue };
         spec.policy = key::policy::widened(&spec.policy, &seen.spec.policy, |principal| {
             exists(principal, desired, world)
@@ -57,6 +61,37 @@ pub fn widened(desired: &Desired, last: &Target, world: &World) -> Target {
         }
     }
     wide
+}
+
+/// Lets whoever uses a key by an alias go on when the alias moves to this one: the roles that functions run
+/// under may do here, until they are moved, what they may do there.
+fn follow_aliases(desired: &Desired, world: &World, (name, spec): (&Name, &key::Spec)) -> PolicyDocument {
+    let mut statements = spec.policy.statements().to_vec();
+    let moved = spec.aliases.iter().filter_map(|alias| {
+        world.keys.iter().find(|(holder, seen)| *holder != name && seen.spec.aliases.contains(alias))
+    });
+    let from: BTreeMap<&Name, &key::Seen> = moved.collect();
+    for (function, want) in &desired.functions {
+        let (Some(uses), Some(seen)) = (want.uses.get(name), world.functions.get(function)) else { continue };
+        let mut alike: BTreeMap<BTreeSet<&String>, BTreeSet<&str>> = BTreeMap::new();
+        for role in seen.live_roles() {
+            let principal = Principal::Arn(role.to_owned());
+            let may: BTreeSet<String> =
+                from.values().flat_map(|from| access::actions(&from.spec.policy, &principal)).collect();
+            let kept =
+                uses.iter().filter(|action| may.contains(action.strip_prefix("kms:").unwrap_or(action)));
+            alike.entry(kept.collect()).or_default().insert(role);
+        }
+        let kept = alike.into_iter().filter(|(kept, _)| !kept.is_empty());
+        statements.extend(kept.enumerate().map(|(index, (kept, roles))| {
+            let sid = format!("{}Before{index}", use_sid(function));
+            Statement::allow(sid).principal_aws(roles).actions(kept.into_iter().cloned()).resource("*")
+        }));
+    }
+    let mut policy = PolicyDocument::new(statements);
+    policy.version = spec.policy.version;
+    policy.id.clone_from(&spec.policy.id);
+    policy
 }
 
 /// Tells whether a key policy may name a principal. Of principals outside the stack nothing is known, so

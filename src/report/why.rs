@@ -50,7 +50,7 @@ impl Document {
         let mut first = paint.of(colour, printable(cause));
         if let Some(remedy) = remedy {
             let what = short::placed(&remedy.what, remedy.line.as_ref());
-            first = format!("{first}. {}", paint.of(BOLD, printable(&what)));
+            first = format!("{first} -> {}", paint.of(BOLD, printable(&what)));
         }
         let mut lines = vec![first, String::new()];
         let names = layers.iter().map(|layer| layer.layer.as_str()).chain([STATE]);

@@ -188,14 +188,17 @@ impl Asked<'_> {
             (_, Some(role), None) => {
                 let users = self.desired().functions.iter().filter(|(_, want)| want.uses.contains_key(key));
                 let users: Vec<String> = users.map(|(name, _)| format!("functions.{name}")).collect();
-                let what = match users.as_slice() {
-                    [] => format!("no function runs as {role}: let one run as it that uses keys.{key}"),
-                    users => format!(
-                        "no function runs as {role}: change the role of {} to {role} if it should, and run lockstep apply",
-                        users.join(" or ")
-                    ),
+                let Some(first) = users.first() else {
+                    let what = format!(
+                        "no function runs as {role}: let one run as it that uses keys.{key}, and run lockstep apply"
+                    );
+                    return self.at(what, &format!("roles.{role}"));
                 };
-                self.at(what, &format!("roles.{role}"))
+                let what = format!(
+                    "no function runs as {role}: change the role of {} to {role} if it should, and run lockstep apply",
+                    users.join(" or ")
+                );
+                self.at(what, &format!("{first}.role"))
             }
             (_, None, None) => self.at(
                 format!("name it in a statement under keys.{key}.statements, and run lockstep apply"),

@@ -103,7 +103,7 @@ fn what_the_file_does_not_give_is_found_in_it() {
     let (_, remedy) = told(&desired, &world, ("prod", "Decrypt"));
     assert_eq!(
         remedy,
-        "no function runs as prod: change the role of functions.f to prod if it should, and run lockstep apply @5"
+        "no function runs as prod: change the role of functions.f to prod if it should, and run lockstep apply @2"
     );
     let (_, remedy) = told(&desired, &world, ("prod", "PutKeyPolicy"));
     assert_eq!(remedy, "let a policy of it allow kms:PutKeyPolicy, or name it in keys.k.administrators @4");

@@ -8,7 +8,7 @@ async fn reading_commands_change_nothing() {
     project.move_by_hand("encrypt-prod").await;
     let before = Inventory::take(&project.sdk).await;
     let proxy = Proxy::start(project.endpoint(), Trap::Open).await;
-    let commands: [(&[&str], i32); 8] = [
+    let commands: [(&[&str], i32); 11] = [
         (&["plan"], 0),
         (&["plan", "--detailed-exitcode"], 2),
         (&["plan", "--json", "--out", "plan.json"], 0),
@@ -17,6 +17,9 @@ async fn reading_commands_change_nothing() {
         (&["drift", "--format", "json"], 2),
         (&["drift", "--format", "markdown"], 2),
         (&["validate"], 0),
+        (&["why", "encrypt-prod", "Encrypt"], 0),
+        (&["access"], 0),
+        (&["parity", "encrypt-test", "encrypt-prod"], 0),
     ];
     for (args, code) in commands {
         project.run_at(proxy.url(), args).await.ends_with(code);

@@ -15,3 +15,4 @@ mod saved_plan;
 mod story;
 mod support;
 mod swap;
+mod why;

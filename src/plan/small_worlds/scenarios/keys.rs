@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::fixtures;
 use super::super::rich::{function_of, key_of, key_with_alias, logs_may_use, n};
-use super::{Scenario, add_third, between, changed, drifted};
+use super::{Scenario, add_third, between, changed, drifted, swap};
 use crate::access::{PolicyDocument, Statement};
 use crate::kinds::key::State;
 use crate::kinds::{World, ids};
@@ -70,28 +70,46 @@ pub fn key_removed() -> Scenario {
 }
 
 pub fn key_alias_moved() -> Scenario {
-    changed("a function goes on with another key under the old alias", |to| {
-        let alias = "alias/s-e-text".to_owned();
-        key_of(to, "text").spec.aliases = BTreeSet::from(["alias/s-e-old".to_owned()]);
-        key_of(to, "token").spec.aliases.insert(alias);
-        let uses = &mut function_of(to, "first").uses;
-        let actions = uses.remove(&n("text")).unwrap();
-        uses.insert("token".into(), actions);
+    changed("a function goes on with another key under the old alias", alias_moves)
+}
+
+pub fn key_alias_moved_and_role() -> Scenario {
+    changed("a function goes on with another key under the old alias, and with another role", |to| {
+        alias_moves(to);
+        swap(to, "first", "c");
     })
 }
 
+fn alias_moves(to: &mut Desired) {
+    let alias = "alias/s-e-text".to_owned();
+    key_of(to, "text").spec.aliases = BTreeSet::from(["alias/s-e-old".to_owned()]);
+    key_of(to, "token").spec.aliases.insert(alias);
+    let uses = &mut function_of(to, "first").uses;
+    let actions = uses.remove(&n("text")).unwrap();
+    uses.insert("token".into(), actions);
+}
+
 pub fn key_replaced() -> Scenario {
-    changed("a function moves to a new key under the old alias, and the old key goes", |to| {
-        let mut fresh = to.keys.remove(&n("text")).unwrap();
-        fresh.spec.description = "fresh".to_owned();
-        to.keys.insert("fresh".into(), fresh);
-        let arn = ids::to("keys.fresh.arn");
-        to.log_groups.get_mut(&n("first")).unwrap().kms_key = Some(arn.clone());
-        let own = Statement::allow("Own").actions(["kms:Decrypt"]).resource(arn.clone());
-        to.roles.get_mut(&n("a")).unwrap().inline.insert("own".to_owned(), PolicyDocument::new([own]));
-        let first = function_of(to, "first");
-        first.spec.config.env.insert("KEY".to_owned(), arn);
-        let actions = first.uses.remove(&n("text")).unwrap();
-        first.uses.insert("fresh".into(), actions);
+    changed("a function moves to a new key under the old alias, and the old key goes", key_goes)
+}
+
+pub fn key_replaced_and_role() -> Scenario {
+    changed("a function moves to a new key under the old alias, and to another role", |to| {
+        key_goes(to);
+        swap(to, "first", "c");
     })
+}
+
+fn key_goes(to: &mut Desired) {
+    let mut fresh = to.keys.remove(&n("text")).unwrap();
+    fresh.spec.description = "fresh".to_owned();
+    to.keys.insert("fresh".into(), fresh);
+    let arn = ids::to("keys.fresh.arn");
+    to.log_groups.get_mut(&n("first")).unwrap().kms_key = Some(arn.clone());
+    let own = Statement::allow("Own").actions(["kms:Decrypt"]).resource(arn.clone());
+    to.roles.get_mut(&n("a")).unwrap().inline.insert("own".to_owned(), PolicyDocument::new([own]));
+    let first = function_of(to, "first");
+    first.spec.config.env.insert("KEY".to_owned(), arn);
+    let actions = first.uses.remove(&n("text")).unwrap();
+    first.uses.insert("fresh".into(), actions);
 }

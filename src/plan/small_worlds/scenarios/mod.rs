@@ -230,6 +230,8 @@ pub fn all() -> Vec<Scenario> {
         role_unused(),
         key_removed(),
         key_alias_moved(),
+        key_alias_moved_and_role(),
+        key_replaced_and_role(),
         key_replaced(),
         role_narrowed(),
         role_widened(),
