@@ -3,6 +3,7 @@
 mod op;
 mod predict;
 mod steps;
+mod usage;
 
 use std::collections::{BTreeMap, BTreeSet};
 

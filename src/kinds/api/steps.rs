@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::usage::{plans_and_keys, remove_key, remove_plan};
 use super::{Method, Op, Part, PartId, Seen, Settings, Spec, Stage};
 use crate::kinds::step::Aspect;
 use crate::kinds::{Action, Change, Draft, Edge, Kind, Name, ResourceId};
@@ -21,7 +22,7 @@ pub fn steps(name: &Name, want: Option<&Spec>, seen: Option<&Seen>) -> Vec<Draft
     }
 }
 
-fn draft(name: &Name, op: Op, action: Action) -> Draft {
+pub(super) fn draft(name: &Name, op: Op, action: Action) -> Draft {
     Draft::new(ResourceId::new(Kind::Api, name), crate::kinds::Op::Api { name: name.clone(), op }, action)
 }
 
@@ -270,81 +271,6 @@ fn prune(name: &Name, want: &Spec, seen: &Seen) -> Vec<Draft> {
                 .needs(Edge::StageBeforeDeploymentRemoval, Aspect::Served)
         })
         .collect()
-}
-
-fn plans_and_keys(name: &Name, want: &Spec, seen: Option<&Seen>) -> Vec<Draft> {
-    let action = if seen.is_some() { Action::Update } else { Action::Create };
-    let mut drafts = Vec::new();
-    for (key, spec) in &want.api_keys {
-        let has = seen.and_then(|seen| seen.api_keys.get(key));
-        let op = match has {
-            None => Op::AddApiKey { key: key.clone(), spec: spec.clone() },
-            Some(has) if has != spec => {
-                Op::UpdateApiKey { key: key.clone(), from: has.clone(), to: spec.clone() }
-            }
-            Some(_) => continue,
-        };
-        let changes = Change::of(format!("api_keys.{key}"), &has, &Some(spec));
-        drafts.push(
-            draft(name, op, action)
-                .needs(Edge::CreateBeforeUse, Aspect::Exists)
-                .gives(Aspect::ApiKey(key.clone()))
-                .changing(changes),
-        );
-    }
-    for (plan, spec) in &want.usage_plans {
-        let has = seen.and_then(|seen| seen.usage_plans.get(plan));
-        let op = match has {
-            None => Op::AddUsagePlan { plan: plan.clone(), spec: spec.clone() },
-            Some(has) if has != spec => {
-                Op::UpdateUsagePlan { plan: plan.clone(), from: has.clone(), to: spec.clone() }
-            }
-            Some(_) => continue,
-        };
-        let mut put = draft(name, op, action)
-            .needs(Edge::StageBeforeUsagePlan, Aspect::Served)
-            .gives(Aspect::PlanReleased)
-            .changing(Change::of(format!("usage_plans.{plan}"), &has, &Some(spec)));
-        for key in &spec.keys {
-            put = put
-                .needs(Edge::ApiKeyBeforeUsagePlan, Aspect::ApiKey(key.clone()))
-                .needs(Edge::UsagePlanBeforeUsagePlan, Aspect::ApiKeyFree(key.clone()));
-        }
-        for key in has.iter().flat_map(|has| has.keys.difference(&spec.keys)) {
-            put = put.gives(Aspect::ApiKeyFree(key.clone()));
-        }
-        drafts.push(put);
-    }
-    if let Some(seen) = seen {
-        let gone = seen.usage_plans.iter().filter(|(plan, _)| !want.usage_plans.contains_key(*plan));
-        drafts.extend(gone.map(|(plan, has)| {
-            let removed = remove_plan(name, plan, has, Action::Update);
-            // A key can join another plan only once this one is gone, so that cannot wait for the end.
-            let moves = want.usage_plans.values().any(|other| !other.keys.is_disjoint(&has.keys));
-            Draft { narrows: !moves, ..removed }
-        }));
-        let gone = seen.api_keys.keys().filter(|key| !want.api_keys.contains_key(*key));
-        drafts.extend(gone.map(|key| remove_key(name, key, Action::Update)));
-    }
-    drafts
-}
-
-fn remove_plan(name: &Name, plan: &str, has: &super::UsagePlan, action: Action) -> Draft {
-    let op = Op::RemoveUsagePlan { plan: plan.to_owned(), from: has.clone() };
-    let removed = draft(name, op, action).narrowing().gives(Aspect::PlanReleased).changing(Change::of(
-        format!("usage_plans.{plan}"),
-        &Some(has),
-        &None,
-    ));
-    has.keys.iter().fold(removed, |removed, key| removed.gives(Aspect::ApiKeyFree(key.clone())))
-}
-
-fn remove_key(name: &Name, key: &str, action: Action) -> Draft {
-    draft(name, Op::RemoveApiKey { key: key.to_owned() }, action)
-        .narrowing()
-        .needs(Edge::UsagePlanBeforeStageRemoval, Aspect::PlanReleased)
-        .gives(Aspect::KeysGone)
-        .changing([Change { field: format!("api_keys.{key}"), before: Some(key.into()), after: None }])
 }
 
 fn remove(name: &Name, seen: &Seen) -> Vec<Draft> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::fixtures::{self, permission};
 use super::super::rich::{api_of, function_of, n};
 use super::{Scenario, add_third, between, changed};
-use crate::kinds::api::{PartId, UsagePlan};
+use crate::kinds::api::{ApiKey, PartId, UsagePlan};
 use crate::kinds::{World, api};
 use crate::stack::desired::Desired;
 
@@ -48,6 +48,24 @@ pub fn key_moved_between_plans() -> Scenario {
         "the API key moves between two usage plans",
         |from| two(from, "gold", "bronze"),
         |to| two(to, "bronze", "gold"),
+    )
+}
+
+pub fn keys_swapped_between_plans() -> Scenario {
+    let two = |stack: &mut Desired, gold: &str, bronze: &str| {
+        let api = api_of(stack);
+        let partner = ApiKey { key_name: "partner".to_owned(), ..api.api_keys["customer"].clone() };
+        api.api_keys.insert("partner".to_owned(), partner);
+        let first = api.usage_plans["gold"].clone();
+        for (plan, key) in [("gold", gold), ("bronze", bronze)] {
+            let keys = BTreeSet::from([key.to_owned()]);
+            api.usage_plans.insert(plan.to_owned(), UsagePlan { keys, ..first.clone() });
+        }
+    };
+    between(
+        "two usage plans swap their API keys",
+        |from| two(from, "customer", "partner"),
+        |to| two(to, "partner", "customer"),
     )
 }
 

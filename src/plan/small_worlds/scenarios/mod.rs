@@ -218,6 +218,7 @@ pub fn all() -> Vec<Scenario> {
         log_added(),
         plan_added(),
         plan_renamed(),
+        keys_swapped_between_plans(),
         key_moved_between_plans(),
         route_added(),
         parts_removed(),
