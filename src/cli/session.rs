@@ -8,7 +8,7 @@ use lockstep::build::{self, BuildOptions};
 use lockstep::kinds::World;
 use lockstep::local::{self, LocalConfig};
 use lockstep::plan::prove::{self, Course, Evidence, Proof, Scene};
-use lockstep::plan::{self, Blocked, Plan, PlanError};
+use lockstep::plan::{self, Blocked, Plan, PlanError, claims};
 use lockstep::report::plan::Unproved;
 use lockstep::report::{self, Paint};
 use lockstep::stack::desired::{Desired, Place};
@@ -270,6 +270,19 @@ impl Session {
         let plan = self.plan(context, &self.desired, world)?;
         plan::after(&plan, &self.desired, world)
             .map_err(|error| CliError::failed("the plan cannot be followed through").because(error))
+    }
+
+    /// Lists what the stack says about access, by assertions and twins, and AWS does not keep.
+    ///
+    /// # Errors
+    ///
+    /// No answer; what may not be read is part of the list.
+    pub async fn broken_claims(&self, world: &World) -> Result<Vec<Blocked>, CliError> {
+        let (desired, nothing) = (&self.desired, Plan::default());
+        let course = Course { desired, world, plan: &nothing, applier: &self.caller };
+        let outsiders = aws::outsiders(&self.aws, prove::outsiders(course)).await?;
+        let evidence = Evidence { outsiders, ..Evidence::default() };
+        Ok(claims::broken(Scene { desired, world, evidence: &evidence }))
     }
 
     /// Proves that what the stack says about access holds in every world that a plan passes.

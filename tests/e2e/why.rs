@@ -70,6 +70,9 @@ async fn a_line_of_a_log_is_enough_to_tell_the_cause() {
         .await
         .ends_with(2)
         .says("kms:CreateKey");
+    // The twin has a policy more, and the stack says that it must not.
+    let drift = project.run_at(proxy.url(), &["drift"]).await.ends_with(2);
+    drift.says("roles.encrypt-prod is not as claimed").says("kms:CreateKey");
     assert_eq!(proxy.changes(), [""; 0]);
     Inventory::take(&project.sdk).await.is(&before);
 

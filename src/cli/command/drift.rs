@@ -41,7 +41,8 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
         Err(PlanError::Blocked(blocked)) => blocked,
         _ => Vec::new(),
     };
-    let drift = Drift::new(&session.desired, &world, &blocked);
+    let claims = session.broken_claims(&world).await?;
+    let drift = Drift::new(&session.desired, &world, (&blocked, &claims));
     let text = match options.format {
         Format::Text => drift
             .text(Style { paint: Paint { colour: context.output.colour }, verbose: context.global.verbose }),

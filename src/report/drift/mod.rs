@@ -110,9 +110,11 @@ pub struct Finding {
 }
 
 impl Drift {
-    /// Compares a stack with AWS. `blocked` is what stops a plan; drift tells the rest all the same.
-    pub fn new(desired: &Desired, world: &World, blocked: &[Blocked]) -> Self {
+    /// Compares a stack with AWS. `blocked` is what stops a plan; drift tells the rest all the same. `claims`
+    /// are what the stack says about access and AWS does not keep.
+    pub fn new(desired: &Desired, world: &World, (blocked, claims): (&[Blocked], &[Blocked])) -> Self {
         let mut findings = sorted(desired, world);
+        findings.extend(claims.iter().map(not_kept));
         let unread = unread(world);
         // What blocks a plan only because it could not be read is told once.
         let told = |blocked: &&Blocked| {
@@ -162,6 +164,20 @@ fn in_the_way(Blocked { resource, problem, remedy, line }: &Blocked) -> Finding 
         what: format!("stands in the way of any plan: {}", value::printable(problem)),
         consequence: "lockstep cannot mend this by itself".to_owned(),
         remedy: short::placed(remedy, line.as_ref()),
+        line: line.clone(),
+        changes: Vec::new(),
+    }
+}
+
+/// A claim of the stack file that does not hold. What is not known is no less a reason to look.
+fn not_kept(Blocked { resource, problem, remedy, line }: &Blocked) -> Finding {
+    Finding {
+        id: format!("claim:{resource}"),
+        rank: Rank::Security,
+        resource: resource.to_string(),
+        what: format!("is not as claimed: {}", value::printable(problem)),
+        consequence: "somebody may do more, or less, than the stack file promises".to_owned(),
+        remedy: short::placed(&format!("lockstep apply, or {remedy}"), line.as_ref()),
         line: line.clone(),
         changes: Vec::new(),
     }

@@ -47,7 +47,7 @@ fn outcome(case: &Path) -> io::Result<[(PathBuf, String); 2]> {
         Err(PlanError::Blocked(found)) => (blocked::text(&found, Paint::default()), found),
         Err(other) => (other.to_string(), Vec::new()),
     };
-    let drift = Drift::new(&desired, &world, &blocked).text(Style::default());
+    let drift = Drift::new(&desired, &world, (&blocked, &[])).text(Style::default());
     Ok([(case.join("plan.txt"), plan), (case.join("drift.txt"), drift)])
 }
 

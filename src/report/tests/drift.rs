@@ -17,7 +17,7 @@ fn drift(desired: &Desired, world: &World) -> Drift {
         Err(PlanError::Blocked(blocked)) => blocked,
         _ => Vec::new(),
     };
-    Drift::new(desired, world, &blocked)
+    Drift::new(desired, world, (&blocked, &[]))
 }
 
 fn text(desired: &Desired, world: &World) -> String {
