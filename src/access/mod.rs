@@ -36,6 +36,7 @@ pub mod pair;
 mod parse;
 mod path;
 mod pattern;
+mod proof;
 mod reason;
 mod route;
 mod service;
