@@ -81,4 +81,6 @@ mod document_tests;
 #[cfg(test)]
 mod explain_tests;
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod property_tests;
