@@ -69,7 +69,7 @@ impl Statement {
         key: &str,
         values: impl IntoIterator<Item = S>,
     ) -> Self {
-        let values = values.into_iter().map(Into::into).collect();
+        let values = values.into_iter().map(|value| operator.normal(value.into())).collect();
         self.conditions.entry(operator).or_default().insert(Caseless::new(key), values);
         self
     }

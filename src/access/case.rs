@@ -11,7 +11,7 @@ use super::caller::{Caller, CallerKind, Level, NamedPolicy, Readable};
 use super::context::Context;
 use super::decide::{Decision, decide};
 use super::document::{PolicyDocument, PolicyError, PolicyKind};
-use super::key::{Grant, KeyFacts, NewGrant, Request};
+use super::key::{Grant, KeyFacts, NewGrant, Request, or_default};
 use super::names::Arn;
 
 /// A question about access with everything that decides it.
@@ -27,27 +27,35 @@ pub struct Case {
 struct KeyData {
     arn: String,
     account: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     manager: String,
     policy: Value,
-    #[serde(default)]
-    grants: Vec<Grant>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
+    grants: Vec<GrantData>,
+    #[serde(default, deserialize_with = "or_default")]
     spec: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     usage: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     origin: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     multi_region: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     aliases: Vec<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     tags: BTreeMap<String, String>,
     #[serde(default)]
     rcps: Option<Vec<LevelData>>,
     #[serde(default)]
     account_scps: Option<Vec<LevelData>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct GrantData {
+    #[serde(rename = "KeyId", default)]
+    key_id: Option<String>,
+    #[serde(flatten)]
+    grant: Grant,
 }
 
 #[derive(Debug, Deserialize)]
@@ -67,11 +75,11 @@ struct PrincipalData {
     unique_id: Option<String>,
     #[serde(default)]
     account: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     tags: BTreeMap<String, String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     identity_policies: Vec<InlineData>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     managed_policies: Vec<ManagedData>,
     #[serde(default)]
     boundary: Option<Value>,
@@ -104,7 +112,7 @@ struct OrgData {
 #[derive(Debug, Deserialize)]
 struct RequestData {
     action: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     encryption_context: BTreeMap<String, String>,
     #[serde(default)]
     via_service: Option<String>,
@@ -116,7 +124,7 @@ struct RequestData {
     grant_id: Option<String>,
     #[serde(default)]
     create_grant: Option<NewGrant>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     context: BTreeMap<String, OneOrMany>,
     #[serde(default)]
     effective_context: Option<BTreeMap<String, OneOrMany>>,
@@ -187,7 +195,7 @@ impl KeyData {
         Ok(KeyFacts {
             account: self.account.clone(),
             aws_managed: self.manager == "AWS",
-            grants: Readable::Known(self.grants.clone()),
+            grants: Readable::Known(self.grants().cloned().collect()),
             rcps: Readable::Known(levels(self.rcps.as_deref().unwrap_or_default(), resource)?),
             account_scps: levels(self.account_scps.as_deref().unwrap_or_default(), PolicyKind::Scp)?,
             spec: self.spec.clone(),
@@ -198,6 +206,15 @@ impl KeyData {
             tags: self.tags.clone(),
             ..KeyFacts::new(&self.arn, policy)
         })
+    }
+}
+
+impl KeyData {
+    /// Returns the grants on this key; a list of those of a grantee may hold others.
+    fn grants(&self) -> impl Iterator<Item = &Grant> {
+        let is_this = |id: &String| *id == self.arn || self.arn.rsplit('/').next() == Some(id);
+        let on_this = move |data: &&GrantData| data.key_id.as_ref().is_none_or(is_this);
+        self.grants.iter().filter(on_this).map(|data| &data.grant)
     }
 }
 
@@ -237,16 +254,25 @@ impl PrincipalData {
 
     fn kind(&self) -> Result<CallerKind, PolicyError> {
         let arn = self.arn.clone();
-        match (self.kind.as_str(), &self.role_arn) {
-            ("role", _) => Ok(CallerKind::Role { arn }),
-            ("assumed-role", Some(role_arn)) => Ok(CallerKind::Session { arn, role_arn: role_arn.clone() }),
-            ("user", _) => Ok(CallerKind::User { arn }),
-            ("root", _) => Ok(CallerKind::Root { arn }),
-            ("service", _) => Ok(CallerKind::Service { name: arn }),
-            (other, _) => {
-                Err(super::parse::shape("the principal", format!("`{other}` is not a type known here")))
+        match self.kind.as_str() {
+            "role" => Ok(CallerKind::Role { arn }),
+            "assumed-role" => {
+                let role_arn = self.role_arn.clone().unwrap_or_else(|| role_of_session(&arn));
+                Ok(CallerKind::Session { arn, role_arn })
             }
+            "user" => Ok(CallerKind::User { arn }),
+            "root" => Ok(CallerKind::Root { arn }),
+            "service" => Ok(CallerKind::Service { name: arn }),
+            other => Err(super::parse::shape("the principal", format!("`{other}` is not a type known here"))),
         }
+    }
+}
+
+/// Returns the ARN of the role of a session, without the path, which the ARN of a session does not tell.
+fn role_of_session(session: &str) -> String {
+    match Arn::split(session).zip(session.split('/').nth(1)) {
+        Some((arn, role)) => format!("arn:{}:iam::{}:role/{role}", arn.partition, arn.account),
+        None => session.to_owned(),
     }
 }
 

@@ -5,8 +5,19 @@ use serde_json::Value;
 use super::case::Case;
 use super::pair::Pair;
 
-const CASES: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/access/cases.jsonl"));
-const PAIRS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/access/pairs.jsonl"));
+/// Includes a file of the folder of cases.
+macro_rules! data {
+    ($name:literal) => {
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/access/", $name))
+    };
+}
+
+const CASES: [&str; 2] = [data!("cases.jsonl"), data!("rules.jsonl")];
+const PAIRS: [&str; 2] = [data!("pairs.jsonl"), data!("more-pairs.jsonl")];
+
+fn lines(files: [&'static str; 2]) -> impl Iterator<Item = &'static str> {
+    files.into_iter().flat_map(str::lines)
+}
 
 fn texts(value: &Value) -> BTreeSet<String> {
     value.as_array().into_iter().flatten().map(|text| text.as_str().unwrap().to_owned()).collect()
@@ -15,7 +26,7 @@ fn texts(value: &Value) -> BTreeSet<String> {
 #[test]
 fn every_case_comes_out_as_documented() {
     let mut wrong = Vec::new();
-    for line in CASES.lines() {
+    for line in lines(CASES) {
         let expected: Value = serde_json::from_str(line).unwrap();
         let got = serde_json::from_str::<Case>(line).unwrap().answer();
         let decided_by = &expected["decided_by"];
@@ -35,7 +46,7 @@ fn every_case_comes_out_as_documented() {
 #[test]
 fn every_pair_compares_as_documented() {
     let mut wrong = Vec::new();
-    for line in PAIRS.lines() {
+    for line in lines(PAIRS) {
         let expected: Value = serde_json::from_str(line).unwrap();
         let got = serde_json::from_str::<Pair>(line).unwrap().answer();
         let effects = match &expected["accept_effect"] {
@@ -51,7 +62,7 @@ fn every_pair_compares_as_documented() {
 
 #[test]
 fn the_context_is_derived_from_caller_and_key() {
-    for line in CASES.lines() {
+    for line in lines(CASES) {
         let case: Case = serde_json::from_str(line).unwrap();
         let (derived, given) = case.contexts().unwrap();
         assert_eq!(derived, given, "{}", case.id);

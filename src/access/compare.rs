@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::cover::Rule;
 use super::document::{Clause, Effect, PolicyDocument, PolicyKind};
+use super::proof::Proof;
 
 /// How two documents relate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +52,17 @@ impl Change {
 
 /// Compares two documents of the same kind.
 pub fn compare(before: &PolicyDocument, after: &PolicyDocument, kind: PolicyKind<'_>) -> (Verdict, Change) {
+    compare_owned(before, after, kind, None)
+}
+
+/// Compares two documents that belong to an account: to allow another account as a whole is to allow its
+/// roles too, since each of them needs a policy of that account besides.
+pub(super) fn compare_owned(
+    before: &PolicyDocument,
+    after: &PolicyDocument,
+    kind: PolicyKind<'_>,
+    owner: Option<&str>,
+) -> (Verdict, Change) {
     if before == after {
         return (Verdict::Same, Change::None);
     }
@@ -59,8 +71,8 @@ pub fn compare(before: &PolicyDocument, after: &PolicyDocument, kind: PolicyKind
         return (Verdict::Different, Change::Mixed);
     }
     let (before, after) = (Rules::of(before, kind), Rules::of(after, kind));
-    let widens = !after.allows_within(&before) || !before.denies_within(&after);
-    let narrows = !before.allows_within(&after) || !after.denies_within(&before);
+    let widens = !after.allows_within(&before, owner) || !before.denies_within(&after, owner);
+    let narrows = !before.allows_within(&after, owner) || !after.denies_within(&before, owner);
     match (widens, narrows) {
         (false, false) => (Verdict::Cosmetic, Change::None),
         (true, false) => (Verdict::Different, Change::Widens),
@@ -94,18 +106,19 @@ impl Rules {
     }
 
     /// Says whether whatever these allow is allowed by the others, or denied here anyway.
-    fn allows_within(&self, other: &Self) -> bool {
-        is_within(&self.allows, &[&other.allows, &self.denies])
+    fn allows_within(&self, other: &Self, owner: Option<&str>) -> bool {
+        is_within(&self.allows, &[&other.allows, &self.denies], owner)
     }
 
-    fn denies_within(&self, other: &Self) -> bool {
-        is_within(&self.denies, &[&other.denies])
+    fn denies_within(&self, other: &Self, owner: Option<&str>) -> bool {
+        is_within(&self.denies, &[&other.denies], owner)
     }
 }
 
-fn is_within(rules: &BTreeSet<Rule>, others: &[&BTreeSet<Rule>]) -> bool {
+fn is_within(rules: &BTreeSet<Rule>, others: &[&BTreeSet<Rule>], owner: Option<&str>) -> bool {
     // What did not change needs no proof, and that is most of a policy.
     let mut changed = rules.iter().filter(|rule| !others.iter().any(|set| set.contains(*rule)));
     let others: Vec<&Rule> = others.iter().copied().flatten().collect();
-    changed.all(|rule| rule.is_covered_by(&others))
+    let proof = Proof::new(owner);
+    changed.all(|rule| rule.is_covered_by(&others, &proof))
 }

@@ -61,8 +61,8 @@ pub(super) fn holds(operator: Operator, key: &str, wanted: &BTreeSet<String>, sc
     }
 }
 
-/// Says what a condition is on a key that the request does not have.
-fn absent(operator: Operator) -> bool {
+/// Says what a condition other than `Null` is on a key that the request does not have.
+pub(super) fn absent(operator: Operator) -> bool {
     match operator.quantifier {
         _ if operator.if_exists => true,
         Some(Quantifier::ForAllValues) => true,
@@ -131,6 +131,15 @@ fn lower(tokens: &[Token]) -> Vec<Token> {
 
 /// Compares ARNs part by part: a wildcard never reaches over a colon of the first five.
 pub(super) fn arn_includes(outer: &[Token], inner: &[Token]) -> bool {
+    arn_within(outer, inner, includes)
+}
+
+/// Compares ARNs part by part, each by what the last argument says about it.
+pub(super) fn arn_within(
+    outer: &[Token],
+    inner: &[Token],
+    includes: impl Fn(&[Token], &[Token]) -> bool,
+) -> bool {
     if outer == [Token::Any] {
         return true;
     }
@@ -138,6 +147,11 @@ pub(super) fn arn_includes(outer: &[Token], inner: &[Token]) -> bool {
     parts(outer).count() == 6
         && parts(inner).count() == 6
         && parts(outer).zip(parts(inner)).all(|(outer, inner)| includes(outer, inner))
+}
+
+/// Says whether a text has the six parts of an ARN.
+pub(super) fn are_parts_of_arn(text: &str) -> bool {
+    text.splitn(6, ':').count() == 6
 }
 
 fn value_matches(test: Test, wanted: &str, have: &str) -> bool {

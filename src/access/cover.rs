@@ -5,14 +5,15 @@
 use std::collections::BTreeSet;
 
 use super::document::{Clause, Effect, PolicyKind, Principal, Statement};
-use super::implies::{Condition, canonical, implied};
-use super::names::{Arn, Caseless};
-use super::pattern::{Token, includes, literal, overlap, wild};
+use super::implies::{Condition, canonical, implies};
+use super::names::Caseless;
+use super::pattern::{includes, overlap, wild};
+use super::proof::Proof;
 
 /// In how many parts a statement is split by the values of its conditions; beyond it is taken whole.
 const MAX_PARTS: usize = 256;
 
-/// A statement without its Sid, with conditions in canonical form.
+/// A statement without its Sid, in a form in which equivalent spellings are equal.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rule {
     effect: Effect,
@@ -27,26 +28,28 @@ impl Rule {
     pub fn of(statement: &Statement, kind: PolicyKind<'_>) -> Option<Self> {
         let Statement { sid: _, effect, principals, actions, resources, conditions } = statement;
         let is_trust = matches!(kind, PolicyKind::Trust { .. });
-        let is_inert = *actions == Clause::Absent
-            || (*resources == Clause::Absent && !is_trust)
+        let is_inert = (*resources == Clause::Absent && !is_trust)
             || (*principals == Clause::Absent && kind.partition().is_some());
         if is_inert {
             return None;
         }
-        let actions = match actions {
-            // Nobody can do anything but KMS with a key.
-            Clause::Is(set) if matches!(kind, PolicyKind::Key { .. }) => {
-                Clause::Is(set.iter().map(narrowed_to_kms).collect())
-            }
-            other => other.clone(),
+        let actions = match kind {
+            PolicyKind::Key { .. } => of_kms(actions),
+            _ => actions.clone(),
         };
-        Some(Self {
+        let rule = Self {
             effect: *effect,
             principals: principals.clone(),
             actions,
             resources: resources.clone(),
             conditions: canonical(conditions),
-        })
+        };
+        let can_match = !matches!(&rule.actions, Clause::Absent)
+            && !rule.actions.is_empty()
+            && !rule.principals.is_empty()
+            && !rule.resources.is_empty()
+            && !rule.conditions.iter().any(Condition::never_holds);
+        can_match.then_some(rule)
     }
 
     pub fn effect(&self) -> Effect {
@@ -57,27 +60,20 @@ impl Rule {
     ///
     /// Items of a list that lie within the same rules need only one look together, so that long lists
     /// cost their length and not their product.
-    pub fn is_covered_by(&self, rules: &[&Self]) -> bool {
+    pub fn is_covered_by(&self, rules: &[&Self], proof: &Proof<'_>) -> bool {
         let by_principal = signatures(&self.principals, rules, |one, rule| {
-            principals_within(one, &rule.principals, rule.effect)
+            proof.principals(one, &rule.principals, rule.effect)
         });
-        let by_action = signatures(&self.actions, rules, |one, rule| actions_within(one, &rule.actions));
+        let by_action = signatures(&self.actions, rules, |one, rule| proof.actions(one, &rule.actions));
         let by_resource =
-            signatures(&self.resources, rules, |one, rule| resources_within(one, &rule.resources));
-        let implied_by = |conditions: &BTreeSet<Condition>| -> Signature {
-            let holds = |rule: &Self| rule.conditions.iter().all(|wanted| implied(wanted, conditions));
-            rules.iter().enumerate().filter(|(_, rule)| holds(rule)).map(|(index, _)| index).collect()
-        };
-        let whole = implied_by(&self.conditions);
-        let cases: Option<Vec<Signature>> =
-            by_value(&self.conditions).map(|cases| cases.iter().map(implied_by).collect());
+            signatures(&self.resources, rules, |one, rule| proof.resources(one, &rule.resources));
+        let cases = Cases::of(&self.conditions, rules, proof);
         by_principal.iter().all(|by_principal| {
             by_action.iter().all(|by_action| {
                 let about: Signature = by_principal.intersection(by_action).copied().collect();
                 by_resource.iter().all(|by_resource| {
                     let about: Signature = about.intersection(by_resource).copied().collect();
-                    let covers = |holds: &Signature| !about.is_disjoint(holds);
-                    covers(&whole) || cases.as_ref().is_some_and(|cases| cases.iter().all(covers))
+                    proof.spend(rules.len() + cases.count()) && cases.are_covered_by(&about)
                 })
             })
         })
@@ -102,130 +98,99 @@ fn signatures<T: Ord + Clone>(
     }
 }
 
-fn narrowed_to_kms(action: &Caseless) -> Caseless {
-    if action.as_str() == "*" { Caseless::new("kms:*") } else { action.clone() }
-}
-
-/// Splits conditions into the cases of which one holds when they do: a positive condition on one value
-/// holds for one of the values that it lists.
-fn by_value(conditions: &BTreeSet<Condition>) -> Option<Vec<BTreeSet<Condition>>> {
-    let mut parts = vec![BTreeSet::new()];
-    for condition in conditions {
-        let can_split = condition.operator.quantifier.is_none() && !condition.operator.negated;
-        let cases: Vec<Condition> = match can_split {
-            true => condition
-                .values
-                .iter()
-                .map(|value| Condition { values: BTreeSet::from([value.clone()]), ..condition.clone() })
-                .collect(),
-            false => vec![condition.clone()],
-        };
-        if parts.len() * cases.len() > MAX_PARTS {
-            return None;
-        }
-        let with = |part: &BTreeSet<Condition>, case: &Condition| {
-            part.iter().cloned().chain([case.clone()]).collect::<BTreeSet<_>>()
-        };
-        parts = parts.iter().flat_map(|part| cases.iter().map(move |case| with(part, case))).collect();
-    }
-    Some(parts)
-}
-
-fn principals_within(inner: &Clause<Principal>, outer: &Clause<Principal>, effect: Effect) -> bool {
-    match (inner, outer) {
-        (Clause::Absent, Clause::Absent) => true,
-        (_, Clause::Is(outer)) if outer.contains(&Principal::Everyone) => true,
-        (Clause::Is(inner), Clause::Is(outer)) => inner.iter().all(|one| {
-            // To allow an account is not to allow its roles, but to deny it is to deny them.
-            outer.contains(one)
-                || (effect == Effect::Deny && outer.iter().any(|other| holds_account_of(other, one)))
-        }),
-        (Clause::Is(inner), Clause::IsNot(outer)) => {
-            inner.iter().all(|one| outer.iter().all(|other| are_strangers(one, other)))
-        }
-        (Clause::IsNot(inner), Clause::IsNot(outer)) => outer.is_subset(inner),
-        _ => false,
-    }
-}
-
-fn account_of(principal: &Principal) -> Option<&str> {
-    match principal {
-        Principal::Account { account, .. } => Some(account),
-        Principal::Arn(text) => Arn::split(text).map(|arn| arn.account),
-        _ => None,
-    }
-}
-
-fn holds_account_of(account: &Principal, member: &Principal) -> bool {
-    matches!(account, Principal::Account { account, .. } if account_of(member) == Some(account))
-}
-
-/// Says whether two principals surely have no caller in common.
-fn are_strangers(one: &Principal, other: &Principal) -> bool {
-    match (one, other) {
-        (Principal::Service(one), Principal::Service(other)) => one != other && one != "*" && other != "*",
-        (Principal::Service(_), other) => account_of(other).is_some(),
-        (one, Principal::Service(_)) => account_of(one).is_some(),
-        (one, other) => account_of(one).zip(account_of(other)).is_some_and(|(one, other)| one != other),
-    }
-}
-
-fn actions_within(inner: &Clause<Caseless>, outer: &Clause<Caseless>) -> bool {
-    clause_within(inner, outer, |action| Text::new(&action.folded(), false))
-}
-
-fn resources_within(inner: &Clause<String>, outer: &Clause<String>) -> bool {
-    clause_within(inner, outer, |resource| Text::new(resource, resource.contains("${")))
-}
-
-/// A pattern, or a text with variables of which only equality is known.
-#[derive(PartialEq, Eq)]
-struct Text {
-    tokens: Vec<Token>,
-    is_opaque: bool,
-}
-
-impl Text {
-    fn new(text: &str, is_opaque: bool) -> Self {
-        Self { tokens: if is_opaque { literal(text) } else { wild(text) }, is_opaque }
-    }
-
-    fn is_within(&self, outer: &Self) -> bool {
-        match (self.is_opaque, outer.is_opaque) {
-            (false, false) => includes(&outer.tokens, &self.tokens),
-            (true, false) => outer.tokens == [Token::Any],
-            (_, true) => self == outer,
-        }
-    }
-
-    fn may_meet(&self, other: &Self) -> bool {
-        self.is_opaque || other.is_opaque || overlap(&self.tokens, &other.tokens)
-    }
-}
-
-fn clause_within<T: Ord + AsRef<str>>(
-    inner: &Clause<T>,
-    outer: &Clause<T>,
-    read: impl Fn(&T) -> Text,
-) -> bool {
-    match (inner, outer) {
-        (Clause::Absent, Clause::Absent) => true,
-        (Clause::Is(inner), Clause::Is(outer)) => inner.iter().all(|one| {
-            // Only a pattern holds what is not listed word for word.
-            outer.contains(one) || {
-                let one = read(one);
-                let mut patterns =
-                    outer.iter().filter(|other| other.as_ref().contains(['*', '?'])).map(&read);
-                patterns.any(|pattern| one.is_within(&pattern))
+/// Brings the actions of a key policy into the form in which only KMS exists: nobody can do anything else
+/// with a key, so `kms:*` is `*` there.
+fn of_kms(actions: &Clause<Caseless>) -> Clause<Caseless> {
+    let all = wild("kms:*");
+    let narrowed = |set: &BTreeSet<Caseless>| -> BTreeSet<Caseless> {
+        let patterns = set.iter().map(|action| (action, wild(&action.folded())));
+        patterns
+            .filter(|(_, pattern)| overlap(pattern, &all))
+            .map(|(action, pattern)| match includes(&pattern, &all) {
+                true => Caseless::new("*"),
+                false => action.clone(),
+            })
+            .collect()
+    };
+    match actions {
+        Clause::Absent => Clause::Absent,
+        Clause::Is(set) => Clause::Is(narrowed(set)),
+        Clause::IsNot(set) => {
+            let set = narrowed(set);
+            match (set.is_empty(), set.contains(&Caseless::new("*"))) {
+                (true, _) => Clause::Is(BTreeSet::from([Caseless::new("*")])),
+                (_, true) => Clause::Is(BTreeSet::new()),
+                _ => Clause::IsNot(set),
             }
-        }),
-        (Clause::Is(inner), Clause::IsNot(outer)) => {
-            inner.iter().map(&read).all(|one| outer.iter().all(|other| !one.may_meet(&read(other))))
         }
-        (Clause::IsNot(_), Clause::Is(outer)) => outer.iter().any(|other| read(other).tokens == [Token::Any]),
-        (Clause::IsNot(inner), Clause::IsNot(outer)) => {
-            outer.iter().map(&read).all(|one| inner.iter().any(|other| one.is_within(&read(other))))
-        }
-        _ => false,
     }
+}
+
+/// The cases of which one holds when the conditions of a rule do: a positive condition on one value holds
+/// for one of the values that it lists.
+struct Cases {
+    /// The rules whose conditions hold whenever all of these do.
+    whole: Signature,
+    /// For every case the rules whose conditions hold in it; `None` if there are too many cases.
+    each: Option<Vec<Signature>>,
+}
+
+impl Cases {
+    fn of(conditions: &BTreeSet<Condition>, rules: &[&Rule], proof: &Proof<'_>) -> Self {
+        let holding = |given: &Condition| Holding::of(given, rules, proof);
+        let whole: Vec<Holding> = conditions.iter().map(holding).collect();
+        let whole = holding_all(rules, &whole.iter().collect::<Vec<_>>());
+        let split: Vec<Vec<Condition>> = conditions.iter().map(Condition::by_value).collect();
+        let count = split.iter().try_fold(1_usize, |count, parts| {
+            Some(count.saturating_mul(parts.len())).filter(|count| *count <= MAX_PARTS)
+        });
+        let is_worth_it = |count: &usize| *count > 1 && proof.spend(count * rules.len() * conditions.len());
+        // One look at each value, and none at each combination of them.
+        let each = count.filter(is_worth_it).map(|_| {
+            let values: Vec<Vec<Holding>> =
+                split.iter().map(|parts| parts.iter().map(holding).collect()).collect();
+            combinations(&values).iter().map(|part| holding_all(rules, part)).collect()
+        });
+        Self { whole, each }
+    }
+
+    fn count(&self) -> usize {
+        self.each.as_ref().map_or(1, Vec::len)
+    }
+
+    fn are_covered_by(&self, about: &Signature) -> bool {
+        let covers = |holds: &Signature| !about.is_disjoint(holds);
+        covers(&self.whole) || self.each.as_ref().is_some_and(|each| each.iter().all(covers))
+    }
+}
+
+/// For every condition of every rule, one after the other, whether it holds whenever one condition does.
+struct Holding(Vec<bool>);
+
+impl Holding {
+    fn of(given: &Condition, rules: &[&Rule], proof: &Proof<'_>) -> Self {
+        let wanted = rules.iter().flat_map(|rule| &rule.conditions);
+        Self(wanted.map(|wanted| implies(given, wanted, proof)).collect())
+    }
+}
+
+/// Returns the rules of which every condition is implied by one of those that hold.
+fn holding_all(rules: &[&Rule], given: &[&Holding]) -> Signature {
+    let mut first = 0;
+    let mut found = Signature::new();
+    for (index, rule) in rules.iter().enumerate() {
+        let end = first + rule.conditions.len();
+        if (first..end).all(|at| given.iter().any(|one| one.0.get(at) == Some(&true))) {
+            found.insert(index);
+        }
+        first = end;
+    }
+    found
+}
+
+/// Takes one of each list, in every way.
+fn combinations<T>(lists: &[Vec<T>]) -> Vec<Vec<&T>> {
+    lists.iter().fold(vec![Vec::new()], |all, list| {
+        all.iter().flat_map(|some| list.iter().map(move |one| [some.as_slice(), &[one]].concat())).collect()
+    })
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::cover::Rule;
 use super::document::{Clause, Effect, PolicyDocument, PolicyKind, Statement};
+use super::proof::Proof;
 
 /// One piece of access that only one of two documents gives, or denies.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,8 +36,11 @@ pub fn delta(before: &PolicyDocument, after: &PolicyDocument, kind: PolicyKind<'
         let rules: Vec<Rule> =
             others.statements().iter().filter_map(|statement| Rule::of(statement, kind)).collect();
         let rules: Vec<&Rule> = rules.iter().filter(|rule| rule.effect() == effect).collect();
-        let is_new =
-            |statement: &Statement| Rule::of(statement, kind).is_some_and(|rule| !rule.is_covered_by(&rules));
+        // One budget for all of them: when it is used up, statements are told whole.
+        let proof = Proof::new(None);
+        let is_new = |statement: &Statement| {
+            Rule::of(statement, kind).is_some_and(|rule| !rule.is_covered_by(&rules, &proof))
+        };
         let own = these.statements().iter().filter(|statement| statement.effect == effect);
         own.filter(|statement| is_new(statement))
             .map(|statement| piece(&reduced(statement, is_new)))

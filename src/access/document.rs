@@ -100,6 +100,13 @@ pub enum Clause<T: Ord> {
     IsNot(BTreeSet<T>),
 }
 
+impl<T: Ord> Clause<T> {
+    /// Says whether the plain element lists nothing, so that nothing matches.
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self, Self::Is(set) if set.is_empty())
+    }
+}
+
 /// Somebody named in a `Principal` element.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Principal {

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::condition::arn_includes;
+use super::condition::{absent, are_parts_of_arn, arn_within};
 use super::document::Conditions;
 use super::names::Caseless;
 use super::operator::{Operator, Quantifier, Test};
-use super::pattern::{includes, literal, wild};
+use super::pattern::{literal, wild};
+use super::proof::Proof;
 use super::values::{Cidr, date, number};
 
 /// A condition in the form in which equivalent spellings are equal.
@@ -17,31 +18,65 @@ pub(super) struct Condition {
     pub values: BTreeSet<String>,
 }
 
-/// Brings the conditions of a statement into that form.
+/// Brings the conditions of a statement into that form, without those that always hold.
 pub(super) fn canonical(conditions: &Conditions) -> BTreeSet<Condition> {
     let pairs = conditions.iter().flat_map(|(operator, keys)| {
-        keys.iter().map(move |(key, values)| Condition {
-            operator: plainest(*operator, values),
-            key: key.clone(),
-            values: values.iter().map(|value| plain_value(operator.test, value)).collect(),
-        })
+        keys.iter().filter_map(move |(key, values)| Condition::of(*operator, key, values))
     });
     pairs.collect()
 }
 
+impl Condition {
+    /// Makes a condition; `None` if it always holds.
+    fn of(operator: Operator, key: &Caseless, values: &BTreeSet<String>) -> Option<Self> {
+        let plain = Self {
+            operator: plainest(operator, values),
+            key: key.clone(),
+            values: values.iter().map(|value| plain_value(operator.test, value)).collect(),
+        };
+        let any_text = operator.test == Test::StringLike && values.iter().any(|value| is_stars(value));
+        match (operator.quantifier, any_text) {
+            // Any text at all is wanted, or none: a question about whether the key is there.
+            (None, true) => match (operator.negated, operator.if_exists) {
+                (false, true) => None,
+                (negated, _) => Some(Self {
+                    operator: Operator::NULL,
+                    values: BTreeSet::from([negated.to_string()]),
+                    ..plain
+                }),
+            },
+            (Some(Quantifier::ForAllValues), true) if !operator.negated => None,
+            _ if operator.test == Test::Null && values.contains("true") && values.contains("false") => None,
+            _ => Some(plain),
+        }
+    }
+
+    /// Says whether no request at all meets it.
+    pub fn never_holds(&self) -> bool {
+        self.values.is_empty() && !self.operator.negated && !absent(self.operator)
+    }
+
+    /// Splits it into conditions of one value each of which one holds when it does.
+    pub fn by_value(&self) -> Vec<Self> {
+        if self.operator.quantifier.is_some() || self.operator.negated {
+            return vec![self.clone()];
+        }
+        let of = |value: &String| Self { values: BTreeSet::from([value.clone()]), ..self.clone() };
+        self.values.iter().map(of).collect()
+    }
+}
+
 fn plainest(mut operator: Operator, values: &BTreeSet<String>) -> Operator {
+    let all = |is_plain: fn(&str) -> bool| values.iter().all(|value| is_plain(value));
+    let has_no_signs = |value: &str| !value.contains(['*', '?', '$']);
     operator.test = match operator.test {
+        Test::Arn { .. } if all(has_no_signs) && all(are_parts_of_arn) => Test::StringEquals,
         Test::Arn { .. } => Test::Arn { like: true },
-        Test::StringLike if !values.iter().any(|value| value.contains(['*', '?', '$'])) => Test::StringEquals,
+        Test::StringLike if all(has_no_signs) => Test::StringEquals,
         other => other,
     };
     // These hold for an absent key anyway.
-    let holds_when_absent = match operator.quantifier {
-        None => operator.negated,
-        Some(Quantifier::ForAllValues) => true,
-        Some(Quantifier::ForAnyValue) => false,
-    };
-    operator.if_exists &= !holds_when_absent;
+    operator.if_exists &= !absent(Operator { if_exists: false, ..operator });
     operator
 }
 
@@ -50,58 +85,72 @@ fn plain_value(test: Test, value: &str) -> String {
         Kind::Number => number(value).map(|number| number.to_string()),
         Kind::Date => date(value).map(|seconds| seconds.to_string()),
         Kind::Other if test == Test::IpAddress => Cidr::parse(value).map(|range| range.to_string()),
+        Kind::Other if test == Test::StringEqualsIgnoreCase && !value.contains("${") => {
+            Some(value.to_lowercase())
+        }
         Kind::Other => None,
     };
     plain.unwrap_or_else(|| value.to_owned())
 }
 
-/// Says whether `wanted` holds whenever all of `given` do. Says no when it cannot be shown.
-pub(super) fn implied(wanted: &Condition, given: &BTreeSet<Condition>) -> bool {
-    given.contains(wanted) || given.iter().any(|given| implies(given, wanted))
+fn is_stars(value: &str) -> bool {
+    !value.is_empty() && value.chars().all(|char| char == '*')
 }
 
-fn implies(given: &Condition, wanted: &Condition) -> bool {
+/// Says whether the second condition holds whenever the first does. Says no when it cannot be shown.
+pub(super) fn implies(given: &Condition, wanted: &Condition, proof: &Proof<'_>) -> bool {
     if given.key != wanted.key {
         return false;
     }
-    let (from, to) = (given.operator, wanted.operator);
-    if to.test == Test::Null {
-        let found = !from.negated && !from.if_exists && from.quantifier != Some(Quantifier::ForAllValues);
-        return found && from.test != Test::Null && wanted.values.contains("false");
+    if given == wanted {
+        return true;
     }
-    if from.test == Test::Null
-        || from.quantifier != to.quantifier
-        || from.negated != to.negated
-        || (from.if_exists && !to.if_exists)
-    {
+    let (from, to) = (given.operator, wanted.operator);
+    if from.test == Test::Null {
+        return to.test != Test::Null && !given.values.contains("false") && absent(to);
+    }
+    if to.test == Test::Null {
+        return !absent(from) && wanted.values.contains("false");
+    }
+    if from.quantifier != to.quantifier || from.negated != to.negated || (from.if_exists && !to.if_exists) {
         return false;
     }
-    let within = |one: (Test, &String), set: (Test, &BTreeSet<String>)| {
-        set.1.iter().any(|other| value_within(one, (set.0, other)))
-    };
-    if from.negated {
-        wanted.values.iter().all(|value| within((to.test, value), (from.test, &given.values)))
-    } else {
-        given.values.iter().all(|value| within((from.test, value), (to.test, &wanted.values)))
-    }
+    let (inner, outer) = if from.negated { (wanted, given) } else { (given, wanted) };
+    let (inner_test, outer_test) = (inner.operator.test, outer.operator.test);
+    inner.values.iter().all(|value| {
+        (inner_test == outer_test && outer.values.contains(value))
+            || outer.values.iter().any(|other| value_within((inner_test, value), (outer_test, other), proof))
+    })
 }
 
 /// Says whether whatever matches the first value matches the second.
-fn value_within((inner, inner_value): (Test, &String), (outer, outer_value): (Test, &String)) -> bool {
-    if inner == outer && inner_value == outer_value {
-        return true;
-    }
-    // What a variable stands for is not known here.
-    if outer_value.contains("${") || (inner_value.contains("${") && outer_value != "*") {
+fn value_within(
+    (inner, inner_value): (Test, &str),
+    (outer, outer_value): (Test, &str),
+    proof: &Proof<'_>,
+) -> bool {
+    // Only equal values of these match the same, and equal ones are not asked about.
+    if (inner, outer) == (Test::StringEquals, Test::StringEquals) || !proof.look() {
         return false;
     }
+    // What a variable stands for is not known here.
+    if outer_value.contains("${") || inner_value.contains("${") {
+        return inner == outer && inner_value == outer_value;
+    }
+    let includes = |outer: &[_], inner: &[_]| proof.includes(outer, inner);
     match (inner, outer) {
         (Test::StringEquals, Test::StringLike) => includes(&wild(outer_value), &literal(inner_value)),
-        (Test::StringLike, Test::StringLike) => includes(&wild(outer_value), &wild(inner_value)),
+        // An ARN pattern matches no more than the same pattern for text.
+        (Test::StringLike | Test::Arn { .. }, Test::StringLike) => {
+            includes(&wild(outer_value), &wild(inner_value))
+        }
         (Test::StringEquals | Test::StringEqualsIgnoreCase, Test::StringEqualsIgnoreCase) => {
             inner_value.to_lowercase() == outer_value.to_lowercase()
         }
-        (Test::Arn { .. }, Test::Arn { .. }) => arn_includes(&wild(outer_value), &wild(inner_value)),
+        (Test::Arn { .. }, Test::Arn { .. }) => arn_within(&wild(outer_value), &wild(inner_value), includes),
+        (Test::StringEquals, Test::Arn { .. }) => {
+            arn_within(&wild(outer_value), &literal(inner_value), includes)
+        }
         (Test::IpAddress, Test::IpAddress) => Cidr::parse(outer_value)
             .zip(Cidr::parse(inner_value))
             .is_some_and(|(outer, inner)| outer.contains(inner)),
@@ -110,7 +159,6 @@ fn value_within((inner, inner_value): (Test, &String), (outer, outer_value): (Te
             .is_some_and(|(outer, inner)| outer.kind == inner.kind && outer.contains(inner)),
     }
 }
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Number,

@@ -77,7 +77,17 @@ impl<'de> Visitor<'de> for StrictVisitor {
 
 /// Reads JSON text, URL-encoded or not, and refuses doubled keys and anything after the value.
 pub(super) fn read(text: &str) -> Result<Value, serde_json::Error> {
-    serde_json::from_str::<Strict>(&decoded(text)).map(|Strict(value)| value)
+    let text = decoded(text.strip_prefix('\u{feff}').unwrap_or(text));
+    serde_json::from_str::<Strict>(&text).map(|Strict(value)| value)
+}
+
+/// Undoes URL encoding, also where it wrote blanks as `+`, which leaves no JSON if they are kept.
+pub(super) fn url_decoded(text: &str) -> String {
+    let plain = percent_encoding::percent_decode_str(text).decode_utf8_lossy();
+    if serde_json::from_str::<serde::de::IgnoredAny>(&plain).is_ok() {
+        return plain.into_owned();
+    }
+    percent_encoding::percent_decode_str(&text.replace('+', "%20")).decode_utf8_lossy().into_owned()
 }
 
 /// Undoes the URL encoding of the IAM API; other text stays as it is.
@@ -99,6 +109,17 @@ mod tests {
     fn doubled_keys_are_refused_at_any_depth() {
         let error = read(r#"{"a": [{"b": 1, "b": 2}]}"#).unwrap_err();
         assert!(error.to_string().contains("`b` is given twice"), "{error}");
+    }
+
+    #[test]
+    fn blanks_may_be_encoded_as_plus() {
+        assert_eq!(url_decoded("%7B%22a%22%3A+%22x+y%22%7D"), r#"{"a": "x y"}"#);
+        assert_eq!(url_decoded("%7B%22a%22%3A%20%22x+y%22%7D"), r#"{"a": "x+y"}"#);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_text() {
+        assert!(read("\u{feff}{}").is_ok());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::actions::names_key;
 use super::caller::{Caller, Level, Readable};
@@ -70,10 +70,19 @@ pub struct Grant {
     /// Account id, or the ARN of the root of the account.
     #[serde(default)]
     pub issuing_account: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub operations: Vec<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub constraints: Constraints,
+}
+
+/// Reads `null` as if the field were absent.
+pub(super) fn or_default<'de, T, D>(from: D) -> Result<T, D::Error>
+where
+    T: Default + Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Option::deserialize(from).map(Option::unwrap_or_default)
 }
 
 /// The constraints of a grant.
@@ -89,9 +98,9 @@ pub struct Constraints {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct NewGrant {
-    #[serde(alias = "operations")]
+    #[serde(alias = "operations", deserialize_with = "or_default")]
     pub operations: Vec<String>,
-    #[serde(alias = "constraints")]
+    #[serde(alias = "constraints", deserialize_with = "or_default")]
     pub constraints: Constraints,
 }
 

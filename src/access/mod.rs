@@ -36,6 +36,7 @@ pub mod pair;
 mod parse;
 mod path;
 mod pattern;
+mod proof;
 mod reason;
 mod route;
 mod service;
@@ -79,5 +80,7 @@ mod decide_tests;
 mod document_tests;
 #[cfg(test)]
 mod explain_tests;
+#[cfg(test)]
+mod hostile_tests;
 #[cfg(test)]
 mod property_tests;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::caller::{Caller, CallerKind};
 use super::document::{Clause, Effect, Principal};
+use super::names::Arn;
 
 /// The ways in which a statement names a caller; what an Allow gives depends on them.
 ///
@@ -47,8 +48,10 @@ pub(super) fn naming(clause: &Clause<Principal>, effect: Effect, caller: &Caller
 pub(super) fn named_by(principal: &Principal, caller: &Caller) -> Naming {
     match principal {
         Principal::Everyone => Naming::DIRECT,
-        Principal::Account { account, .. } => {
-            Naming { as_account: !caller.is_service() && *account == caller.account, ..Naming::default() }
+        Principal::Account { partition, account } => {
+            let is_same = *account == caller.account
+                && Arn::split(caller.arn()).is_none_or(|arn| arn.partition == partition);
+            Naming { as_account: is_same && !caller.is_service(), ..Naming::default() }
         }
         Principal::Arn(text) => named_by_arn(text, caller),
         Principal::UniqueId(id) => match caller.kind {

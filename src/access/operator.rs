@@ -119,6 +119,14 @@ impl Operator {
         Some(Self { quantifier, test, negated, if_exists })
     }
 
+    /// Brings a value into the form in which equal ones are equal: `Bool` and `Null` know no letter case.
+    pub(super) fn normal(self, value: String) -> String {
+        match self.test {
+            Test::Bool | Test::Null => value.to_ascii_lowercase(),
+            _ => value,
+        }
+    }
+
     /// Says whether policy variables are replaced in the values of this operator.
     pub fn takes_variables(self) -> bool {
         matches!(

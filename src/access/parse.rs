@@ -10,7 +10,7 @@ use super::document::{
 };
 use super::json;
 use super::names::Caseless;
-use super::operator::{Operator, Test};
+use super::operator::Operator;
 
 impl PolicyDocument {
     /// Reads a document from text: JSON, or the URL-encoded JSON of the IAM API.
@@ -119,10 +119,7 @@ fn conditions(value: &Value, place: &str) -> Result<Conditions, PolicyError> {
             .ok_or_else(|| shape(place, format!("`{name}` is not a condition operator")))?;
         let mut by_key = BTreeMap::new();
         for (key, values) in object(keys, place, name)? {
-            let values = strings(values, place, |text| match operator.test {
-                Test::Bool | Test::Null => text.to_ascii_lowercase(),
-                _ => text,
-            })?;
+            let values = strings(values, place, |text| operator.normal(text))?;
             if by_key.insert(Caseless::new(key), values).is_some() {
                 return Err(shape(place, format!("`{key}` is given twice under `{name}`")));
             }

@@ -28,13 +28,22 @@ pub(super) fn literal(text: &str) -> Vec<Token> {
 }
 
 /// Says whether everything that `inner` matches is matched by `outer`; plain text is a pattern too.
-///
-/// Time grows with the product of the lengths at worst: after a mismatch only the last `*` is widened,
-/// which is enough because an earlier one can never do better.
 pub(super) fn includes(outer: &[Token], inner: &[Token]) -> bool {
-    let (mut at_outer, mut at_inner) = (0, 0);
+    includes_within(outer, inner, usize::MAX).0 == Some(true)
+}
+
+/// Says the same in at most so many steps, `None` if they do not suffice, with the steps taken.
+///
+/// Steps grow with the product of the lengths at worst: after a mismatch only the last `*` is widened,
+/// which is enough because an earlier one can never do better.
+pub(super) fn includes_within(outer: &[Token], inner: &[Token], most: usize) -> (Option<bool>, usize) {
+    let (mut at_outer, mut at_inner, mut steps) = (0, 0, 0_usize);
     let mut last_any: Option<(usize, usize)> = None;
     while let Some(have) = inner.get(at_inner) {
+        if steps == most {
+            return (None, steps);
+        }
+        steps += 1;
         let step = match (outer.get(at_outer), have) {
             (Some(Token::Any), _) => {
                 last_any = Some((at_outer, at_inner));
@@ -53,10 +62,11 @@ pub(super) fn includes(outer: &[Token], inner: &[Token]) -> bool {
             at_outer = any + 1;
             at_inner = from + 1;
         } else {
-            return false;
+            return (Some(false), steps);
         }
     }
-    outer.get(at_outer..).is_some_and(|rest| rest.iter().all(|token| *token == Token::Any))
+    let rest = outer.get(at_outer..).unwrap_or_default();
+    (Some(rest.iter().all(|token| *token == Token::Any)), steps + rest.len())
 }
 
 /// Says whether some text is matched by both patterns.
@@ -74,9 +84,14 @@ pub(super) fn overlap(left: &[Token], right: &[Token]) -> bool {
     skip_any(&mut reach);
     for token in left {
         let mut next = vec![false; right.len() + 1];
+        if *token == Token::Any {
+            let first = reach.iter().position(|reached| *reached).unwrap_or(reach.len());
+            next.iter_mut().skip(first).for_each(|flag| *flag = true);
+            reach = next;
+            continue;
+        }
         for (at, _) in reach.iter().enumerate().filter(|(_, reached)| **reached) {
             match (token, right.get(at)) {
-                (Token::Any, _) => (at..=right.len()).for_each(|to| set(&mut next, to)),
                 (_, Some(Token::Any)) => set(&mut next, at),
                 (Token::Char(left), Some(Token::Char(right))) if left != right => {}
                 (_, Some(_)) => set(&mut next, at + 1),
