@@ -9,7 +9,8 @@ pub enum Exit {
     Success,
     /// Something failed; what, is on standard error.
     Error,
-    /// `plan` found changes (with `--detailed-exitcode` only), or `drift` found differences.
+    /// `plan` found changes, or `policy diff` different access (with `--detailed-exitcode` only), or `drift` or
+    /// `parity` found differences.
     Changes,
     /// The command line or a setting is wrong.
     Usage,

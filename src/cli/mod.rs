@@ -27,7 +27,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0    done, or nothing to do
   1    something failed
-  2    plan --detailed-exitcode: there are changes; drift: something differs
+  2    plan --detailed-exitcode: there are changes; drift, parity: something differs
   64   the command line or a setting is wrong
   130  stopped by a signal";
 

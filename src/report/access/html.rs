@@ -13,9 +13,11 @@ const STYLE: &str = "
 body { margin: 2rem; }
 h1 { font-size: 1.3rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 p, .note { color: GrayText; }
+.note { display: block; font-size: .85em; font-weight: 400; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; }
 th, td { border: 1px solid color-mix(in srgb, currentColor 20%, transparent); padding: .25rem .5rem; }
+thead th { text-align: left; vertical-align: bottom; }
 thead th[scope=col]:not(:first-child) { writing-mode: vertical-rl; transform: rotate(180deg); font-weight: 500; }
 tbody th { text-align: left; font-weight: 600; white-space: nowrap; }
 td { text-align: center; min-width: 1.4rem; }
