@@ -23,7 +23,14 @@ pub(super) fn canonical(conditions: &Conditions) -> BTreeSet<Condition> {
     let pairs = conditions.iter().flat_map(|(operator, keys)| {
         keys.iter().filter_map(move |(key, values)| Condition::of(*operator, key, values))
     });
-    pairs.collect()
+    let all: Vec<Condition> = pairs.collect();
+    let present: BTreeSet<Caseless> =
+        all.iter().filter(|one| one.wants_key()).map(|one| one.key.clone()).collect();
+    let certain = all.into_iter().map(|mut one| {
+        one.operator.if_exists &= !present.contains(&one.key);
+        one
+    });
+    certain.collect()
 }
 
 impl Condition {
@@ -48,6 +55,14 @@ impl Condition {
             (Some(Quantifier::ForAllValues), true) if !operator.negated => None,
             _ if operator.test == Test::Null && values.contains("true") && values.contains("false") => None,
             _ => Some(plain),
+        }
+    }
+
+    /// Says whether it never holds for a request without the key.
+    fn wants_key(&self) -> bool {
+        match self.operator.test {
+            Test::Null => !self.values.contains("true"),
+            _ => !absent(self.operator),
         }
     }
 

@@ -7,7 +7,7 @@ use super::names::{Arn, Caseless};
 use super::pattern::{Token, includes_within, literal, overlap, wild};
 
 /// How many steps a proof may take. Two policies of 32 KiB that are made to be hard would take hours.
-const MOST_STEPS: usize = 10_000_000;
+const MOST_STEPS: usize = 5_000_000;
 /// What a look at a pair of texts costs before the first character is compared, in steps.
 const LOOK: usize = 32;
 
