@@ -76,7 +76,11 @@ impl Condition {
         if self.operator.quantifier.is_some() || self.operator.negated {
             return vec![self.clone()];
         }
-        let of = |value: &String| Self { values: BTreeSet::from([value.clone()]), ..self.clone() };
+        let of = |value: &String| Self {
+            operator: self.operator,
+            key: self.key.clone(),
+            values: BTreeSet::from([value.clone()]),
+        };
         self.values.iter().map(of).collect()
     }
 }
@@ -114,7 +118,7 @@ fn is_stars(value: &str) -> bool {
 
 /// Says whether the second condition holds whenever the first does. Says no when it cannot be shown.
 pub(super) fn implies(given: &Condition, wanted: &Condition, proof: &Proof<'_>) -> bool {
-    if given.key != wanted.key {
+    if given.key != wanted.key || !proof.spend(1) {
         return false;
     }
     if given == wanted {
