@@ -87,11 +87,15 @@ impl<'a> Wanted<'a> {
             Test::StringEquals | Test::StringEqualsIgnoreCase => literal,
             _ => return Self::Raw(value),
         };
+        let pattern = |tokens| match operator.test {
+            Test::StringEqualsIgnoreCase => Self::Pattern(lower(tokens)),
+            _ => Self::Pattern(tokens),
+        };
         if scope.version == Version::V2008 {
-            return Self::Pattern(read(value));
+            return pattern(read(value));
         }
         match expand(value, scope.context, read) {
-            Expanded::Pattern(tokens) => Self::Pattern(tokens),
+            Expanded::Pattern(tokens) => pattern(tokens),
             Expanded::Unresolved => Self::Unresolved,
             Expanded::Unknown => Self::Unknown,
         }
@@ -102,8 +106,17 @@ fn one_holds(operator: Operator, wanted: &[Wanted<'_>], have: &str) -> Tri {
     if operator.negated && wanted.iter().any(|wanted| matches!(wanted, Wanted::Unresolved)) {
         return Tri::No;
     }
+    // Read once, however long the list of values is.
+    let tokens = match operator.test {
+        Test::StringEqualsIgnoreCase => literal(&have.to_lowercase()),
+        _ if operator.takes_variables() => literal(have),
+        _ => Vec::new(),
+    };
     let some = Tri::any(wanted.iter().map(|wanted| match wanted {
-        Wanted::Pattern(tokens) => text_matches(operator.test, tokens, have).into(),
+        Wanted::Pattern(wanted) => match operator.test {
+            Test::Arn { .. } => arn_includes(wanted, &tokens).into(),
+            _ => includes(wanted, &tokens).into(),
+        },
         Wanted::Raw(value) => value_matches(operator.test, value, have).into(),
         Wanted::Unresolved => Tri::No,
         Wanted::Unknown => Tri::Maybe,
@@ -111,20 +124,12 @@ fn one_holds(operator: Operator, wanted: &[Wanted<'_>], have: &str) -> Tri {
     if operator.negated { !some } else { some }
 }
 
-fn text_matches(test: Test, wanted: &[Token], have: &str) -> bool {
-    match test {
-        Test::Arn { .. } => arn_includes(wanted, &literal(have)),
-        Test::StringEqualsIgnoreCase => includes(&lower(wanted), &literal(&have.to_lowercase())),
-        _ => includes(wanted, &literal(have)),
-    }
-}
-
-fn lower(tokens: &[Token]) -> Vec<Token> {
+fn lower(tokens: Vec<Token>) -> Vec<Token> {
     tokens
-        .iter()
+        .into_iter()
         .flat_map(|token| match token {
             Token::Char(char) => char.to_lowercase().map(Token::Char).collect::<Vec<_>>(),
-            other => vec![*other],
+            other => vec![other],
         })
         .collect()
 }

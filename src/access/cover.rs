@@ -72,8 +72,8 @@ impl Rule {
             by_action.iter().all(|by_action| {
                 let about: Signature = by_principal.intersection(by_action).copied().collect();
                 by_resource.iter().all(|by_resource| {
-                    let about: Signature = about.intersection(by_resource).copied().collect();
-                    proof.spend(rules.len() + cases.count()) && cases.are_covered_by(&about)
+                    let about = || about.intersection(by_resource).copied().collect();
+                    proof.spend(rules.len() + cases.count()) && cases.are_covered_by(&about())
                 })
             })
         })

@@ -23,7 +23,14 @@ pub(super) fn canonical(conditions: &Conditions) -> BTreeSet<Condition> {
     let pairs = conditions.iter().flat_map(|(operator, keys)| {
         keys.iter().filter_map(move |(key, values)| Condition::of(*operator, key, values))
     });
-    pairs.collect()
+    let all: Vec<Condition> = pairs.collect();
+    let present: BTreeSet<Caseless> =
+        all.iter().filter(|one| one.wants_key()).map(|one| one.key.clone()).collect();
+    let certain = all.into_iter().map(|mut one| {
+        one.operator.if_exists &= !present.contains(&one.key);
+        one
+    });
+    certain.collect()
 }
 
 impl Condition {
@@ -51,6 +58,14 @@ impl Condition {
         }
     }
 
+    /// Says whether it never holds for a request without the key.
+    fn wants_key(&self) -> bool {
+        match self.operator.test {
+            Test::Null => !self.values.contains("true"),
+            _ => !absent(self.operator),
+        }
+    }
+
     /// Says whether no request at all meets it.
     pub fn never_holds(&self) -> bool {
         self.values.is_empty() && !self.operator.negated && !absent(self.operator)
@@ -61,7 +76,11 @@ impl Condition {
         if self.operator.quantifier.is_some() || self.operator.negated {
             return vec![self.clone()];
         }
-        let of = |value: &String| Self { values: BTreeSet::from([value.clone()]), ..self.clone() };
+        let of = |value: &String| Self {
+            operator: self.operator,
+            key: self.key.clone(),
+            values: BTreeSet::from([value.clone()]),
+        };
         self.values.iter().map(of).collect()
     }
 }
@@ -99,7 +118,7 @@ fn is_stars(value: &str) -> bool {
 
 /// Says whether the second condition holds whenever the first does. Says no when it cannot be shown.
 pub(super) fn implies(given: &Condition, wanted: &Condition, proof: &Proof<'_>) -> bool {
-    if given.key != wanted.key {
+    if given.key != wanted.key || !proof.spend(1) {
         return false;
     }
     if given == wanted {
