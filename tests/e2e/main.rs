@@ -13,5 +13,6 @@ mod owner;
 mod round_trip;
 mod saved_plan;
 mod story;
+mod strict;
 mod support;
 mod swap;

@@ -1,0 +1,48 @@
+//! What a run does not know of, and must not make a second time.
+
+use super::{APPLY, BOOTSTRAP, RULES, WHOLE, has, is_whole};
+use crate::support::{Fault, Inventory, Project, Trap};
+
+/// Creations that AWS cannot tell from a second one.
+const CREATIONS: [&str; 4] =
+    ["kms:CreateKey", "apigateway:CreateRestApi", "apigateway:CreateDeployment", "apigateway:CreateApiKey"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_made_without_an_answer_is_found_again() {
+    for (creation, fault) in
+        CREATIONS.into_iter().zip([Fault::LosesAnswer, Fault::FailsAfter].into_iter().cycle())
+    {
+        let mut project = Project::strict(RULES).await;
+        let stage = "stage: { name: v1, throttle: { rate: 50, burst: 100 } }\n";
+        let keys = "    api_keys: { caller: {} }\n";
+        project.edit(stage, &format!("{stage}{keys}"));
+        project.arm(Trap::First(creation, fault));
+        let run = project.run(&BOOTSTRAP).await;
+        if !run.succeeded() {
+            run.ends_with(1).says("help: ").says("again");
+            project.run(&BOOTSTRAP).await.ok();
+        }
+        project.is_settled().await;
+        let counts = WHOLE.map(|(kind, count)| (kind, if kind == "key-for-callers" { 1 } else { count }));
+        let found = Inventory::take(&project.sdk).await;
+        has(&found, &counts);
+        assert_eq!(found.count("deployment"), 1);
+        project.round_trip(creation).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_waits_for_its_deletion_is_taken_back() {
+    let project = Project::strict(RULES).await;
+    project.run(&BOOTSTRAP).await.ok();
+    let before = Inventory::take(&project.sdk).await;
+    let kms = &project.sdk.kms;
+    let described = kms.describe_key().key_id("alias/text-encryption-test-text").send().await.unwrap();
+    let key = described.key_metadata.unwrap().key_id;
+    kms.schedule_key_deletion().key_id(&key).send().await.unwrap();
+
+    project.run(&["plan"]).await.ok().says("keys.text");
+    project.run(&APPLY).await.ok();
+    is_whole(&project).await;
+    Inventory::take(&project.sdk).await.is(&before);
+}
