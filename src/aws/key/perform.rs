@@ -92,9 +92,11 @@ async fn create(aws: &Aws, name: &Name, spec: &Spec) -> Result<Ids, AwsError> {
         Ok(answer) => answer.key_metadata.and_then(|key| key.arn),
         // The key may have been made all the same; a second one would be lost from sight.
         Err(error) if matches!(error.kind(), ErrorKind::Unknown | ErrorKind::Transient) => {
-            match orphan(aws, &spec.tags).await? {
-                Some(arn) => Some(arn),
-                None => return Err(error),
+            let shows = || orphan(aws, &spec.tags);
+            // A key that was just made is not shown at once.
+            match until("the key that may have been made shows", Pace::seconds(1, 10), shows).await {
+                Err(missing) if missing.kind() == ErrorKind::Timeout => return Err(error),
+                found => Some(found?),
             }
         }
         Err(error) => return Err(error),

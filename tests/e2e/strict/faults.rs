@@ -48,7 +48,6 @@ macro_rules! faults {
 }
 
 faults! {
-    aws_fails_and_does_nothing: Fault::Fails(500);
     aws_is_unavailable: Fault::Fails(503);
     aws_limits_the_rate: Fault::Throttles;
     connections_break: Fault::Breaks;

@@ -171,6 +171,11 @@ impl Project {
         self.front.as_ref().unwrap().proxy.arm(trap);
     }
 
+    /// Returns what the runs changed since then.
+    pub fn changes(&self) -> Vec<String> {
+        self.front.as_ref().unwrap().proxy.changes()
+    }
+
     /// Address of the AWS.
     pub fn endpoint(&self) -> &str {
         self.front.as_ref().map_or(&self.aws.running().endpoint, |front| front.proxy.url())

@@ -140,7 +140,7 @@ impl State {
         }
         let answer = self.pass(request, operation).await?;
         if !answer.is_success() {
-            calls.refused(operation, &change);
+            calls.refused(&change);
             return Ok(answer);
         }
         calls.made(change);

@@ -19,8 +19,8 @@ pub enum Trap {
     SilentAfter(usize),
     /// The first try of each call that changes something goes wrong.
     Each(Fault),
-    /// The first call of an operation, such as `kms:CreateKey`, goes wrong.
-    First(&'static str, Fault),
+    /// The first try of each call of these operations goes wrong.
+    Of(&'static [&'static str], Fault),
 }
 
 impl Trap {
@@ -112,12 +112,12 @@ impl Calls {
 
     /// Decides about a call before it is made.
     pub async fn course(&self, operation: &Operation, change: &str) -> io::Result<Course> {
-        let (fault, what) = match self.trap {
-            Trap::Each(fault) => (fault, change),
-            Trap::First(name, fault) if operation.name == name => (fault, name),
+        let fault = match self.trap {
+            Trap::Each(fault) => fault,
+            Trap::Of(operations, fault) if operations.contains(&operation.name.as_str()) => fault,
             _ => return Ok(Course::Made),
         };
-        if !self.sprung_for.lock().unwrap().insert(what.to_owned()) {
+        if !self.sprung_for.lock().unwrap().insert(change.to_owned()) {
             return Ok(Course::Made);
         }
         Ok(match fault {
@@ -134,10 +134,8 @@ impl Calls {
     }
 
     /// Lets the next try of a change go wrong as well, for AWS refused this one by itself.
-    pub fn refused(&self, operation: &Operation, change: &str) {
-        let mut sprung_for = self.sprung_for.lock().unwrap();
-        sprung_for.remove(change);
-        sprung_for.remove(&operation.name);
+    pub fn refused(&self, change: &str) {
+        self.sprung_for.lock().unwrap().remove(change);
     }
 
     /// Takes note of a change.

@@ -67,7 +67,7 @@ impl Strict {
     /// Demands that no function ever ran under a role that a key which it uses does not let in.
     #[track_caller]
     pub fn has_no_gap(&self) {
-        let gaps = &self.state.lock().unwrap().gaps;
+        let gaps = self.state.lock().unwrap().gaps.clone();
         assert!(gaps.is_empty(), "{gaps:#?}");
     }
 
