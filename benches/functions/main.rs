@@ -57,6 +57,7 @@ async fn main() -> Result<()> {
         region: REGION.to_owned(),
         endpoint: Some(running.endpoint.clone()),
         profile: None,
+        policy_in_effect: None,
         static_credentials: Some(credentials.clone()),
     })
     .await?;

@@ -30,6 +30,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// From sending a request to the beginning of its answer, the upload of an archive included.
 const READ_TIMEOUT: Duration = Duration::from_secs(300);
 
+/// How long a change of a key policy may take until it is in effect everywhere (`aws-facts.md`, 2.3: "seconds to
+/// minutes").
+pub const POLICY_IN_EFFECT: Duration = Duration::from_secs(120);
+
 /// Where and as whom to call AWS.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
@@ -39,6 +43,9 @@ pub struct Settings {
     pub endpoint: Option<String>,
     /// Profile of the shared configuration files.
     pub profile: Option<String>,
+    /// How long a change of a key policy may take until it is in effect everywhere, instead of
+    /// [`POLICY_IN_EFFECT`]; nothing for an AWS on this machine.
+    pub policy_in_effect: Option<Duration>,
     /// Access key id and secret, for a local AWS. Otherwise the SDK's default chain of sources decides.
     pub static_credentials: Option<(String, String)>,
 }
@@ -84,6 +91,7 @@ pub struct Aws {
     /// Address of the AWS on this machine, when it is not the real one.
     pub endpoint: Option<String>,
     pub(super) limits: Limits,
+    policy_in_effect: Duration,
     identity: OnceCell<Identity>,
     calls: Arc<Mutex<CallCount>>,
 }
@@ -97,7 +105,7 @@ impl Aws {
     /// # Errors
     /// A region that is no region.
     pub async fn connect(settings: &Settings) -> Result<Self, AwsError> {
-        let Settings { region, endpoint, profile, static_credentials } = settings;
+        let Settings { region, endpoint, profile, policy_in_effect, static_credentials } = settings;
         if region.is_empty() {
             return Err(AwsError::new("connecting to AWS", ErrorKind::Invalid, "no region is given"));
         }
@@ -125,6 +133,11 @@ impl Aws {
             read: Clients::new(&shared, &RetryConfig::standard(), &calls),
             write: Clients::new(&shared, &RetryConfig::disabled(), &calls),
             region: region.clone(),
+            policy_in_effect: policy_in_effect.unwrap_or(if local.is_some() {
+                Duration::ZERO
+            } else {
+                POLICY_IN_EFFECT
+            }),
             identity: OnceCell::new(),
             endpoint: local.map(str::to_owned),
             limits: if local.is_some() { Limits::none() } else { Limits::of_aws() },
@@ -156,6 +169,16 @@ impl Aws {
     /// Returns how to wait for what was just changed: AWS answers reads from replicas, a local one does not.
     pub(super) fn settled(&self) -> Pace {
         Pace::TWO_MINUTES.in_a_row(if self.endpoint.is_some() { 1 } else { 3 })
+    }
+
+    /// Returns how to wait until a key policy is in effect: no read tells, so it has to be shown by all of them
+    /// for as long as it may take.
+    pub(super) fn in_effect(&self) -> Pace {
+        let settled = self.settled();
+        let looks = self.policy_in_effect.as_secs_f64() / settled.every.as_secs_f64();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time is not negative")]
+        let looks = looks.ceil() as u32 + 1;
+        Pace { patience: settled.patience + 2 * self.policy_in_effect, ..settled.in_a_row(looks) }
     }
 
     /// Returns how often each operation was called so far.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use lockstep::aws::{self, Aws};
 use lockstep::build::{self, BuildOptions};
@@ -162,6 +163,7 @@ pub async fn connect(context: &Context, file: File) -> Result<Session, CliError>
         region: region.clone(),
         endpoint: context.environment.get("AWS_ENDPOINT_URL").map(str::to_owned),
         profile: context.global.profile.clone(),
+        policy_in_effect: context.global.settle.map(Duration::from_secs),
         static_credentials: None,
     };
     if context.global.local {

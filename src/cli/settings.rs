@@ -43,6 +43,11 @@ pub struct Global {
     #[arg(long, global = true, env = "LOCKSTEP_PYTHON", value_name = "PATH")]
     pub python: Option<PathBuf>,
 
+    /// Seconds until a changed key policy is in effect everywhere: so long is waited before a function that
+    /// serves traffic moves to another role. 120 unless told; none for a local AWS
+    #[arg(long, global = true, env = "LOCKSTEP_SETTLE", value_name = "SECONDS")]
+    pub settle: Option<u64>,
+
     /// Cargo profile for code that is built by cargo
     #[arg(
         long,

@@ -191,6 +191,8 @@ edges! {
     RoleBeforeFunction,
     /// A function moves only to a role that its keys already know.
     KeyPolicyBeforeFunction,
+    /// A key policy is in effect some time after it was put.
+    PutBeforeAwait,
     /// A function finds its key by an alias.
     KeyAliasBeforeFunction,
     /// An alias leads only to a key that lets those use it who find it by the alias.

@@ -11,6 +11,7 @@ pub mod invariant;
 mod order;
 pub mod parity;
 pub mod prove;
+mod settle;
 mod target;
 
 #[cfg(test)]
@@ -161,6 +162,7 @@ pub fn plan_by(desired: &Desired, world: &World, rules: Rules) -> Result<Plan, P
 
     let mut drafts = world::steps(&wide, &present);
     drafts.retain(|draft| !draft.narrows);
+    settle::before_moves(desired, &present, &wide, &mut drafts);
     let widen = order::steps(desired, &present, drafts, rules)?;
     let mut between = present;
     for step in &widen {

@@ -1,6 +1,6 @@
 //! A stack that is made and removed by runs of which none survives its first change.
 
-use crate::support::{End, Inventory, Project, Proxy, Trap};
+use crate::support::{End, Fault, Inventory, Project, Proxy, Trap};
 
 /// Runs again and again, killed after the first change each time, until a run has nothing left to change.
 async fn by_crashes(project: &Project, args: &[&str]) {
@@ -37,7 +37,7 @@ async fn bootstrap_and_destroy_arrive_through_crashes() {
 #[tokio::test]
 async fn bootstrap_arrives_without_the_first_answers() {
     let project = Project::new().await;
-    let proxy = Proxy::start(project.endpoint(), Trap::LosesFirst).await;
+    let proxy = Proxy::start(project.endpoint(), Trap::Each(Fault::LosesAnswer)).await;
     // Creations that AWS cannot tell from a second one are not repeated, so a run may end there.
     for _ in 0..10 {
         if project.run_at(proxy.url(), &["bootstrap", "--auto-approve"]).await.succeeded() {

@@ -13,6 +13,7 @@ mod owner;
 mod round_trip;
 mod saved_plan;
 mod story;
+mod strict;
 mod support;
 mod swap;
 mod why;

@@ -1,6 +1,6 @@
 //! A role swapped by the product while the API is called twenty times per second: no request fails.
 
-use crate::support::{End, Load, Project, Proxy, Trap};
+use crate::support::{End, Fault, Load, Project, Proxy, Trap};
 
 const APPLY: [&str; 2] = ["apply", "--auto-approve"];
 const ROLES: [&str; 2] = ["encrypt-test", "encrypt-prod"];
@@ -84,7 +84,7 @@ async fn answers_that_get_lost() {
     let load = Load::start(&project).await;
     for (from, to) in [(ROLES[0], ROLES[1]), (ROLES[1], ROLES[0])] {
         project.swap(from, to);
-        let proxy = Proxy::start(project.endpoint(), Trap::LosesFirst).await;
+        let proxy = Proxy::start(project.endpoint(), Trap::Each(Fault::LosesAnswer)).await;
         project.run_at(proxy.url(), &APPLY).await.ok();
         project.is_settled().await;
     }

@@ -7,7 +7,7 @@ use super::describe;
 use crate::access::{PolicyDocument, PolicyKind};
 use crate::aws::discover::tagged_keys;
 use crate::aws::perform::{done_if_absent, known};
-use crate::aws::{Aws, AwsError, ErrorKind, principals, until};
+use crate::aws::{Aws, AwsError, ErrorKind, Pace, principals, until};
 use crate::kinds::key::{Op, Spec};
 use crate::kinds::{Ids, Name, Tags};
 
@@ -24,6 +24,7 @@ pub async fn perform(aws: &Aws, name: &Name, op: &Op, ids: &Ids) -> Result<Ids, 
     match op {
         Op::Create { .. } => {}
         Op::PutPolicy { policy } => put_policy(aws, id, policy).await?,
+        Op::AwaitPolicy { policy } => until_policy(aws, id, policy, aws.in_effect()).await?,
         Op::Describe { description } => {
             let send = || kms.update_key_description().key_id(id).description(description).send();
             aws.call("kms:UpdateKeyDescription", send).await?;
@@ -91,16 +92,18 @@ async fn create(aws: &Aws, name: &Name, spec: &Spec) -> Result<Ids, AwsError> {
         Ok(answer) => answer.key_metadata.and_then(|key| key.arn),
         // The key may have been made all the same; a second one would be lost from sight.
         Err(error) if matches!(error.kind(), ErrorKind::Unknown | ErrorKind::Transient) => {
-            match orphan(aws, &spec.tags).await? {
-                Some(arn) => Some(arn),
-                None => return Err(error),
+            let shows = || orphan(aws, &spec.tags);
+            // A key that was just made is not shown at once.
+            match until("the key that may have been made shows", Pace::seconds(1, 10), shows).await {
+                Err(missing) if missing.kind() == ErrorKind::Timeout => return Err(error),
+                found => Some(found?),
             }
         }
         Err(error) => return Err(error),
     };
     let arn = arn.ok_or_else(|| AwsError::new(operation, ErrorKind::Unknown, "AWS names no key"))?;
     until_state(aws, &arn, "Enabled").await?;
-    until_policy(aws, &arn, &spec.policy).await?;
+    until_policy(aws, &arn, &spec.policy, aws.settled()).await?;
     let id = arn.rsplit('/').next().unwrap_or(&arn);
     let mut ids = Ids::default();
     ids.set(format!("keys.{name}.id"), id);
@@ -123,7 +126,7 @@ async fn put_policy(aws: &Aws, id: &str, policy: &PolicyDocument) -> Result<(), 
     let text = policy.to_json();
     let send = || aws.write.kms.put_key_policy().key_id(id).policy_name("default").policy(&text).send();
     aws.call_while("kms:PutKeyPolicy", send, || principals::exist(aws, policy)).await?;
-    until_policy(aws, id, policy).await
+    until_policy(aws, id, policy, aws.settled()).await
 }
 
 async fn create_alias(aws: &Aws, id: &str, alias: &str) -> Result<(), AwsError> {
@@ -171,9 +174,10 @@ async fn until_state(aws: &Aws, key: &str, state: &str) -> Result<(), AwsError> 
     .await
 }
 
-async fn until_policy(aws: &Aws, key: &str, policy: &PolicyDocument) -> Result<(), AwsError> {
-    let what = format!("the key `{key}` shows its new policy");
-    until(&what, aws.settled(), || async {
+/// Waits until every read shows the policy for as long as the pace says.
+async fn until_policy(aws: &Aws, key: &str, policy: &PolicyDocument, pace: Pace) -> Result<(), AwsError> {
+    let what = format!("the key `{key}` shows the policy that the plan counts on");
+    until(&what, pace, || async {
         let send = || aws.read.kms.get_key_policy().key_id(key).policy_name("default").send();
         let text = match aws.call("kms:GetKeyPolicy", send).await {
             Ok(answer) => answer.policy.unwrap_or_default(),

@@ -83,6 +83,11 @@ pub enum Op {
         /// The policy to put.
         policy: PolicyDocument,
     },
+    /// Changes nothing: waits until the policy is in effect everywhere.
+    AwaitPolicy {
+        /// The policy that the key has.
+        policy: PolicyDocument,
+    },
     /// `UpdateKeyDescription`.
     Describe {
         /// The new description.

@@ -28,6 +28,10 @@ pub fn predict(seen: Option<Seen>, op: &Op) -> Result<Option<Seen>, String> {
     match op {
         Op::Create { .. } => {}
         Op::PutPolicy { policy } => spec.policy = policy.clone(),
+        Op::AwaitPolicy { policy } if spec.policy != *policy => {
+            return Err("the key has another policy than the one that is waited for".to_owned());
+        }
+        Op::AwaitPolicy { .. } => {}
         Op::Describe { description } => description.clone_into(&mut spec.description),
         Op::Enable | Op::Disable => {
             spec.enabled = matches!(op, Op::Enable);

@@ -14,6 +14,7 @@ fn guarded_by(edge: Edge) -> Vec<Scenario> {
         Edge::KeyPolicyBeforeFunction => {
             vec![way::role_swap(), way::alias_behind(), way::new_user_of_disabled()]
         }
+        Edge::PutBeforeAwait => vec![way::role_swap()],
         Edge::KeyAliasBeforeFunction => vec![way::creation(), way::code_by_alias()],
         Edge::KeyPolicyBeforeKeyAlias => vec![way::key_alias_moved(), way::key_pending()],
         Edge::LogGroupBeforeFunction => vec![way::function_joined()],

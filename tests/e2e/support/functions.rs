@@ -40,13 +40,16 @@ fn is_of_test(name: &str) -> bool {
 /// Writes one folder per program, with a `bootstrap` that becomes the program.
 ///
 /// A development build has 40 MB: this way it is not packed and unpacked by every test. One scenario has
-/// cargo build and pack the very programs.
-pub fn write(folder: &Path) {
+/// cargo build and pack the very programs. The emulator tells functions to call itself; `endpoint` is called
+/// instead.
+pub fn write(folder: &Path, endpoint: Option<&str>) {
+    let endpoint = endpoint.map(|endpoint| format!("export AWS_ENDPOINT_URL='{endpoint}'\n"));
+    let endpoint = endpoint.unwrap_or_default();
     for (program, path) in BUILT.iter() {
         let folder = folder.join(program);
         fs::create_dir_all(&folder).unwrap();
         let bootstrap = folder.join("bootstrap");
-        fs::write(&bootstrap, format!("#!/bin/sh\nexec '{}'\n", path.display())).unwrap();
+        fs::write(&bootstrap, format!("#!/bin/sh\n{endpoint}exec '{}'\n", path.display())).unwrap();
         fs::set_permissions(&bootstrap, fs::Permissions::from_mode(0o755)).unwrap();
     }
 }

@@ -33,6 +33,18 @@ impl Inventory {
         self.0.keys().filter(|name| name.starts_with(&format!("{kind} "))).filter(named).count()
     }
 
+    /// Names everything.
+    pub fn names(&self) -> Vec<&String> {
+        self.0.keys().collect()
+    }
+
+    /// Tells whether no two of a kind are the same but for their names.
+    pub fn differ(&self, kind: &str) -> bool {
+        let all: Vec<_> = self.0.iter().filter(|(name, _)| name.starts_with(kind)).collect();
+        let different: BTreeSet<_> = all.iter().map(|(_, detail)| detail).collect();
+        all.len() == different.len()
+    }
+
     /// Keeps what `wanted` picks by name.
     pub fn only(&self, wanted: impl Fn(&str) -> bool) -> Self {
         Self(self.0.clone().into_iter().filter(|(name, _)| wanted(name)).collect())
@@ -124,6 +136,16 @@ impl Inventory {
             self.add(format!("api {name} stages"), &stages.item());
             let authorizers = sdk.apigateway.get_authorizers().rest_api_id(id).send().await.unwrap();
             self.add(format!("api {name} authorizers"), &authorizers.items());
+            let deployments = sdk.apigateway.get_deployments().rest_api_id(id).send().await.unwrap();
+            for deployment in deployments.items() {
+                self.add(format!("deployment {}", deployment.id().unwrap()), &deployment.description());
+            }
+        }
+        for plan in sdk.apigateway.get_usage_plans().send().await.unwrap().items() {
+            self.add(format!("usage-plan {}", plan.id().unwrap()), plan);
+        }
+        for key in sdk.apigateway.get_api_keys().send().await.unwrap().items() {
+            self.add(format!("key-for-callers {}", key.id().unwrap()), key);
         }
     }
 }

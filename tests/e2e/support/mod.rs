@@ -1,16 +1,22 @@
 //! What the scenarios are written in.
 
 mod functions;
+mod http;
 mod inventory;
 mod load;
+mod operation;
 mod poll;
 mod project;
 mod proxy;
 mod run;
+mod strict;
+mod trap;
 
 pub use inventory::Inventory;
 pub use load::Load;
 pub use poll::until;
 pub use project::{EXAMPLE, End, FUNCTION, Project, bare, room};
-pub use proxy::{Proxy, Trap};
+pub use proxy::Proxy;
 pub use run::Run;
+pub use strict::{Rules, Strict, Use};
+pub use trap::{Fault, Trap};

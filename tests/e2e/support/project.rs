@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 
 use aws_sdk_lambda::types::LastUpdateStatus;
 use lockstep::aws::{Aws, Clients, Settings};
@@ -12,7 +13,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::{Proxy, Run, Trap, functions, until};
+use super::{Proxy, Rules, Run, Strict, Trap, Use, functions, until};
 
 const REGION: &str = "ap-northeast-1";
 /// The stack that the README runs.
@@ -45,6 +46,26 @@ pub enum End {
     Killed(Vec<String>),
 }
 
+/// What stands between a project and its AWS.
+struct Front {
+    proxy: Proxy,
+    strict: Arc<Strict>,
+}
+
+/// What the functions of the example do with its keys.
+static USES: [Use; 2] = [
+    Use {
+        function: FUNCTION,
+        alias: "alias/text-encryption-test-text",
+        actions: &["kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey"],
+    },
+    Use {
+        function: "text-encryption-test-authorizer",
+        alias: "alias/text-encryption-test-token",
+        actions: &["kms:GetPublicKey"],
+    },
+];
+
 /// A project of a user with an AWS of its own, which has nothing yet.
 pub struct Project {
     aws: Ephemeral,
@@ -53,6 +74,7 @@ pub struct Project {
     text: String,
     folder: TempDir,
     http: Http,
+    front: Option<Front>,
     _room: SemaphorePermit<'static>,
 }
 
@@ -62,7 +84,7 @@ impl Project {
         let room = room().await;
         let folder = tempfile::tempdir().unwrap();
         let code = folder.path().to_owned();
-        tokio::task::spawn_blocking(move || functions::write(&code)).await.unwrap();
+        tokio::task::spawn_blocking(move || functions::write(&code, None)).await.unwrap();
         let dir = folder.path().join(".lockstep");
         let config = LocalConfig { dir, cache: cache(), region: REGION.to_owned(), python: None };
         let aws = Ephemeral::start(&config).await.unwrap();
@@ -71,6 +93,7 @@ impl Project {
             region: REGION.to_owned(),
             endpoint: Some(running.endpoint.clone()),
             profile: None,
+            policy_in_effect: None,
             static_credentials: Some((
                 running.access_key_id.clone(),
                 running.secret_access_key.expose().to_owned(),
@@ -78,7 +101,7 @@ impl Project {
         };
         let sdk = Aws::connect(&settings).await.unwrap().read;
         let http = Http::new().unwrap();
-        let mut project = Self { aws, sdk, text: EXAMPLE.to_owned(), folder, http, _room: room };
+        let mut project = Self { aws, sdk, text: EXAMPLE.to_owned(), folder, http, front: None, _room: room };
         let runtime = "\n    runtime: provided.al2023";
         for program in ["text-encryption", "authorizer"] {
             project.edit(&format!("{{ cargo: {program} }}"), &format!("{{ dir: {program} }}{runtime}"));
@@ -128,9 +151,34 @@ impl Project {
         self.folder.path()
     }
 
+    /// Starts with an AWS that keeps its rules, for everybody who calls it.
+    pub async fn strict(rules: Rules) -> Self {
+        let mut project = Self::new().await;
+        let strict = Arc::new(Strict::new(rules, project.sdk.clone(), &USES));
+        let proxy = Proxy::strict(project.endpoint(), Arc::clone(&strict)).await;
+        functions::write(project.path(), Some(proxy.url()));
+        project.front = Some(Front { proxy, strict });
+        project
+    }
+
+    /// What keeps the rules of AWS.
+    pub fn rules(&self) -> &Strict {
+        &self.front.as_ref().unwrap().strict
+    }
+
+    /// Lets things go wrong with the calls of the runs from now on.
+    pub fn arm(&self, trap: Trap) {
+        self.front.as_ref().unwrap().proxy.arm(trap);
+    }
+
+    /// Returns what the runs changed since then.
+    pub fn changes(&self) -> Vec<String> {
+        self.front.as_ref().unwrap().proxy.changes()
+    }
+
     /// Address of the AWS.
     pub fn endpoint(&self) -> &str {
-        &self.aws.running().endpoint
+        self.front.as_ref().map_or(&self.aws.running().endpoint, |front| front.proxy.url())
     }
 
     /// A run of the command that is ready to be started.
@@ -143,6 +191,11 @@ impl Project {
             .env("AWS_ACCESS_KEY_ID", &running.access_key_id)
             .env("AWS_SECRET_ACCESS_KEY", running.secret_access_key.expose())
             .current_dir(self.path());
+        if let Some(front) = &self.front {
+            // A little more than it takes.
+            let settle = front.strict.rules.policies.as_secs() + 1;
+            command.env("LOCKSTEP_SETTLE", settle.to_string());
+        }
         command
     }
 
@@ -158,14 +211,39 @@ impl Project {
 
     /// Runs the command until it ends, or until it is killed after so many changes.
     pub async fn run_until(&self, changes: usize, args: &[&str]) -> End {
-        // One proxy for each run: what a killed one still sent is answered by nobody.
-        let proxy = Proxy::start(self.endpoint(), Trap::SilentAfter(changes)).await;
+        self.run_into(Trap::SilentAfter(changes), args).await
+    }
+
+    /// Runs the command until it ends, or until a trap that leaves it without answers kills it.
+    pub async fn run_into(&self, trap: Trap, args: &[&str]) -> End {
+        let made;
+        let proxy = match &self.front {
+            Some(front) => {
+                front.proxy.arm(trap);
+                &front.proxy
+            }
+            // One proxy for each run: what a killed one still sent is answered by nobody.
+            None => {
+                made = Proxy::start(self.endpoint(), trap).await;
+                &made
+            }
+        };
         let running = self.spawn(proxy.url(), args).wait_with_output();
-        tokio::select! {
+        let killed = async {
+            proxy.sprung().await;
+            if !trap.kills() {
+                std::future::pending::<()>().await;
+            }
+        };
+        let end = tokio::select! {
             output = running => End::Finished(Run::new(args.join(" "), &output.unwrap())),
             // It is killed when its future is dropped.
-            () = proxy.sprung() => End::Killed(proxy.changes()),
+            () = killed => End::Killed(proxy.changes()),
+        };
+        if self.front.is_some() {
+            proxy.arm(Trap::Open);
         }
+        end
     }
 
     /// Starts the command.

@@ -1,30 +1,23 @@
-//! A proxy in front of an AWS: it counts what changes something, and keeps answers to itself.
+//! A proxy in front of an AWS: it counts what changes something, lets things go wrong, and can hold the AWS
+//! behind it to rules that this one does not keep.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
+
+use super::http::{Answer, Request};
+use super::operation::Operation;
+use super::strict::Strict;
+use super::trap::{Calls, Course, Trap};
 
 /// What lets roles in comes last of all that is called at the same time: should the order of a plan not hold
 /// it, whatever needs it goes first.
-const LAST: &str = "PutKeyPolicy ";
+const LAST: &str = "kms:PutKeyPolicy";
 const HEAD_START: Duration = Duration::from_millis(500);
-
-/// Which answers do not arrive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trap {
-    /// All arrive.
-    Open,
-    /// After so many calls that changed something none arrives any more, that of the last included.
-    SilentAfter(usize),
-    /// The first answer to each call that changes something gets lost.
-    LosesFirst,
-}
 
 /// A running proxy. It ends when it is dropped.
 pub struct Proxy {
@@ -35,28 +28,31 @@ pub struct Proxy {
 
 struct State {
     upstream: String,
-    trap: Trap,
-    changes: Mutex<Vec<String>>,
-    lost: Mutex<BTreeSet<String>>,
+    strict: Option<Arc<Strict>>,
+    calls: Mutex<Arc<Calls>>,
     /// Changes are made one after the other, so that a run can be killed between any two.
     turn: tokio::sync::Mutex<()>,
-    sprung: Notify,
-    released: watch::Sender<bool>,
 }
 
 impl Proxy {
     /// Starts one in front of `http://HOST:PORT`.
     pub async fn start(upstream: &str, trap: Trap) -> Self {
+        Self::begin(upstream, trap, None).await
+    }
+
+    /// Starts one that keeps the rules of AWS, for the calls of functions too.
+    pub async fn strict(upstream: &str, strict: Arc<Strict>) -> Self {
+        Self::begin(upstream, Trap::Open, Some(strict)).await
+    }
+
+    async fn begin(upstream: &str, trap: Trap, strict: Option<Arc<Strict>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let state = Arc::new(State {
             upstream: upstream.strip_prefix("http://").unwrap().to_owned(),
-            trap,
-            changes: Mutex::default(),
-            lost: Mutex::default(),
+            strict,
+            calls: Mutex::new(Arc::new(Calls::new(trap))),
             turn: tokio::sync::Mutex::default(),
-            sprung: Notify::new(),
-            released: watch::Sender::new(false),
         });
         let shared = Arc::clone(&state);
         let task = tokio::spawn(async move {
@@ -74,19 +70,25 @@ impl Proxy {
         &self.url
     }
 
-    /// Returns the calls that changed something so far.
-    pub fn changes(&self) -> Vec<String> {
-        self.state.changes.lock().unwrap().clone()
+    /// Begins a run with a trap of its own. Nothing of the run before is answered any more.
+    pub fn arm(&self, trap: Trap) {
+        let before = std::mem::replace(&mut *self.state.calls.lock().unwrap(), Arc::new(Calls::new(trap)));
+        before.end();
     }
 
-    /// Waits until nothing is answered any more.
+    /// Returns the calls that changed something so far.
+    pub fn changes(&self) -> Vec<String> {
+        self.state.calls().changes()
+    }
+
+    /// Waits until the trap has sprung.
     pub async fn sprung(&self) {
-        self.state.sprung.notified().await;
+        self.state.calls().sprung().await;
     }
 
     /// Answers again, what was asked meanwhile included.
     pub fn release(&self) {
-        self.state.released.send_replace(true);
+        self.state.calls().release();
     }
 }
 
@@ -97,108 +99,71 @@ impl Drop for Proxy {
 }
 
 impl State {
+    fn calls(&self) -> Arc<Calls> {
+        Arc::clone(&self.calls.lock().unwrap())
+    }
+
     async fn serve(&self, mut client: TcpStream) -> io::Result<()> {
         let request = Request::read(&mut client).await?;
-        let answer = match request.change() {
-            None => {
-                self.silence().await;
-                request.forward(&self.upstream).await?
-            }
-            Some(change) => {
-                if change.starts_with(LAST) {
-                    tokio::time::sleep(HEAD_START).await;
-                }
-                let _one_by_one = self.turn.lock().await;
-                self.silence().await;
-                let answer = request.forward(&self.upstream).await?;
-                if answer.get(9..10) == Some(b"2") && self.withholds(change) {
-                    return Ok(());
-                }
-                answer
-            }
+        let operation = Operation::of(&request);
+        let answer = if is_of_callers(&request, &operation) {
+            self.pass(&request, &operation).await?
+        } else {
+            self.of_run(&request, &operation).await?
         };
-        self.silence().await;
-        client.write_all(&answer).await
+        client.write_all(&answer.bytes()).await
     }
 
-    /// Waits as long as nothing is answered.
-    async fn silence(&self) {
-        if self.is_silent() {
-            let _ = self.released.subscribe().wait_for(|released| *released).await;
-        }
-    }
-
-    fn is_silent(&self) -> bool {
-        matches!(self.trap, Trap::SilentAfter(most) if self.changes.lock().unwrap().len() >= most)
-    }
-
-    /// Takes note of a change, and tells whether its answer gets lost.
-    fn withholds(&self, change: String) -> bool {
-        self.changes.lock().unwrap().push(change.clone());
-        if self.is_silent() {
-            self.sprung.notify_one();
-        }
-        self.trap == Trap::LosesFirst && self.lost.lock().unwrap().insert(change)
-    }
-}
-
-struct Request {
-    head: String,
-    body: Vec<u8>,
-}
-
-impl Request {
-    /// Reads one request whose body has a length.
-    async fn read(client: &mut TcpStream) -> io::Result<Self> {
-        let mut bytes = Vec::new();
-        let end = loop {
-            if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
-                break end;
+    /// Serves a call of the command, as far as the trap of its run allows.
+    async fn of_run(&self, request: &Request, operation: &Operation) -> io::Result<Answer> {
+        let calls = self.calls();
+        let answer = if operation.changes() {
+            if self.strict.is_none() && operation.name == LAST {
+                tokio::time::sleep(HEAD_START).await;
             }
-            if client.read_buf(&mut bytes).await? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
+            let _one_by_one = self.turn.lock().await;
+            calls.silence().await?;
+            self.change(&calls, request, operation).await?
+        } else {
+            calls.silence().await?;
+            self.pass(request, operation).await?
         };
-        let body = bytes.split_off(end + 4);
-        bytes.truncate(end);
-        let mut request = Self { head: String::from_utf8(bytes).unwrap(), body };
-        assert!(request.header("transfer-encoding").is_none(), "{}", request.head);
-        let length = request.header("content-length").map_or(0, |length| length.parse().unwrap());
-        let read = request.body.len();
-        request.body.resize(length, 0);
-        client.read_exact(&mut request.body[read..]).await?;
-        Ok(request)
-    }
-
-    fn header(&self, name: &str) -> Option<&str> {
-        let fields = self.head.lines().skip(1).filter_map(|line| line.split_once(": "));
-        fields.into_iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-    }
-
-    /// Sends the request on, with nothing changed but that the connection serves once.
-    async fn forward(&self, upstream: &str) -> io::Result<Vec<u8>> {
-        let kept = self.head.lines().filter(|line| !line.to_ascii_lowercase().starts_with("connection:"));
-        let head: String = kept.map(|line| format!("{line}\r\n")).collect();
-        let mut server = TcpStream::connect(upstream).await?;
-        server.write_all(format!("{head}Connection: close\r\n\r\n").as_bytes()).await?;
-        server.write_all(&self.body).await?;
-        let mut answer = Vec::new();
-        server.read_to_end(&mut answer).await?;
+        calls.silence().await?;
         Ok(answer)
     }
 
-    /// Names what the request changes. What is not known for a read counts as a change.
-    fn change(&self) -> Option<String> {
-        let mut line = self.head.lines().next()?.split(' ');
-        let (verb, path) = (line.next()?, line.next()?);
-        let body = String::from_utf8_lossy(&self.body);
-        let named = self.header("x-amz-target").map(|target| target.rsplit('.').next().unwrap_or(target));
-        let action = body.split('&').find_map(|field| field.strip_prefix("Action="));
-        let Some(operation) = named.or(action) else {
-            let runs = path.contains("/_user_request_/") || path.contains("/invocations");
-            return (verb != "GET" && !runs).then(|| format!("{verb} {path} {body}"));
-        };
-        let reads = ["Get", "List", "Describe", "Simulate", "Sign"];
-        (!reads.iter().any(|verb| operation.starts_with(verb))).then(|| format!("{operation} {body}"))
+    async fn change(&self, calls: &Calls, request: &Request, operation: &Operation) -> io::Result<Answer> {
+        let change = format!("{operation} {}", String::from_utf8_lossy(&request.body));
+        let course = calls.course(operation, &change).await?;
+        if let Course::Answered(answer) = course {
+            return Ok(answer);
+        }
+        let answer = self.pass(request, operation).await?;
+        if !answer.is_success() {
+            calls.refused(&change);
+            return Ok(answer);
+        }
+        calls.made(change);
+        match course {
+            Course::Instead(instead) => instead.ok_or_else(|| io::ErrorKind::ConnectionReset.into()),
+            _ => Ok(answer),
+        }
     }
+
+    async fn pass(&self, request: &Request, operation: &Operation) -> io::Result<Answer> {
+        let Some(strict) = &self.strict else { return request.forward(&self.upstream).await };
+        if let Some(refusal) = strict.refusal(request, operation).await {
+            return Ok(refusal);
+        }
+        let mut answer = request.forward(&self.upstream).await?;
+        strict.learn(request, operation, &mut answer).await;
+        Ok(answer)
+    }
+}
+
+/// Whether a call is none of the command's: a request to an API, or one of a function, which has keys of a
+/// session.
+fn is_of_callers(request: &Request, operation: &Operation) -> bool {
+    operation.name == "execute-api:Request"
+        || request.header("authorization").is_some_and(|header| header.contains("Credential=ASIA"))
 }

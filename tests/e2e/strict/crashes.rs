@@ -1,0 +1,72 @@
+//! Runs that are killed after each of their changes, and run again.
+
+use super::{APPLY, BOOTSTRAP, DESTROY, ROLES, RULES, is_gone, is_whole, update};
+use crate::support::{End, Load, Project};
+
+/// Makes a stack and removes it, each with one run that is killed after so many changes and one that is not.
+/// Returns how many of the two were killed.
+async fn killed_after(changes: usize) -> usize {
+    let project = Project::strict(RULES).await;
+    let made = project.run_until(changes, &BOOTSTRAP).await;
+    project.run(&BOOTSTRAP).await.ok();
+    is_whole(&project).await;
+    let removed = project.run_until(changes, &DESTROY).await;
+    project.run(&DESTROY).await.ok();
+    is_gone(&project).await;
+    let killed = |end: &&End| matches!(end, End::Killed(done) if done.len() == changes);
+    [&made, &removed].into_iter().filter(killed).count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn create_and_destroy_killed_after_some_changes() {
+    // The others are covered by the scenario that is killed after the first change again and again.
+    for changes in [3, 14] {
+        assert!(killed_after(changes).await > 0, "nothing has {changes} changes");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes a quarter of an hour"]
+async fn create_and_destroy_killed_after_each_change() {
+    let mut changes = 1;
+    while killed_after(changes).await > 0 {
+        changes += 1;
+    }
+    assert!(changes > 30, "{changes}");
+}
+
+/// Kills a run after one change, after two, and so on; every one of them is run again. The API is called all
+/// the time.
+async fn killed_after_each(mut change: impl FnMut(&mut Project, bool), at_least: usize) {
+    let mut project = Project::strict(RULES).await;
+    project.run(&BOOTSTRAP).await.ok();
+    let load = Load::start(&project).await;
+    let mut back = false;
+    for changes in 1.. {
+        change(&mut project, back);
+        back = !back;
+        let end = project.run_until(changes, &APPLY).await;
+        project.apply().await.ok();
+        is_whole(&project).await;
+        if let End::Finished(run) = end {
+            run.ok();
+            assert!(changes > at_least, "there are {} changes", changes - 1);
+            break;
+        }
+    }
+    load.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_swap_killed_after_each_change() {
+    let swap = |project: &mut Project, back: bool| {
+        let (from, to) = if back { (ROLES[1], ROLES[0]) } else { (ROLES[0], ROLES[1]) };
+        project.swap(from, to);
+    };
+    killed_after_each(swap, 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_update_killed_after_each_change() {
+    killed_after_each(update, 6).await;
+}

@@ -1,0 +1,83 @@
+//! The stack on an AWS that keeps its rules, with everything that can go wrong with a call.
+//!
+//! What is promised, and the matrices that these scenarios fill, are in `docs/reliability.md`.
+
+mod adopted;
+mod crashes;
+mod delays;
+mod faults;
+
+use std::time::Duration;
+
+use crate::support::{Inventory, Project, Rules};
+
+const BOOTSTRAP: [&str; 2] = ["bootstrap", "--auto-approve"];
+const APPLY: [&str; 2] = ["apply", "--auto-approve"];
+const DESTROY: [&str; 2] = ["destroy", "--auto-approve"];
+const ROLES: [&str; 2] = ["encrypt-test", "encrypt-prod"];
+
+/// Everything takes its time, about a hundredth of what it may take with AWS.
+const RULES: Rules = Rules {
+    principals: Duration::from_millis(1200),
+    policies: Duration::from_millis(1500),
+    reads: Duration::from_millis(400),
+    updates: Duration::from_millis(700),
+    rates: Duration::ZERO,
+};
+
+/// What a stack has, and not one of it more.
+const WHOLE: [(&str, usize); 7] = [
+    ("key", 2),
+    ("alias", 2),
+    ("role", 3),
+    ("function", 2),
+    ("log group", 2),
+    ("api", 1),
+    ("key-for-callers", 0),
+];
+
+/// Demands one of each, no change to make, and that it works.
+async fn is_whole(project: &Project) {
+    // Until every read shows what was done last.
+    tokio::time::sleep(project.rules().rules.reads).await;
+    project.is_settled().await;
+    project.round_trip("hello").await;
+    let found = Inventory::take(&project.sdk).await;
+    has(&found, &WHOLE);
+    // Some are kept for a way back, but none was made twice.
+    assert!(found.count("deployment") > 0 && found.differ("deployment"), "{found:#?}");
+    project.rules().has_no_gap();
+}
+
+/// Demands that nothing is left but keys that wait for their deletion.
+async fn is_gone(project: &Project) {
+    tokio::time::sleep(project.rules().rules.reads).await;
+    project.run(&["plan", "--destroy"]).await.ok().says("No changes");
+    let found = Inventory::take(&project.sdk).await;
+    let none = WHOLE.map(|(kind, _)| (kind, 0));
+    has(&found.only(|name| !name.starts_with("key ")), &none);
+    assert_eq!(found.count("deployment"), 0);
+    let keys = found.only(|name| name.starts_with("key ") && name.split(' ').count() == 2);
+    assert!(keys.all_say("PendingDeletion"), "{keys:#?}");
+    project.rules().has_no_gap();
+}
+
+#[track_caller]
+fn has(found: &Inventory, counts: &[(&str, usize)]) {
+    let is: Vec<(&str, usize)> = counts.iter().map(|(kind, _)| (*kind, found.count(kind))).collect();
+    assert_eq!(is, counts, "{:#?}", found.names());
+}
+
+/// Changes a good part of the stack: function, key, stage, and an authorizer, which takes a new deployment.
+fn update(project: &mut Project, back: bool) {
+    let edits = [
+        ("ttl: 300s", "ttl: 200s"),
+        ("rate: 50", "rate: 40"),
+        ("rotation: 365d", "rotation: 180d"),
+        ("Encrypts the texts", "Encrypts texts"),
+        ("TOKEN_ISSUER: lockstep\n", "TOKEN_ISSUER: lockstep\n      EXTRA: more\n"),
+    ];
+    for (before, after) in edits {
+        if back { project.edit(after, before) } else { project.edit(before, after) }
+    }
+}

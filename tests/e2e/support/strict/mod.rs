@@ -1,0 +1,120 @@
+//! The rules of AWS that the local one does not keep: who may stand in a key policy and since when, how long
+//! changes take, who may invoke a function, how often things may be called.
+//!
+//! It sits between everybody and the emulator: the command, the callers of the API, and the functions, whose
+//! calls to KMS it decides by the product's own evaluator, on every policy that may be in effect somewhere.
+
+mod functions;
+mod gateway;
+mod keys;
+mod monitor;
+mod rates;
+mod roles;
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use lockstep::aws::Clients;
+
+use super::http::{Answer, Request};
+use super::operation::Operation;
+
+pub use monitor::Use;
+
+/// How long things take. None of this is longer with AWS than a few minutes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rules {
+    /// From the creation of a role until key policies may name it and Lambda can assume it.
+    pub principals: Duration,
+    /// From a change of a key policy until it is in effect everywhere.
+    pub policies: Duration,
+    /// From a change until every read shows it.
+    pub reads: Duration,
+    /// From an update of a function until it is through.
+    pub updates: Duration,
+    /// What a second of the intervals between management calls lasts; none are kept at zero.
+    pub rates: Duration,
+}
+
+/// The layer that keeps the rules.
+pub struct Strict {
+    pub rules: Rules,
+    /// The emulator itself.
+    sdk: Clients,
+    uses: &'static [Use],
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    roles: roles::Roles,
+    keys: keys::Keys,
+    functions: functions::Functions,
+    gateway: gateway::Gateway,
+    rates: rates::Rates,
+    serving: monitor::Serving,
+    /// What must never be, as it was seen.
+    gaps: Vec<String>,
+    /// How often each rule refused something.
+    refused: std::collections::BTreeMap<String, usize>,
+}
+
+impl Strict {
+    pub fn new(rules: Rules, sdk: Clients, uses: &'static [Use]) -> Self {
+        Self { rules, sdk, uses, state: Mutex::default() }
+    }
+
+    /// Demands that no function ever ran under a role that a key which it uses does not let in.
+    #[track_caller]
+    pub fn has_no_gap(&self) {
+        let gaps = self.state.lock().unwrap().gaps.clone();
+        assert!(gaps.is_empty(), "{gaps:#?}");
+    }
+
+    /// Returns how often something was refused, by code.
+    pub fn refused(&self, code: &str) -> usize {
+        self.state.lock().unwrap().refused.get(code).copied().unwrap_or_default()
+    }
+
+    /// Decides whether AWS would refuse a call that the emulator may accept.
+    pub async fn refusal(&self, request: &Request, operation: &Operation) -> Option<Answer> {
+        let (code, answer) = self.decide(request, operation).await?;
+        *self.state.lock().unwrap().refused.entry(code.to_owned()).or_default() += 1;
+        Some(answer)
+    }
+
+    async fn decide(&self, request: &Request, operation: &Operation) -> Option<(&'static str, Answer)> {
+        if let Some(seconds) = self.state.lock().unwrap().rates.take(self.rules.rates, &operation.name) {
+            let answer = Answer::refusal(429, "TooManyRequestsException", "Too Many Requests");
+            return Some(("TooManyRequestsException", answer.with("Retry-After", &seconds.to_string())));
+        }
+        match operation.name.split_once(':')?.0 {
+            "kms" => self.kms_refusal(request, operation).await,
+            "iam" => self.iam_refusal(request, operation),
+            "lambda" => self.lambda_refusal(request, operation),
+            "execute-api" => self.request_refusal(request),
+            _ => None,
+        }
+    }
+
+    /// Takes note of what a call did, and makes the answer what AWS would answer.
+    pub async fn learn(&self, request: &Request, operation: &Operation, answer: &mut Answer) {
+        if !answer.is_success() {
+            return;
+        }
+        let service = operation.name.split_once(':').map_or("", |(service, _)| service);
+        match service {
+            "kms" => self.learn_kms(request, operation, answer),
+            "iam" => self.learn_iam(request, operation, answer),
+            "lambda" => self.learn_lambda(operation, answer),
+            "apigateway" => self.learn_gateway(operation, answer).await,
+            _ => {}
+        }
+        if operation.changes() {
+            if service == "lambda" || service == "apigateway" {
+                self.look_at_routes().await;
+            }
+            self.watch(operation).await;
+        }
+    }
+}

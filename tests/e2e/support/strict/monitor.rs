@@ -1,0 +1,93 @@
+//! Looks at the invariant after every change: the role of every function that is served is let in by every key
+//! that the function uses, and the gateway may call it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use super::gateway::{Route, Target};
+use super::{Operation, Strict};
+
+/// What a function does with a key.
+#[derive(Debug)]
+pub struct Use {
+    pub function: &'static str,
+    pub alias: &'static str,
+    pub actions: &'static [&'static str],
+}
+
+/// What was served when it was last looked.
+#[derive(Default)]
+pub struct Serving {
+    routes: BTreeSet<Route>,
+    /// Roles by function.
+    now: BTreeMap<String, BTreeSet<String>>,
+    /// Roles that a function ran under before: since when it does not, and how long a request may take.
+    left: BTreeMap<(String, String), (Instant, Duration)>,
+}
+
+impl Serving {
+    /// Takes note of the roles that functions run under now.
+    fn becomes(&mut self, now: BTreeMap<String, BTreeSet<String>>, lasts: &BTreeMap<String, Duration>) {
+        let before = std::mem::replace(&mut self.now, now);
+        for (function, roles) in before {
+            let is = self.now.get(&function).cloned().unwrap_or_default();
+            for role in roles.difference(&is) {
+                let lasts = lasts.get(&function).copied().unwrap_or_default();
+                self.left.insert((function.clone(), role.clone()), (Instant::now(), lasts));
+            }
+        }
+        // What is served no more has no requests either.
+        self.left.retain(|(function, _), (since, lasts)| {
+            self.now.contains_key(function) && since.elapsed() < *lasts
+        });
+    }
+}
+
+impl Strict {
+    /// Looks at everything that is served.
+    pub(super) async fn watch(&self, operation: &Operation) {
+        let routes = self.state.lock().unwrap().gateway.served();
+        let (mut now, mut lasts) = (BTreeMap::<String, BTreeSet<String>>::new(), BTreeMap::new());
+        for Target { name, alias } in routes.iter().flat_map(Route::targets) {
+            let get = self.sdk.lambda.get_function_configuration().function_name(name);
+            if let Ok(config) = get.set_qualifier(alias.clone()).send().await {
+                let request = Duration::from_secs(config.timeout().unwrap_or_default().try_into().unwrap());
+                lasts.insert(name.clone(), request + self.rules.updates);
+                now.entry(name.clone()).or_default().insert(config.role().unwrap().to_owned());
+            }
+        }
+        let mut keys = BTreeMap::new();
+        for needed in self.uses {
+            if let Some(key) = self.key_of(needed.alias).await {
+                keys.insert(needed.alias, key);
+            }
+        }
+        let state = &mut *self.state.lock().unwrap();
+        state.serving.becomes(now, &lasts);
+        let mut gaps = Vec::new();
+        for needed in self.uses.iter().filter(|it| state.serving.now.contains_key(it.function)) {
+            let Some(key) = keys.get(needed.alias) else {
+                gaps.push(format!("{} leads nowhere, and {} needs it", needed.alias, needed.function));
+                continue;
+            };
+            for action in needed.actions {
+                let closed = |role: &String, after| !state.lets(role, action, key, after);
+                let runs = state.serving.now.get(needed.function).into_iter().flatten();
+                for role in runs.filter(|role| closed(role, Some(self.rules.policies))) {
+                    gaps.push(format!("{} runs as {role} without {action}", needed.function));
+                }
+                let ran = state.serving.left.keys().filter(|(function, _)| function == needed.function);
+                for (_, role) in ran.filter(|(_, role)| closed(role, None)) {
+                    gaps.push(format!("{} still ran as {role}, which lost {action}", needed.function));
+                }
+            }
+        }
+        for route in state.serving.routes.intersection(&routes) {
+            if !state.gateway.may_call(route) {
+                gaps.push(format!("the gateway may not call what is behind {route:?}"));
+            }
+        }
+        state.serving.routes = routes;
+        state.gaps.extend(gaps.into_iter().map(|gap| format!("after {operation}: {gap}")));
+    }
+}

@@ -1,0 +1,161 @@
+//! What goes wrong with the calls of one run, as data.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+
+use super::http::Answer;
+use super::operation::Operation;
+
+/// Which calls do not come to their end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trap {
+    /// All do.
+    Open,
+    /// After so many calls that changed something none is answered any more, the last of them included.
+    SilentAfter(usize),
+    /// The first try of each call that changes something goes wrong.
+    Each(Fault),
+    /// The first try of each call of these operations goes wrong.
+    Of(&'static [&'static str], Fault),
+}
+
+impl Trap {
+    /// Whether a run that goes into it is left without answers, and has to be killed.
+    pub fn kills(self) -> bool {
+        matches!(self, Self::SilentAfter(_))
+    }
+}
+
+/// What goes wrong with one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// AWS fails with this status and does nothing.
+    Fails(u16),
+    /// AWS limits the rate and does nothing.
+    Throttles,
+    /// The connection breaks before AWS hears of the call.
+    Breaks,
+    /// AWS does it, and the answer gets lost.
+    LosesAnswer,
+    /// AWS does it, and fails with 500.
+    FailsAfter,
+    /// AWS takes its time.
+    Slow(Duration),
+}
+
+/// What becomes of a call whose turn has come.
+pub enum Course {
+    /// It is made, and its answer arrives.
+    Made,
+    /// It is answered without being made.
+    Answered(Answer),
+    /// It is made, and this arrives in place of the answer; nothing where there is none.
+    Instead(Option<Answer>),
+}
+
+/// The calls of one run.
+pub struct Calls {
+    trap: Trap,
+    changes: Mutex<Vec<String>>,
+    /// What went wrong once already.
+    sprung_for: Mutex<BTreeSet<String>>,
+    silent: watch::Sender<bool>,
+    over: watch::Sender<bool>,
+    sprung: Notify,
+}
+
+impl Calls {
+    pub fn new(trap: Trap) -> Self {
+        Self {
+            trap,
+            changes: Mutex::default(),
+            sprung_for: Mutex::default(),
+            silent: watch::Sender::new(trap == Trap::SilentAfter(0)),
+            over: watch::Sender::new(false),
+            sprung: Notify::new(),
+        }
+    }
+
+    /// Returns the calls that changed something so far.
+    pub fn changes(&self) -> Vec<String> {
+        self.changes.lock().unwrap().clone()
+    }
+
+    /// Waits until the trap has sprung.
+    pub async fn sprung(&self) {
+        self.sprung.notified().await;
+    }
+
+    /// Answers again, what was asked meanwhile included.
+    pub fn release(&self) {
+        self.silent.send_replace(false);
+    }
+
+    /// Ends the run: what still waits for an answer gets none.
+    pub fn end(&self) {
+        self.over.send_replace(true);
+    }
+
+    /// Waits as long as nothing is answered.
+    pub async fn silence(&self) -> io::Result<()> {
+        let (mut silent, mut over) = (self.silent.subscribe(), self.over.subscribe());
+        tokio::select! {
+            biased;
+            _ = over.wait_for(|over| *over) => Err(io::ErrorKind::ConnectionAborted.into()),
+            _ = silent.wait_for(|silent| !silent) => Ok(()),
+        }
+    }
+
+    /// Decides about a call before it is made.
+    pub async fn course(&self, operation: &Operation, change: &str) -> io::Result<Course> {
+        let fault = match self.trap {
+            Trap::Each(fault) => fault,
+            Trap::Of(operations, fault) if operations.contains(&operation.name.as_str()) => fault,
+            _ => return Ok(Course::Made),
+        };
+        if !self.sprung_for.lock().unwrap().insert(change.to_owned()) {
+            return Ok(Course::Made);
+        }
+        Ok(match fault {
+            Fault::Fails(status) => Course::Answered(failure(operation, status, "InternalFailure")),
+            Fault::Throttles => Course::Answered(failure(operation, 429, "TooManyRequestsException")),
+            Fault::Breaks => return Err(io::ErrorKind::ConnectionReset.into()),
+            Fault::LosesAnswer => Course::Instead(None),
+            Fault::FailsAfter => Course::Instead(Some(failure(operation, 500, "InternalFailure"))),
+            Fault::Slow(time) => {
+                tokio::time::sleep(time).await;
+                Course::Made
+            }
+        })
+    }
+
+    /// Lets the next try of a change go wrong as well, for AWS refused this one by itself.
+    pub fn refused(&self, change: &str) {
+        self.sprung_for.lock().unwrap().remove(change);
+    }
+
+    /// Takes note of a change.
+    pub fn made(&self, change: String) {
+        let count = {
+            let mut changes = self.changes.lock().unwrap();
+            changes.push(change);
+            changes.len()
+        };
+        if matches!(self.trap, Trap::SilentAfter(most) if count >= most) {
+            self.silent.send_replace(true);
+            self.sprung.notify_one();
+        }
+    }
+}
+
+fn failure(operation: &Operation, status: u16, code: &str) -> Answer {
+    if operation.name.starts_with("iam:") {
+        let code = if status == 429 { "Throttling" } else { code };
+        return Answer::iam_refusal(status, code, "no");
+    }
+    Answer::refusal(status, code, "no")
+}
