@@ -30,8 +30,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// From sending a request to the beginning of its answer, the upload of an archive included.
 const READ_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// How long a change of a key policy may take until it is in effect everywhere (`aws-facts.md`, 2.3: "seconds to
-/// minutes").
+/// How long a change of a key policy may take until it is in effect everywhere; observed: seconds to
+/// minutes.
 pub const POLICY_IN_EFFECT: Duration = Duration::from_secs(120);
 
 /// Where and as whom to call AWS.

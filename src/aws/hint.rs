@@ -5,7 +5,7 @@ use super::error::ErrorKind;
 /// An error code of some operations, a part of its message, and what to do.
 type Row = (&'static str, &'static str, &'static str, &'static str);
 
-/// The first row that matches counts; an empty text matches everything (`aws-facts.md`, 8).
+/// The first row that matches counts; an empty text matches everything.
 static ROWS: &[Row] = &[
     (
         "kms:",

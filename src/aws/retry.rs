@@ -112,7 +112,7 @@ const ROLE_NOT_FOUND: &[&str] = &[
 const CONFIGURATION: &[&str] = &["lambda:CreateFunction", "lambda:UpdateFunctionConfiguration"];
 const INVALID: &[&str] = &["InvalidParameterValueException"];
 
-/// Where one code has several meanings the message decides (`aws-facts.md`, 2.3 and 8).
+/// Where one code has several meanings the message decides.
 static RULES: &[Rule] = &[
     // The same code stands for syntax errors and for the lock-out check, which never go away.
     rule(

@@ -293,7 +293,7 @@ impl ProbeFailure {
     }
 }
 
-/// Says what API Gateway means by an answer of its own, by its `x-amzn-ErrorType` (`aws-facts.md`, 6).
+/// Says what API Gateway means by an answer of its own, by its `x-amzn-ErrorType`.
 fn hint(answer: &Answer) -> Option<&'static str> {
     let kind = answer.header("x-amzn-errortype").unwrap_or_default();
     match (answer.status, kind.split(':').next().unwrap_or_default()) {

@@ -183,7 +183,7 @@ fn failure(name: &str, config: &FunctionConfiguration) -> AwsError {
     AwsError::new(format!("updating function `{name}`"), ErrorKind::Invalid, message).with_hint(advice(code))
 }
 
-/// What to do about the reason of a failed update (`aws-facts.md`, 8).
+/// What to do about the reason of a failed update. Source: Lambda API reference, `LastUpdateStatusReasonCode`.
 fn advice(code: &str) -> &'static str {
     match code {
         "KMSKeyAccessDenied" => {

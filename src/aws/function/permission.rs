@@ -5,8 +5,8 @@ use crate::aws::perform::done_if_absent;
 use crate::aws::{AwsError, ErrorKind};
 use crate::kinds::function::Permission;
 
-/// Parallel calls on one function can lose statements without a word, so there is one at a time
-/// (`aws-facts.md`, 2.4). The revision guards against calls of others.
+/// Parallel calls on one function can lose statements without a word, as users of other provisioners saw, so
+/// there is one at a time. The revision guards against calls of others.
 static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// Puts a statement, in place of whatever stands under its id.
