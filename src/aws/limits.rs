@@ -12,8 +12,8 @@ const OWN_RATE: &[&str] = &["lambda:GetFunction", "lambda:GetPolicy"];
 /// Names, milliseconds between two calls in the long run, calls that may follow each other at once. Every name
 /// has a bucket of its own; `service:*` covers all operations of a service together.
 ///
-/// Per account and region. Source: the pages on quotas of each service's developer guide. What API Gateway allows together is shared with everybody
-/// else in the account, hence 8 per second instead of 10.
+/// Per account and region. Source: the pages on quotas of each service's developer guide. What API Gateway
+/// allows together is shared with everybody else in the account, hence 8 per second instead of 10.
 static RATES: &[(&[&str], u64, u32)] = &[
     (
         &[
