@@ -4,6 +4,7 @@ use futures::future::try_join_all;
 
 use super::clients::Aws;
 use super::error::{AwsError, ErrorKind};
+use super::wait::{Pace, until};
 use crate::access::{Arn, Clause, PolicyDocument, Principal};
 
 /// Checks that every role and user of this account that a policy names exists, so that waiting for the service
@@ -33,8 +34,20 @@ async fn exists(aws: &Aws, account: &str, principal: &Principal) -> Result<(), A
     let name = arn.resource.rsplit('/').next().unwrap_or_default();
     let found = match arn.resource.split_once('/') {
         Some(("role", _)) => {
-            let answer = aws.call("iam:GetRole", || aws.read.iam.get_role().role_name(name).send()).await;
-            answer.map(|answer| answer.role.map(|role| role.arn))
+            // A role that was just made may not be shown by every read.
+            let look = || async {
+                match aws.call("iam:GetRole", || aws.read.iam.get_role().role_name(name).send()).await {
+                    Ok(answer) => Ok(Some(answer.role.map(|role| role.arn))),
+                    Err(error) if error.is_not_found() => Ok(None),
+                    Err(error) => Err(error),
+                }
+            };
+            match until("the role shows", Pace::seconds(1, 10), look).await {
+                Err(missing) if missing.kind() == ErrorKind::Timeout => {
+                    return Err(gone(text, "there is none of this name"));
+                }
+                answer => answer,
+            }
         }
         Some(("user", _)) => {
             let answer = aws.call("iam:GetUser", || aws.read.iam.get_user().user_name(name).send()).await;
