@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The modules without effects.
-const PURE: [&str; 5] = ["stack", "kinds", "plan", "access", "report"];
+const PURE: [&str; 6] = ["stack", "kinds", "plan", "access", "report", "lock"];
 
 /// What a module without effects never names.
 const EFFECTS: [&str; 11] = [
@@ -21,14 +21,15 @@ const EFFECTS: [&str; 11] = [
 ];
 
 /// The modules that a module may name, so that arrows go one way.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("access", &[]),
     ("kinds", &["access"]),
     ("stack", &["access", "kinds"]),
     ("plan", &["access", "kinds", "stack"]),
     ("report", &["access", "kinds", "stack", "plan"]),
     ("build", &["stack", "kinds"]),
-    ("aws", &["access", "kinds", "stack"]),
+    ("lock", &[]),
+    ("aws", &["access", "kinds", "stack", "lock"]),
     ("call", &["access", "kinds", "stack", "aws"]),
     ("apply", &["kinds", "stack", "plan", "aws", "call"]),
     ("local", &[]),
