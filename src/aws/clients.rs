@@ -22,6 +22,7 @@ use aws_smithy_types::retry::RetryConfig;
 use tokio::sync::OnceCell;
 
 use super::error::{AwsError, ErrorKind};
+use super::halt::Halt;
 use super::limits::Limits;
 use super::wait::Pace;
 use crate::access::Arn;
@@ -67,6 +68,8 @@ pub struct Clients {
     pub apigateway: aws_sdk_apigateway::Client,
     /// CloudWatch Logs.
     pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// Systems Manager, for its parameters.
+    pub ssm: aws_sdk_ssm::Client,
     /// STS.
     pub sts: aws_sdk_sts::Client,
     /// Resource Groups Tagging.
@@ -83,6 +86,8 @@ pub struct Aws {
     pub region: String,
     /// Address of the AWS on this machine, when it is not the real one.
     pub endpoint: Option<String>,
+    /// Ends all waiting.
+    pub halt: Halt,
     pub(super) limits: Limits,
     identity: OnceCell<Identity>,
     calls: Arc<Mutex<CallCount>>,
@@ -127,6 +132,7 @@ impl Aws {
             region: region.clone(),
             identity: OnceCell::new(),
             endpoint: local.map(str::to_owned),
+            halt: Halt::default(),
             limits: if local.is_some() { Limits::none() } else { Limits::of_aws() },
             calls,
         })
@@ -206,6 +212,7 @@ impl Clients {
             lambda: client!(aws_sdk_lambda, "lambda"),
             apigateway: client!(aws_sdk_apigateway, "apigateway"),
             logs: client!(aws_sdk_cloudwatchlogs, "logs"),
+            ssm: client!(aws_sdk_ssm, "ssm"),
             sts: client!(aws_sdk_sts, "sts"),
             tagging: client!(aws_sdk_resourcegroupstagging, "tag"),
         }

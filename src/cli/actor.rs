@@ -13,25 +13,37 @@ use lockstep::plan::Plan;
 use lockstep::stack::desired::Probe;
 
 use super::Context;
+use super::changes::Change;
 use super::error::CliError;
 use super::session::{Session, build_options};
 use super::signals::Stop;
 
 /// What `apply` acts with.
 pub struct AwsActor<'a> {
-    /// The stack and its AWS.
-    pub session: &'a Session,
-    /// Archives of the functions whose code is uploaded.
-    pub archives: Archives,
-    /// Sends probes.
-    pub http: Http,
-    /// Whether somebody asked to stop.
-    pub stop: Stop,
+    session: &'a Session,
+    archives: Archives,
+    http: Http,
+    stop: &'a Stop,
+}
+
+impl<'a> AwsActor<'a> {
+    /// Makes one for a plan.
+    ///
+    /// # Errors
+    ///
+    /// No HTTP client.
+    pub fn new(change: &Change<'a>, archives: Archives, stop: &'a Stop) -> Result<Self, CliError> {
+        Ok(Self { session: change.session, archives, http: Http::new()?, stop })
+    }
 }
 
 impl Actor for AwsActor<'_> {
     async fn perform(&self, ids: &Ids, op: &Op) -> Result<Ids, AwsError> {
-        aws::perform(&self.session.aws, ids, op, &self.archives).await
+        tokio::select! {
+            result = aws::perform(&self.session.aws, ids, op, &self.archives) => result,
+            // What hangs is not waited for; the next run finds out what became of it.
+            () = self.stop.grace() => Err(AwsError::halted("waiting for an answer of AWS")),
+        }
     }
 
     async fn probe(&self, ids: &Ids, function: &Name, probe: &Probe) -> ProbeOutcome {

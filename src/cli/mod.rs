@@ -6,6 +6,8 @@ mod command;
 mod confirm;
 mod error;
 mod exit;
+mod lock;
+mod locked;
 mod output;
 mod progress;
 mod saved;
@@ -58,6 +60,8 @@ enum Command {
     Destroy(command::destroy::Options),
     /// Report what differs between the stack file and AWS; changes nothing
     Drift(command::drift::Options),
+    /// Show who holds the lock of an environment, and take it away
+    Unlock(command::unlock::Options),
     /// Call a deployed route with a token minted for it
     Call(command::call::Options),
     /// Print a short-lived token for a route
@@ -123,6 +127,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError>
         Command::Apply(options) => command::apply::run(context, options).await,
         Command::Destroy(options) => command::destroy::run(context, options).await,
         Command::Drift(options) => command::drift::run(context, options).await,
+        Command::Unlock(options) => command::unlock::run(context, options).await,
         Command::Call(options) => command::call::run(context, options).await,
         Command::Token(options) => command::token::run(context, options).await,
         Command::Schema => command::schema::run(context),

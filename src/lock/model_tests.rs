@@ -18,7 +18,7 @@ impl Ssm {
         let Some(entry) = place.and_then(|place| self.0.get(place)).cloned() else { return Answer::Absent };
         // What a dead contender wrote last ages; what a living one wrote is always fresh.
         let age = if dead.contains(&entry.holder.session) { EXPIRY } else { Duration::ZERO };
-        Answer::Found(Found { version, entry: Some(entry), age })
+        Answer::Found(Box::new(Found { version, entry: Some(entry), age }))
     }
 
     fn make(&mut self, call: &Call, dead: &[String]) -> Answer {

@@ -61,7 +61,7 @@ pub struct Found {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Answer {
     /// A version.
-    Found(Found),
+    Found(Box<Found>),
     /// There is no such parameter or version.
     Absent,
     /// There is a parameter already.
@@ -95,7 +95,7 @@ enum Phase {
     /// Looks whether the entry at a version counts, by the one before it.
     Walk {
         top: (u64, String),
-        at: Found,
+        at: Box<Found>,
     },
     Write {
         call: Call,
@@ -116,6 +116,8 @@ pub struct Turn {
     me: Holder,
     /// Ids of entries are unique by it.
     serial: u64,
+    /// Serial number before the turn.
+    began: u64,
     looks: u32,
     phase: Phase,
 }
@@ -123,7 +125,7 @@ pub struct Turn {
 impl Turn {
     /// Begins. `serial` is counted up from turn to turn of a session, by [`Turn::serial`].
     pub const fn new(intent: Intent, me: Holder, serial: u64) -> Self {
-        Self { intent, me, serial, looks: 0, phase: Phase::Newest }
+        Self { intent, me, serial, began: serial, looks: 0, phase: Phase::Newest }
     }
 
     /// Returns the serial number that the next turn begins with.
@@ -185,7 +187,7 @@ impl Turn {
     }
 
     /// Looks at an entry: the first version of a parameter has none before it.
-    fn walk(&mut self, top: (u64, String), at: Found) -> Option<Verdict> {
+    fn walk(&mut self, top: (u64, String), at: Box<Found>) -> Option<Verdict> {
         if at.version > 1 {
             self.phase = Phase::Walk { top, at };
             return None;
@@ -195,8 +197,9 @@ impl Turn {
     }
 
     /// Decides by the newest version, and the newest that counts.
-    fn decide(&mut self, top: Option<(u64, String)>, counting: Option<Found>) -> Option<Verdict> {
+    fn decide(&mut self, top: Option<(u64, String)>, counting: Option<Box<Found>>) -> Option<Verdict> {
         let counting = counting.and_then(|found| Some((found.entry?, found.age)));
+        let renewed = counting.as_ref().is_some_and(|(entry, _)| self.wrote(&entry.id));
         let (last, holder) = match counting {
             Some((entry, age)) if entry.held => (None, Some((entry.holder, age))),
             Some((entry, _)) => (Some(entry.holder), None),
@@ -227,6 +230,8 @@ impl Turn {
             (Intent::Keep, None) if top.is_none() => self.write(top, true, None),
             (_, None) => Some(Verdict::Free(last)),
             (_, Some((holder, age))) if holder.session != self.me.session => Some(Verdict::Busy(holder, age)),
+            // An append of this turn counted although its answer got lost.
+            (Intent::Keep, Some(_)) if renewed => Some(Verdict::Held(None)),
             (Intent::Keep, Some(_)) => self.write(top, true, None),
             (Intent::Remove, Some(_)) => {
                 self.phase = Phase::Delete;
@@ -236,10 +241,18 @@ impl Turn {
         }
     }
 
+    fn wrote(&self, id: &str) -> bool {
+        (self.began + 1..=self.serial).any(|serial| id == self.id(serial))
+    }
+
+    fn id(&self, serial: u64) -> String {
+        format!("{}.{serial}", self.me.session)
+    }
+
     fn write(&mut self, top: Option<(u64, String)>, held: bool, from: Option<Holder>) -> Option<Verdict> {
         self.serial += 1;
         let first = top.is_none();
-        let id = format!("{}.{}", self.me.session, self.serial);
+        let id = self.id(self.serial);
         let entry = Entry::new(id, top, (held, self.me.clone()));
         let call = if first { Call::Create(entry) } else { Call::Append(entry) };
         self.phase = Phase::Write { call, from };

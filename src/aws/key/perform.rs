@@ -7,7 +7,7 @@ use super::describe;
 use crate::access::{PolicyDocument, PolicyKind};
 use crate::aws::discover::tagged_keys;
 use crate::aws::perform::{done_if_absent, known};
-use crate::aws::{Aws, AwsError, ErrorKind, principals, until};
+use crate::aws::{Aws, AwsError, ErrorKind, principals};
 use crate::kinds::key::{Op, Spec};
 use crate::kinds::{Ids, Name, Tags};
 
@@ -164,7 +164,7 @@ async fn cancel_deletion(aws: &Aws, id: &str) -> Result<(), AwsError> {
 
 /// Waits until several reads in a row show the state: reads go to replicas.
 async fn until_state(aws: &Aws, key: &str, state: &str) -> Result<(), AwsError> {
-    until(&format!("the key `{key}` is `{state}`"), aws.settled(), || async {
+    aws.until(&format!("the key `{key}` is `{state}`"), aws.settled(), || async {
         let found = describe(aws, key).await?.and_then(|key| key.key_state);
         Ok(found.is_some_and(|found| found.as_str() == state).then_some(()))
     })
@@ -173,7 +173,7 @@ async fn until_state(aws: &Aws, key: &str, state: &str) -> Result<(), AwsError> 
 
 async fn until_policy(aws: &Aws, key: &str, policy: &PolicyDocument) -> Result<(), AwsError> {
     let what = format!("the key `{key}` shows its new policy");
-    until(&what, aws.settled(), || async {
+    aws.until(&what, aws.settled(), || async {
         let send = || aws.read.kms.get_key_policy().key_id(key).policy_name("default").send();
         let text = match aws.call("kms:GetKeyPolicy", send).await {
             Ok(answer) => answer.policy.unwrap_or_default(),
@@ -191,7 +191,7 @@ async fn until_policy(aws: &Aws, key: &str, policy: &PolicyDocument) -> Result<(
 
 async fn until_alias(aws: &Aws, id: &str, alias: &str) -> Result<(), AwsError> {
     let what = format!("`{alias}` leads to the key `{id}`");
-    until(&what, aws.settled(), || async {
+    aws.until(&what, aws.settled(), || async {
         let found = describe(aws, alias).await?;
         Ok(found.is_some_and(|key| key.key_id == id).then_some(()))
     })

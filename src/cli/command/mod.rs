@@ -10,4 +10,5 @@ pub mod local;
 pub mod plan;
 pub mod schema;
 pub mod token;
+pub mod unlock;
 pub mod validate;
