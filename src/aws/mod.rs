@@ -18,6 +18,7 @@ mod perform;
 mod principals;
 mod retry;
 mod role;
+mod stale;
 mod wait;
 
 use std::collections::BTreeMap;

@@ -37,6 +37,9 @@ struct State {
     upstream: String,
     trap: Trap,
     changes: Mutex<Vec<String>>,
+    /// What was written of the lock: no change of the stack.
+    locking: Mutex<Vec<String>>,
+    requests: Mutex<Vec<String>>,
     lost: Mutex<BTreeSet<String>>,
     /// Changes are made one after the other, so that a run can be killed between any two.
     turn: tokio::sync::Mutex<()>,
@@ -53,6 +56,8 @@ impl Proxy {
             upstream: upstream.strip_prefix("http://").unwrap().to_owned(),
             trap,
             changes: Mutex::default(),
+            locking: Mutex::default(),
+            requests: Mutex::default(),
             lost: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
             sprung: Notify::new(),
@@ -79,6 +84,16 @@ impl Proxy {
         self.state.changes.lock().unwrap().clone()
     }
 
+    /// Returns every request, as its target and body.
+    pub fn requests(&self) -> Vec<String> {
+        self.state.requests.lock().unwrap().clone()
+    }
+
+    /// Returns every call that changed anything in the AWS, the lock included.
+    pub fn writes(&self) -> Vec<String> {
+        [self.changes(), self.state.locking.lock().unwrap().clone()].concat()
+    }
+
     /// Waits until nothing is answered any more.
     pub async fn sprung(&self) {
         self.state.sprung.notified().await;
@@ -99,6 +114,9 @@ impl Drop for Proxy {
 impl State {
     async fn serve(&self, mut client: TcpStream) -> io::Result<()> {
         let request = Request::read(&mut client).await?;
+        let target = request.header("x-amz-target").unwrap_or_default();
+        let asked = format!("{target} {}", String::from_utf8_lossy(&request.body));
+        self.requests.lock().unwrap().push(asked);
         let answer = match request.change() {
             None => {
                 self.silence().await;
@@ -134,8 +152,10 @@ impl State {
 
     /// Takes note of a change, and tells whether its answer gets lost.
     fn withholds(&self, change: String) -> bool {
-        self.changes.lock().unwrap().push(change.clone());
-        if self.is_silent() {
+        let of_lock = change.contains("Parameter ") && change.contains("/lock\"");
+        let list = if of_lock { &self.locking } else { &self.changes };
+        list.lock().unwrap().push(change.clone());
+        if self.is_silent() && !of_lock {
             self.sprung.notify_one();
         }
         self.trap == Trap::LosesFirst && self.lost.lock().unwrap().insert(change)
