@@ -52,7 +52,7 @@ impl Ssm {
 /// What a contender is doing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Doing {
-    Turn(Turn),
+    Turn(Box<Turn>),
     Over,
     Dead,
 }
@@ -72,7 +72,7 @@ impl Contender {
         let mut plan: Vec<Intent> = intents.iter().rev().cloned().collect();
         let me = Holder { session: name.to_owned(), ..Holder::default() };
         let first = plan.pop().unwrap();
-        let doing = Doing::Turn(Turn::new(first, me, 0));
+        let doing = Doing::Turn(Box::new(Turn::new(first, me, 0)));
         Self { name: name.to_owned(), plan, doing, holds: false }
     }
 
@@ -95,7 +95,7 @@ impl Contender {
                 // Whoever lets go changes nothing any more.
                 self.holds = intent == Intent::Keep;
                 let me = Holder { session: self.name.clone(), ..Holder::default() };
-                Doing::Turn(Turn::new(intent, me, serial))
+                Doing::Turn(Box::new(Turn::new(intent, me, serial)))
             }
             _ => Doing::Over,
         };
