@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The modules without effects.
-const PURE: [&str; 6] = ["stack", "kinds", "plan", "access", "why", "report"];
+const PURE: [&str; 7] = ["stack", "kinds", "plan", "access", "why", "report", "lock"];
 
 /// What a module without effects never names.
 const EFFECTS: [&str; 11] = [
@@ -21,7 +21,7 @@ const EFFECTS: [&str; 11] = [
 ];
 
 /// The modules that a module may name, so that arrows go one way.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("access", &[]),
     ("kinds", &["access"]),
     ("stack", &["access", "kinds"]),
@@ -29,7 +29,8 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("why", &["access", "kinds", "stack", "plan"]),
     ("report", &["access", "kinds", "stack", "plan", "why"]),
     ("build", &["stack", "kinds"]),
-    ("aws", &["access", "kinds", "stack"]),
+    ("lock", &[]),
+    ("aws", &["access", "kinds", "stack", "lock"]),
     ("call", &["access", "kinds", "stack", "aws"]),
     ("apply", &["kinds", "stack", "plan", "aws", "call"]),
     ("local", &[]),

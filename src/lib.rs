@@ -8,6 +8,7 @@ pub mod build;
 pub mod call;
 pub mod kinds;
 pub mod local;
+pub mod lock;
 pub mod plan;
 pub mod report;
 pub mod stack;

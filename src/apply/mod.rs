@@ -41,7 +41,7 @@ pub enum Event<'a> {
     Started(&'a Step),
     /// A step is done.
     Done(&'a Step, Duration),
-    /// A step failed.
+    /// A step failed, or was not waited for any longer.
     Failed(&'a Step, &'a AwsError),
     /// A gate begins.
     Gate(&'a Gate),
@@ -62,6 +62,8 @@ pub struct Outcome {
     pub done: Vec<(usize, usize)>,
     /// Steps that failed.
     pub failed: Vec<Failure>,
+    /// Steps that were begun when somebody asked to stop, and whose effect was not seen.
+    pub unseen: Vec<(usize, usize)>,
     /// Steps that were not begun, by phase and place.
     pub remaining: Vec<(usize, usize)>,
     /// The probe that did not succeed, and what became of the way back.
@@ -97,6 +99,8 @@ pub struct Unproved {
 impl Outcome {
     /// Tells whether everything was done.
     pub fn is_complete(&self) -> bool {
-        self.failed.is_empty() && self.remaining.is_empty() && self.unproved.is_none() && !self.interrupted
+        let Self { done: _, failed, unseen, remaining, unproved, interrupted, ids: _ } = self;
+        let left = !failed.is_empty() || !unseen.is_empty() || !remaining.is_empty();
+        !left && unproved.is_none() && !interrupted
     }
 }

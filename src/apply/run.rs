@@ -35,13 +35,15 @@ pub async fn run(actor: &impl Actor, plan: &Plan, ids: Ids, watch: &mut dyn FnMu
             pass(actor, proof, &mut outcome, watch).await;
         }
     }
-    outcome.interrupted = actor.interrupted() && !(outcome.remaining.is_empty() && outcome.failed.is_empty());
+    let left = !outcome.remaining.is_empty() || !outcome.failed.is_empty() || !outcome.unseen.is_empty();
+    outcome.interrupted = actor.interrupted() && left;
     outcome
 }
 
 impl Outcome {
     fn stopped(&self, actor: &impl Actor) -> bool {
-        !self.failed.is_empty() || self.unproved.is_some() || actor.interrupted()
+        let unwell = !self.failed.is_empty() || !self.unseen.is_empty() || self.unproved.is_some();
+        unwell || actor.interrupted()
     }
 }
 
@@ -74,6 +76,10 @@ async fn steps(
             }
             Err(error) => {
                 watch(Event::Failed(step, &error));
+                if error.kind() == ErrorKind::Halted {
+                    outcome.unseen.push((number, place));
+                    continue;
+                }
                 outcome.failed.push(Failure { step: (number, place), error });
             }
         }

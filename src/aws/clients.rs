@@ -22,6 +22,7 @@ use aws_smithy_types::retry::RetryConfig;
 use tokio::sync::OnceCell;
 
 use super::error::{AwsError, ErrorKind};
+use super::halt::Halt;
 use super::limits::Limits;
 use super::wait::Pace;
 use crate::access::Arn;
@@ -74,6 +75,8 @@ pub struct Clients {
     pub apigateway: aws_sdk_apigateway::Client,
     /// CloudWatch Logs.
     pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// Systems Manager, for its parameters.
+    pub ssm: aws_sdk_ssm::Client,
     /// STS.
     pub sts: aws_sdk_sts::Client,
     /// Resource Groups Tagging.
@@ -90,6 +93,8 @@ pub struct Aws {
     pub region: String,
     /// Address of the AWS on this machine, when it is not the real one.
     pub endpoint: Option<String>,
+    /// Ends all waiting.
+    pub halt: Halt,
     pub(super) limits: Limits,
     policy_in_effect: Duration,
     identity: OnceCell<Identity>,
@@ -140,6 +145,7 @@ impl Aws {
             }),
             identity: OnceCell::new(),
             endpoint: local.map(str::to_owned),
+            halt: Halt::default(),
             limits: if local.is_some() { Limits::none() } else { Limits::of_aws() },
             calls,
         })
@@ -229,6 +235,7 @@ impl Clients {
             lambda: client!(aws_sdk_lambda, "lambda"),
             apigateway: client!(aws_sdk_apigateway, "apigateway"),
             logs: client!(aws_sdk_cloudwatchlogs, "logs"),
+            ssm: client!(aws_sdk_ssm, "ssm"),
             sts: client!(aws_sdk_sts, "sts"),
             tagging: client!(aws_sdk_resourcegroupstagging, "tag"),
         }

@@ -32,6 +32,8 @@ pub enum ErrorKind {
     Unknown,
     /// A condition did not come about in time.
     Timeout,
+    /// Somebody asked to stop before the end of the call, or before its effect was seen.
+    Halted,
 }
 
 /// A failed call to AWS.
@@ -113,6 +115,12 @@ impl AwsError {
             source: None,
         };
         Self { detail: Box::new(detail) }
+    }
+
+    /// Makes the error of something that was not waited for to its end.
+    pub fn halted(operation: impl Into<String>) -> Self {
+        Self::new(operation, ErrorKind::Halted, "not waited for any longer")
+            .with_hint("run the command again: it goes on from here")
     }
 
     /// Replaces the hint.
@@ -240,9 +248,12 @@ fn unanswered(unbuilt: bool, source: Option<&(dyn Error + Send + Sync + 'static)
 
 fn classify(operation: &str, code: Option<&str>, message: Option<&str>, status: Option<u16>) -> ErrorKind {
     let by_code = match code.unwrap_or_default() {
-        "NotFoundException" | "NoSuchEntity" | "NoSuchEntityException" | "ResourceNotFoundException" => {
-            Some(ErrorKind::NotFound)
-        }
+        "NotFoundException"
+        | "NoSuchEntity"
+        | "NoSuchEntityException"
+        | "ResourceNotFoundException"
+        | "ParameterNotFound"
+        | "ParameterVersionNotFound" => Some(ErrorKind::NotFound),
         "AccessDenied"
         | "AccessDeniedException"
         | "UnauthorizedException"
@@ -285,6 +296,8 @@ fn classify(operation: &str, code: Option<&str>, message: Option<&str>, status: 
         | "EntityTemporarilyUnmodifiable"
         | "DeleteConflict"
         | "PreconditionFailedException"
+        | "ParameterAlreadyExists"
+        | "TooManyUpdates"
         | "OperationAbortedException"
         | "DisabledException"
         | "KMSInvalidStateException" => Some(ErrorKind::Conflict),

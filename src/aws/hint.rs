@@ -60,6 +60,13 @@ static ROWS: &[Row] = &[
     ("lambda:", "RequestEntityTooLargeException", "", "make the archive smaller than 50 MB"),
     ("lambda:", "InvalidParameterValueException", "assumed", "let lambda.amazonaws.com assume the role"),
     ("apigateway:", "ConflictException", "", "somebody else is changing the API: run this again"),
+    (
+        "ssm:",
+        "AccessDeniedException",
+        "",
+        "the lock is kept in a parameter: allow `ssm:GetParameter`, `ssm:PutParameter` and `ssm:DeleteParameter` on \
+         `parameter/lockstep/*`, or add --no-lock where nothing else can change this environment meanwhile",
+    ),
     ("logs:", "ResourceAlreadyExistsException", "", "name the log group otherwise, or delete the one there"),
 ];
 
@@ -82,7 +89,7 @@ pub(super) fn of(operation: &str, kind: ErrorKind, code: Option<&str>, message: 
         ErrorKind::Throttled => "try again later; AWS limits this call for the whole account",
         ErrorKind::Transient => "try again later; AWS failed on its side",
         ErrorKind::Unknown => "check the network, then run this again: it goes on from here",
-        ErrorKind::Timeout => "run this again: it goes on from here",
+        ErrorKind::Timeout | ErrorKind::Halted => "run this again: it goes on from here",
         ErrorKind::Conflict | ErrorKind::Invalid => return None,
     };
     Some(todo.to_owned())

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::halt::Halt;
+
 /// Operations with rates of their own, beside which the rate of the whole service does not count.
 const OWN_RATE: &[&str] = &["lambda:GetFunction", "lambda:GetPolicy"];
 
@@ -75,13 +77,11 @@ impl Limits {
         Self { buckets: rates.collect() }
     }
 
-    /// Waits until the operation may be called.
-    pub(super) async fn take(&self, operation: &str) {
+    /// Waits until the operation may be called; false when that was cut short.
+    pub(super) async fn take(&self, operation: &str, halt: &Halt) -> bool {
         let now = Instant::now();
         let at = self.reserve(operation, now);
-        if at > now {
-            tokio::time::sleep_until(at).await;
-        }
+        at <= now || halt.sleep_until(at).await
     }
 
     /// Books one call and returns when it may be made.

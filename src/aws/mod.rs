@@ -6,9 +6,11 @@ mod discover;
 mod error;
 mod found;
 mod function;
+mod halt;
 mod hint;
 mod key;
 mod limits;
+mod lock;
 mod log_group;
 mod observe;
 mod outsiders;
@@ -16,6 +18,7 @@ mod perform;
 mod principals;
 mod retry;
 mod role;
+mod stale;
 mod wait;
 
 use std::collections::BTreeMap;
@@ -26,12 +29,14 @@ use crate::kinds::Name;
 pub use clients::{Aws, CallCount, Clients, Identity, Settings};
 pub use error::{AwsError, ErrorKind};
 pub use found::{Found, Tagged, owned, owner};
+pub use halt::Halt;
 pub use key::{grants, key};
+pub use lock::{Log, Parameter, play};
 pub use observe::observe;
 pub use outsiders::outsiders;
 pub use perform::perform;
 pub use retry::Awaited;
-pub use wait::{Pace, until};
+pub use wait::Pace;
 
 /// Zip archives by name of the function.
 pub type Archives = BTreeMap<Name, Arc<[u8]>>;

@@ -3,21 +3,27 @@
 use super::clients::Aws;
 use super::error::{AwsError, ErrorKind};
 use super::{Archives, api, function, key, log_group, role};
-use crate::kinds::{Ids, Op};
+use crate::kinds::{Expected, Ids, Op};
 
 /// Performs one operation whose references are filled in, and waits until its effect can be relied upon.
 ///
 /// Returns the ids that are known since: `keys.text.id`, `keys.text.arn`, `roles.app.arn`, `apis.text.id`, …
-/// An operation whose effect is there already is done.
+/// An operation whose effect is there already is done. What was changed since `expected` was seen is not
+/// overwritten, where AWS lets it be looked at.
 ///
 /// # Errors
-/// What AWS answers, and effects that do not show in time.
-pub async fn perform(aws: &Aws, ids: &Ids, op: &Op, archives: &Archives) -> Result<Ids, AwsError> {
+/// What AWS answers, changes by others, and effects that do not show in time.
+pub async fn perform(
+    aws: &Aws,
+    ids: &Ids,
+    (op, expected): (&Op, &Expected),
+    archives: &Archives,
+) -> Result<Ids, AwsError> {
     match op {
-        Op::Key { name, op } => key::perform(aws, name, op, ids).await,
+        Op::Key { name, op } => key::perform(aws, name, (op, expected), ids).await,
         Op::Role { name, op } => role::perform(aws, name, op, ids).await,
         Op::LogGroup { name, op } => log_group::perform(aws, name, op, ids).await,
-        Op::Function { name, op } => function::perform(aws, (ids, archives), name, op).await,
+        Op::Function { name, op } => function::perform(aws, (ids, archives), name, (op, expected)).await,
         Op::Api { name, op } => api::perform(aws, ids, name, op).await,
     }
 }

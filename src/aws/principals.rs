@@ -4,7 +4,7 @@ use futures::future::try_join_all;
 
 use super::clients::Aws;
 use super::error::{AwsError, ErrorKind};
-use super::wait::{Pace, until};
+use super::wait::Pace;
 use crate::access::{Arn, Clause, PolicyDocument, Principal};
 
 /// Checks that every role and user of this account that a policy names exists, so that waiting for the service
@@ -42,7 +42,7 @@ async fn exists(aws: &Aws, account: &str, principal: &Principal) -> Result<(), A
                     Err(error) => Err(error),
                 }
             };
-            match until("the role shows", Pace::seconds(1, 10), look).await {
+            match aws.until("the role shows", Pace::seconds(1, 10), look).await {
                 Err(missing) if missing.kind() == ErrorKind::Timeout => {
                     return Err(gone(text, "there is none of this name"));
                 }

@@ -143,6 +143,7 @@ static RULES: &[Rule] = &[
         Awaited::OtherChange,
         120,
     ),
+    rule(&["ssm:"], &["TooManyUpdates"], "", Awaited::OtherChange, 30),
     rule(&["logs:"], &["OperationAbortedException"], "", Awaited::OtherChange, 60),
     rule(
         &["logs:CreateLogGroup", "logs:AssociateKmsKey"],
@@ -226,7 +227,7 @@ impl Aws {
     /// [`read`](Aws::read), everything that changes something through [`write`](Aws::write).
     ///
     /// # Errors
-    /// The last error, with how long was waited for what.
+    /// The last error, with how long was waited for what; [`ErrorKind::Halted`] when waiting was cut short.
     pub async fn call<T, E, Sent>(
         &self,
         operation: &'static str,
@@ -258,7 +259,9 @@ impl Aws {
         let mut hopeful = false;
         let mut pause = Duration::from_secs(1);
         loop {
-            self.limits.take(operation).await;
+            if !self.limits.take(operation, &self.halt).await {
+                return Err(AwsError::halted(operation));
+            }
             let error = match send().await {
                 Ok(output) => return Ok(output),
                 Err(error) => AwsError::from_sdk(operation, error),
@@ -273,7 +276,9 @@ impl Aws {
             if waited + next > patience {
                 return Err(error.after_waiting(awaited, waited));
             }
-            tokio::time::sleep(next).await;
+            if !self.halt.sleep(next).await {
+                return Err(AwsError::halted(operation));
+            }
             pause = (pause * 2).min(Duration::from_secs(10));
         }
     }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::clients::Aws;
 use super::error::{AwsError, ErrorKind};
+use super::halt::Halt;
 
 /// How often a condition is looked at, and for how long at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,11 +37,34 @@ impl Pace {
     }
 }
 
-/// Looks at a condition until it gives a value.
+impl Aws {
+    /// Looks at a condition until it gives a value.
+    ///
+    /// # Errors
+    /// Any error of the look itself, [`ErrorKind::Timeout`] when the condition `what` is not met in time, and
+    /// [`ErrorKind::Halted`] when waiting was cut short.
+    pub async fn until<T, Look>(
+        &self,
+        what: &str,
+        pace: Pace,
+        look: impl FnMut() -> Look,
+    ) -> Result<T, AwsError>
+    where
+        Look: Future<Output = Result<Option<T>, AwsError>>,
+    {
+        until(&self.halt, (what, pace), look).await
+    }
+}
+
+/// Looks at a condition like [`Aws::until`].
 ///
 /// # Errors
-/// Any error of the look itself, and [`ErrorKind::Timeout`] when the condition `what` is not met in time.
-pub async fn until<T, Look>(what: &str, pace: Pace, mut look: impl FnMut() -> Look) -> Result<T, AwsError>
+/// As there.
+pub(super) async fn until<T, Look>(
+    halt: &Halt,
+    (what, pace): (&str, Pace),
+    mut look: impl FnMut() -> Look,
+) -> Result<T, AwsError>
 where
     Look: Future<Output = Result<Option<T>, AwsError>>,
 {
@@ -56,7 +81,9 @@ where
             return Err(AwsError::new(format!("waiting until {what}"), ErrorKind::Timeout, message)
                 .with_hint("run the command again: it goes on from here"));
         }
-        tokio::time::sleep(pace.every).await;
+        if !halt.sleep(pace.every).await {
+            return Err(AwsError::halted(format!("waiting until {what}")));
+        }
     }
 }
 
@@ -70,8 +97,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_condition_must_hold_several_times_in_a_row() {
-        let looks = Cell::new(0);
-        let seen = until("it holds", AT_ONCE.in_a_row(2), || {
+        let (halt, looks) = (Halt::default(), Cell::new(0));
+        let seen = until(&halt, ("it holds", AT_ONCE.in_a_row(2)), || {
             looks.set(looks.get() + 1);
             let look = looks.get();
             async move { Ok((look != 2).then_some(look)) }
@@ -82,8 +109,23 @@ mod tests {
     #[tokio::test]
     async fn a_condition_that_is_not_met_names_itself() {
         let pace = Pace { patience: Duration::ZERO, every: Duration::from_secs(1), in_a_row: 1 };
-        let error = until("the role is visible", pace, || async { Ok(None::<()>) }).await.unwrap_err();
+        let halt = Halt::default();
+        let error = until(&halt, ("the role is visible", pace), || async { Ok(None::<()>) });
+        let error = error.await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Timeout);
         assert!(error.to_string().starts_with("waiting until the role is visible"));
+    }
+
+    #[tokio::test]
+    async fn a_wait_that_is_cut_short_ends_at_once() {
+        let halt = Halt::default();
+        let (endless, looks) = (Pace::seconds(86_400, 864_000), Cell::new(0));
+        let look = || {
+            looks.set(looks.get() + 1);
+            halt.set();
+            async { Ok(None::<()>) }
+        };
+        let error = until(&halt, ("the role is visible", endless), look).await.unwrap_err();
+        assert_eq!((error.kind(), looks.get()), (ErrorKind::Halted, 1));
     }
 }

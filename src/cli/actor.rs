@@ -1,37 +1,61 @@
 //! Carries out plans against AWS.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use lockstep::apply::Actor;
 use lockstep::aws::{self, Archives, AwsError};
 use lockstep::build;
 use lockstep::call::{self, CallError, Caller, Http, ProbeFailure, ProbeOutcome};
-use lockstep::kinds::{Ids, Name, Op, function};
+use lockstep::kinds::{Expected, Ids, Name, Op, World, function};
 use lockstep::plan::Plan;
 use lockstep::stack::desired::Probe;
 
 use super::Context;
+use super::changes::Change;
 use super::error::CliError;
 use super::session::{Session, build_options};
 use super::signals::Stop;
 
 /// What `apply` acts with.
 pub struct AwsActor<'a> {
-    /// The stack and its AWS.
-    pub session: &'a Session,
-    /// Archives of the functions whose code is uploaded.
-    pub archives: Archives,
-    /// Sends probes.
-    pub http: Http,
-    /// Whether somebody asked to stop.
-    pub stop: Stop,
+    session: &'a Session,
+    archives: Archives,
+    http: Http,
+    stop: &'a Stop,
+    /// What AWS has now if nobody else changes it; `None` once that is not known any more.
+    world: Mutex<Option<World>>,
+}
+
+impl<'a> AwsActor<'a> {
+    /// Makes one for a plan.
+    ///
+    /// # Errors
+    ///
+    /// No HTTP client.
+    pub fn new(change: &Change<'a>, archives: Archives, stop: &'a Stop) -> Result<Self, CliError> {
+        let mut world = change.world.clone();
+        world.role_arns.extend(change.desired.roles.values().map(|role| role.arn.clone()));
+        let world = Mutex::new(Some(world));
+        Ok(Self { session: change.session, archives, http: Http::new()?, stop, world })
+    }
 }
 
 impl Actor for AwsActor<'_> {
     async fn perform(&self, ids: &Ids, op: &Op) -> Result<Ids, AwsError> {
-        aws::perform(&self.session.aws, ids, op, &self.archives).await
+        let expected = self.world().as_ref().map_or(Expected::Anything, |world| world.expected(op));
+        let result = tokio::select! {
+            result = aws::perform(&self.session.aws, ids, (op, &expected), &self.archives) => result,
+            // What hangs is not waited for; the next run finds out what became of it.
+            () = self.stop.grace() => Err(AwsError::halted("waiting for an answer of AWS")),
+        };
+        let mut world = self.world();
+        if result.is_ok() && world.as_mut().is_some_and(|world| world.apply(op).is_err()) {
+            *world = None;
+        }
+        drop(world);
+        result
     }
 
     async fn probe(&self, ids: &Ids, function: &Name, probe: &Probe) -> ProbeOutcome {
@@ -54,6 +78,12 @@ impl Actor for AwsActor<'_> {
 
     fn interrupted(&self) -> bool {
         self.stop.asked()
+    }
+}
+
+impl AwsActor<'_> {
+    fn world(&self) -> MutexGuard<'_, Option<World>> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

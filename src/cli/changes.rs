@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use lockstep::apply::{self, Outcome};
-use lockstep::call::Http;
+use lockstep::aws::Archives;
 use lockstep::kinds::{Action, Name, World};
 use lockstep::plan::Plan;
 use lockstep::plan::prove::Proof;
@@ -13,7 +13,7 @@ use lockstep::report::{self, AccessLine, Paint, PlanView};
 use lockstep::stack::desired::Desired;
 
 use super::Context;
-use super::actor::{AwsActor, archives};
+use super::actor::AwsActor;
 use super::confirm::confirm;
 use super::error::CliError;
 use super::exit::Exit;
@@ -116,39 +116,30 @@ impl<'a> Change<'a> {
         if confirm(&question)? { Ok(()) } else { Err(CliError::failed("not approved; nothing was changed")) }
     }
 
-    /// Runs the plan and returns how it ended, with the ids known since.
+    /// Runs the plan and returns how it ended.
     ///
     /// # Errors
     ///
-    /// A build that fails, before anything is changed.
-    pub async fn run(&self, context: &Context) -> Result<(Outcome, Exit), CliError> {
-        let stop = Stop::listen(context.output)?;
-        let archives = archives(context, self.session, &self.plan).await?;
-        if stop.asked() {
-            return Err(CliError::interrupted("stopped before the first change; nothing was changed"));
-        }
-        let actor = AwsActor { session: self.session, archives, http: Http::new()?, stop };
+    /// No HTTP client, before anything is changed.
+    pub async fn run(&self, context: &Context, archives: Archives, stop: &Stop) -> Result<Exit, CliError> {
+        let actor = AwsActor::new(self, archives, stop)?;
         let begun = Instant::now();
         let progress = Progress::new(context.output);
         let ids = self.world.ids.clone();
         let outcome = apply::run(&actor, &self.plan, ids, &mut |event| progress.event(&event)).await;
         drop(progress);
-        let exit = self.tell(context, &outcome, begun);
-        Ok((outcome, exit))
-    }
-
-    fn tell(&self, context: &Context, outcome: &Outcome, begun: Instant) -> Exit {
         if outcome.is_complete() {
             let summary = report::Summary::of(&self.plan);
             context.output.result(&summary.applied(begun.elapsed()));
-            return Exit::Success;
+            return Ok(Exit::Success);
         }
-        context.output.note(&self.incomplete(outcome));
-        if outcome.interrupted { Exit::Interrupted } else { Exit::Error }
+        let lost = stop.lost();
+        context.output.note(&self.incomplete(&outcome, lost.as_deref()));
+        Ok(if outcome.interrupted && lost.is_none() { Exit::Interrupted } else { Exit::Error })
     }
 
     /// Says what is done, what is not, and how to go on.
-    fn incomplete(&self, outcome: &Outcome) -> String {
+    fn incomplete(&self, outcome: &Outcome, lost: Option<&str>) -> String {
         let mut lines = Vec::new();
         let step = |(phase, place): &(usize, usize)| {
             self.plan
@@ -177,14 +168,16 @@ impl<'a> Change<'a> {
                 lines.push(format!("  functions.{function} could not be moved back: {error}"));
             }
         }
-        if outcome.interrupted {
-            lines.push("stopped as asked".to_owned());
+        match lost {
+            Some(what) => lines.push(format!("error: {what}")),
+            None if outcome.interrupted => lines.push("stopped as asked".to_owned()),
+            None => {}
         }
-        lines.push(format!(
-            "done: {}; not done: {}",
-            outcome.done.len(),
-            outcome.remaining.len() + outcome.failed.len()
-        ));
+        let left = outcome.remaining.len() + outcome.failed.len() + outcome.unseen.len();
+        lines.push(format!("done: {}; not done: {left}", outcome.done.len()));
+        lines.extend(
+            outcome.unseen.iter().filter_map(step).map(|what| format!("  begun, and not seen: {what}")),
+        );
         let mut remaining: BTreeMap<String, usize> = BTreeMap::new();
         for what in outcome.remaining.iter().filter_map(step) {
             *remaining.entry(what).or_default() += 1;

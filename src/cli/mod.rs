@@ -7,6 +7,8 @@ mod confirm;
 mod error;
 mod exit;
 mod input;
+mod lock;
+mod locked;
 mod output;
 mod progress;
 mod saved;
@@ -68,6 +70,8 @@ enum Command {
     /// Compare policy documents by what they mean
     #[command(subcommand)]
     Policy(command::policy::Verb),
+    /// Show who holds the lock of an environment, and take it away
+    Unlock(command::unlock::Options),
     /// Call a deployed route with a token minted for it
     Call(command::call::Options),
     /// Print a short-lived token for a route
@@ -143,6 +147,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError>
         Command::Access(options) => command::access::run(context, options).await,
         Command::Parity(options) => command::parity::run(context, options).await,
         Command::Policy(verb) => command::policy::run(context, &verb),
+        Command::Unlock(options) => command::unlock::run(context, options).await,
         Command::Call(options) => command::call::run(context, options).await,
         Command::Token(options) => command::token::run(context, options).await,
         Command::Schema => command::schema::run(context),

@@ -1,6 +1,6 @@
 //! Saved plans: what was seen and approved, and nothing else, may be applied.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use lockstep::kinds::{Kind, ResourceId, World};
@@ -123,17 +123,7 @@ impl Saved {
         if let Some((what, saved, here)) = pins.into_iter().find(|(_, saved, here)| saved != here) {
             return Err(CliError::failed(format!("the plan is for the {what} {saved}, and this is {here}")));
         }
-        let now = base(world);
-        let names: std::collections::BTreeSet<&String> = self.base.keys().chain(now.keys()).collect();
-        let mut moved: Vec<String> = names
-            .into_iter()
-            .filter(|name| self.base.get(*name) != now.get(*name))
-            .map(|name| match (self.base.contains_key(name), now.contains_key(name)) {
-                (true, false) => format!("{name} is gone"),
-                (false, true) => format!("{name} is new"),
-                _ => format!("{name} was changed"),
-            })
-            .collect();
+        let mut moved = differences(&self.base, &base(world));
         if self.wanted != wanted(desired, world) && moved.is_empty() {
             moved.push("the stack file, its variables or the sources of its code were changed".to_owned());
         }
@@ -160,7 +150,25 @@ impl Saved {
     }
 }
 
-fn stale(moved: &[String]) -> CliError {
+/// Names what differs between two observations.
+pub fn moved(before: &World, now: &World) -> Vec<String> {
+    differences(&base(before), &base(now))
+}
+
+fn differences(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Vec<String> {
+    let names: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
+    let moved = names.into_iter().filter(|name| before.get(*name) != now.get(*name));
+    moved
+        .map(|name| match (before.contains_key(name), now.contains_key(name)) {
+            (true, false) => format!("{name} is gone"),
+            (false, true) => format!("{name} is new"),
+            _ => format!("{name} was changed"),
+        })
+        .collect()
+}
+
+/// Says that a plan does not fit any more, and what moved.
+pub fn stale(moved: &[String]) -> CliError {
     let list: Vec<String> = moved.iter().map(|what| format!("  - {what}")).collect();
     CliError::failed(format!("error: the plan is stale, and nothing was changed\n{}", list.join("\n")))
         .hint("plan again, and look at what it shows")

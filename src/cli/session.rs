@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use lockstep::aws::{self, Aws};
+use lockstep::aws::{self, Aws, Identity};
 use lockstep::build::{self, BuildOptions};
 use lockstep::kinds::World;
 use lockstep::local::{self, LocalConfig};
@@ -40,9 +41,19 @@ pub struct Session {
     /// What it wants.
     pub desired: Desired,
     /// The connection.
-    pub aws: Aws,
+    pub aws: Arc<Aws>,
     /// ARN of the caller.
     pub caller: String,
+}
+
+/// The AWS of an environment.
+pub struct Reached {
+    /// The environment.
+    pub env: String,
+    /// The connection.
+    pub aws: Arc<Aws>,
+    /// Who calls.
+    pub identity: Identity,
 }
 
 /// Reads the stack file.
@@ -150,6 +161,24 @@ pub fn local_config(context: &Context, root: &Path, region: &str) -> Result<Loca
 ///
 /// Anything wrong with the file, the credentials, the account, the region or the sources of the code.
 pub async fn connect(context: &Context, file: File) -> Result<Session, CliError> {
+    let Reached { env: _, aws, identity } = reach(context, &file).await?;
+    let place = Place {
+        partition: identity.partition,
+        account: identity.account,
+        region: aws.region.clone(),
+        function_env: BTreeMap::new(),
+    };
+    let mut desired = file.compile(context, &place)?;
+    hash_sources(&file, &mut desired, &build_options(context, &aws)).await?;
+    Ok(Session { file, desired, aws, caller: identity.arn })
+}
+
+/// Connects to the AWS of the chosen environment.
+///
+/// # Errors
+///
+/// Anything wrong with the credentials, the account or the region.
+pub async fn reach(context: &Context, file: &File) -> Result<Reached, CliError> {
     let env = file.environment(context)?;
     let named = context.global.region.as_deref().or_else(|| file.stack.region_for(&env));
     let region = named
@@ -176,16 +205,8 @@ pub async fn connect(context: &Context, file: File) -> Result<Session, CliError>
     }
     let aws = Aws::connect(&settings).await?;
     let identity = aws.identity().await?.clone();
-    check_account(context, &file, &env, &identity.account)?;
-    let place = Place {
-        partition: identity.partition,
-        account: identity.account,
-        region,
-        function_env: BTreeMap::new(),
-    };
-    let mut desired = file.compile(context, &place)?;
-    hash_sources(&file, &mut desired, &build_options(context, &aws)).await?;
-    Ok(Session { file, desired, aws, caller: identity.arn })
+    check_account(context, file, &env, &identity.account)?;
+    Ok(Reached { env, aws: Arc::new(aws), identity })
 }
 
 /// The local AWS is nobody's account, so a pinned account does not keep a stack from being tried out there.

@@ -87,6 +87,18 @@ fn pair(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
+/// Where pipelines write the address of their run: GitLab, Buildkite, CircleCI, Travis, Drone, CodeBuild, and
+/// last Jenkins, whose name others use too.
+const PIPELINES: [&str; 7] = [
+    "CI_JOB_URL",
+    "BUILDKITE_BUILD_URL",
+    "CIRCLE_BUILD_URL",
+    "TRAVIS_BUILD_WEB_URL",
+    "DRONE_BUILD_LINK",
+    "CODEBUILD_BUILD_ARN",
+    "BUILD_URL",
+];
+
 /// The environment of the process, read once.
 #[derive(Clone, Debug)]
 pub struct Environment(BTreeMap<String, String>);
@@ -120,6 +132,27 @@ impl Environment {
         Some(base.join("lockstep"))
     }
 
+    /// Returns the address of the run of the pipeline that this process is part of.
+    pub fn pipeline(&self) -> Option<String> {
+        let [github, repository, run] = ["GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID"];
+        let [azure, project, build] = ["SYSTEM_COLLECTIONURI", "SYSTEM_TEAMPROJECT", "BUILD_BUILDID"];
+        let [bitbucket, number] = ["BITBUCKET_GIT_HTTP_ORIGIN", "BITBUCKET_BUILD_NUMBER"];
+        let get = |name| self.get(name);
+        let composed = get(github)
+            .zip(get(repository))
+            .zip(get(run))
+            .map(|((server, repository), run)| format!("{server}/{repository}/actions/runs/{run}"))
+            .or_else(|| {
+                let ((server, project), build) = get(azure).zip(get(project)).zip(get(build))?;
+                Some(format!("{server}{project}/_build/results?buildId={build}"))
+            })
+            .or_else(|| {
+                let (origin, number) = get(bitbucket).zip(get(number))?;
+                Some(format!("{origin}/pipelines/results/{number}"))
+            });
+        composed.or_else(|| PIPELINES.iter().find_map(|name| get(name)).map(str::to_owned))
+    }
+
     /// Tells whether to use colour on a stream that is a terminal or not.
     pub fn colour(&self, when: When, terminal: bool) -> bool {
         match when {
@@ -136,11 +169,33 @@ impl Environment {
 mod tests {
     use super::*;
 
+    fn environment(pairs: &[(&str, &str)]) -> Environment {
+        Environment(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+    }
+
+    #[test]
+    fn a_pipeline_is_known_by_its_usual_variables() {
+        let github = [
+            ("GITHUB_SERVER_URL", "https://github.com"),
+            ("GITHUB_REPOSITORY", "a/b"),
+            ("GITHUB_RUN_ID", "7"),
+        ];
+        let pipeline = |pairs: &[_]| environment(pairs).pipeline();
+        assert_eq!(pipeline(&github).as_deref(), Some("https://github.com/a/b/actions/runs/7"));
+        assert_eq!(pipeline(&github[..2]), None);
+        let azure = [
+            ("SYSTEM_COLLECTIONURI", "https://dev.azure.com/o/"),
+            ("SYSTEM_TEAMPROJECT", "p"),
+            ("BUILD_BUILDID", "7"),
+        ];
+        assert_eq!(pipeline(&azure).as_deref(), Some("https://dev.azure.com/o/p/_build/results?buildId=7"));
+        let gitlab = [("CI_JOB_URL", "https://gitlab.com/j/7"), ("BUILD_URL", "")];
+        assert_eq!(pipeline(&gitlab).as_deref(), Some("https://gitlab.com/j/7"));
+        assert_eq!(pipeline(&[]), None);
+    }
+
     #[test]
     fn colour_follows_the_flag_then_the_environment_then_the_terminal() {
-        let environment = |pairs: &[(&str, &str)]| {
-            Environment(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
-        };
         let (none, no, force) =
             (environment(&[]), environment(&[("NO_COLOR", "1")]), environment(&[("FORCE_COLOR", "1")]));
         assert!(none.colour(When::Auto, true));

@@ -1,17 +1,34 @@
-//! Being asked to stop.
+//! Whether somebody asked to stop.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use lockstep::aws::Aws;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::Output;
 
-/// Whether somebody asked to stop.
-#[derive(Clone, Debug, Default)]
-pub struct Stop(Arc<AtomicBool>);
+/// How long calls that are under way may take once somebody asked to stop. Pipelines send a second signal
+/// 7.5 seconds after the first, and the lock has to be let go of before that.
+const GRACE: Duration = Duration::from_secs(4);
+
+/// Why a run stops.
+#[derive(Clone, Debug)]
+enum Why {
+    Asked,
+    /// The lock is no longer held, and what became of it.
+    LockLost(String),
+}
+
+/// Whether a run has to stop.
+#[derive(Clone)]
+pub struct Stop {
+    why: watch::Sender<Option<Why>>,
+    aws: Arc<Aws>,
+}
 
 impl Stop {
     /// Listens for SIGINT and SIGTERM. The first asks running calls to finish; a second ends at once.
@@ -19,21 +36,24 @@ impl Stop {
     /// # Errors
     ///
     /// When signals cannot be listened for.
-    pub fn listen(output: Output) -> Result<Self, CliError> {
-        let stop = Self::default();
-        let asked = stop.0.clone();
+    pub fn listen(output: Output, aws: Arc<Aws>) -> Result<Self, CliError> {
+        let stop = Self { why: watch::Sender::new(None), aws };
         let heard = |error| CliError::failed("signals cannot be listened for").because(error);
         let mut interrupt = signal(SignalKind::interrupt()).map_err(heard)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(heard)?;
+        let listening = stop.clone();
         tokio::spawn(async move {
+            let mut before = false;
             loop {
                 tokio::select! {
                     _ = interrupt.recv() => {}
                     _ = terminate.recv() => {}
                 }
-                if asked.swap(true, Ordering::SeqCst) {
+                if before {
                     std::process::exit(Exit::Interrupted.code().into());
                 }
+                before = true;
+                listening.set(Why::Asked);
                 output.note(
                     "stopping: calls that are under way finish, no new one begins; once more ends at once",
                 );
@@ -42,16 +62,62 @@ impl Stop {
         Ok(stop)
     }
 
-    /// Tells whether somebody asked to stop.
-    pub fn asked(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+    /// Stops as if asked to, for the lock is no longer held.
+    pub fn lock_lost(&self, what: String) {
+        self.set(Why::LockLost(what));
     }
 
-    /// Waits until somebody asks to stop.
+    fn set(&self, why: Why) {
+        self.why.send_if_modified(|set| {
+            let first = set.is_none();
+            set.get_or_insert(why);
+            first
+        });
+        // Nothing is waited for any longer, in whatever call.
+        self.aws.halt.set();
+    }
+
+    /// Tells whether the run has to stop.
+    pub fn asked(&self) -> bool {
+        self.why.borrow().is_some()
+    }
+
+    /// Returns what became of the lock, where that is why.
+    pub fn lost(&self) -> Option<String> {
+        match &*self.why.borrow() {
+            Some(Why::LockLost(what)) => Some(what.clone()),
+            _ => None,
+        }
+    }
+
+    /// Waits until the run has to stop.
     pub async fn wait(&self) {
-        let mut look = tokio::time::interval(std::time::Duration::from_millis(100));
-        while !self.asked() {
-            look.tick().await;
+        // The sender lives as long as this.
+        let _ = self.why.subscribe().wait_for(Option::is_some).await;
+    }
+
+    /// Waits until the run has to stop, and then for calls that are under way.
+    pub async fn grace(&self) {
+        self.wait().await;
+        tokio::time::sleep(GRACE).await;
+    }
+
+    /// Does something that changes nothing, unless the run has to stop.
+    ///
+    /// # Errors
+    ///
+    /// It has to.
+    pub async fn unless_asked<T>(
+        &self,
+        work: impl Future<Output = Result<T, CliError>>,
+    ) -> Result<T, CliError> {
+        tokio::select! {
+            biased;
+            () = self.wait() => Err(match self.lost() {
+                Some(what) => CliError::failed(format!("{what}; nothing was changed")),
+                None => CliError::interrupted("stopped before the first change; nothing was changed"),
+            }),
+            result = work => result,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! Everything here is pure. Reading from and writing to AWS is `crate::aws`.
 
 pub mod api;
+mod expected;
 pub mod function;
 pub mod ids;
 pub mod key;
@@ -16,6 +17,7 @@ pub mod step;
 pub mod tags;
 pub mod world;
 
+pub use expected::Expected;
 pub use ids::Ids;
 pub use names::{Kind, Name, ResourceId};
 pub use outsider::Outsider;

@@ -6,6 +6,7 @@
 
 mod ephemeral;
 mod error;
+mod identity;
 mod install;
 mod operator;
 mod process;
@@ -22,6 +23,7 @@ use tokio::time::{Instant, sleep};
 
 pub use ephemeral::Ephemeral;
 pub use error::LocalError;
+pub use identity::ThisProcess;
 use record::{Folder, Process, Record};
 pub use running::{Running, Secret};
 use server::{Launch, Life, answers};

@@ -95,3 +95,37 @@ async fn an_interrupt_lets_the_call_end_and_the_next_run_continue() {
     project.round_trip("hello").await;
     project.is_settled().await;
 }
+
+#[tokio::test]
+async fn an_edit_by_hand_during_an_apply_is_not_overwritten() {
+    let mut project = Project::deployed().await;
+    project.swap("encrypt-test", "encrypt-prod");
+    // Policy, configuration and tags are written; the policy follows a second time.
+    let proxy = Proxy::start(project.endpoint(), Trap::SilentAfter(3)).await;
+    let mut child = project.spawn(proxy.url(), &["apply", "--auto-approve"]);
+    proxy.sprung().await;
+    let id = project.sdk.kms.describe_key().key_id("alias/text-encryption-test-text").send().await.unwrap();
+    let id = id.key_metadata().unwrap().key_id().to_owned();
+    let mut policy: serde_json::Value = serde_json::from_str(&key_policy(&project).await).unwrap();
+    policy["Statement"].as_array_mut().unwrap().push(serde_json::json!({
+        "Sid": "ByHand", "Effect": "Allow", "Principal": { "AWS": "arn:aws:iam::000000000000:root" },
+        "Action": "kms:DescribeKey", "Resource": "*"
+    }));
+    let put = project.sdk.kms.put_key_policy().key_id(&id).policy_name("default").policy(policy.to_string());
+    put.send().await.unwrap();
+    proxy.release();
+    let mut errors = child.stderr.take().unwrap();
+    let mut said = String::new();
+    errors.read_to_string(&mut said).await.unwrap();
+    assert_eq!(child.wait().await.unwrap().code(), Some(1), "{said}");
+    assert!(
+        said.contains("was changed since the plan") && said.contains("run `lockstep plan` again"),
+        "{said}"
+    );
+    assert!(key_policy(&project).await.contains("ByHand"));
+    project.round_trip("hello").await;
+
+    project.apply().await.ok();
+    assert!(!key_policy(&project).await.contains("ByHand"));
+    project.is_settled().await;
+}

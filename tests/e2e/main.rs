@@ -9,6 +9,7 @@ mod command;
 mod crash;
 mod failures;
 mod local;
+mod lock;
 mod owner;
 mod round_trip;
 mod saved_plan;

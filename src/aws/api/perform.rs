@@ -8,7 +8,8 @@ use aws_sdk_apigateway::types::{
 use super::usage::{number, same, some};
 use super::{address, patch, tree};
 use crate::aws::perform::{done_if_absent, known};
-use crate::aws::{Aws, AwsError, ErrorKind, Pace, until};
+use crate::aws::wait::until;
+use crate::aws::{Aws, AwsError, ErrorKind, Halt, Pace};
 use crate::kinds::api::{Op, Settings};
 use crate::kinds::tags::{Retag, retag};
 use crate::kinds::{Ids, Name, Tags, ids};
@@ -82,7 +83,7 @@ impl Api<'_> {
                 Ok(_) => Ok(None),
             }
         };
-        until(&format!("API `{}` is gone", self.id), Pace::TWO_MINUTES, look).await
+        self.aws.until(&format!("API `{}` is gone", self.id), Pace::TWO_MINUTES, look).await
     }
 }
 
@@ -102,7 +103,7 @@ async fn create(aws: &Aws, name: &Name, settings: &Settings) -> Result<Ids, AwsE
         let ours = apis.into_iter().find(|api| same(api.tags(), &settings.tags));
         Ok(ours.and_then(|api| Some((api.id?, api.root_resource_id))))
     };
-    let (id, root) = once(create, find).await?;
+    let (id, root) = once(&aws.halt, create, find).await?;
     available(aws, &id).await?;
     let mut made = Ids::default();
     made.set(format!("apis.{name}.id"), &id);
@@ -171,7 +172,7 @@ async fn available(aws: &Aws, id: &str) -> Result<(), AwsError> {
             Some(_) | None => Ok(Some(())),
         }
     };
-    until(&format!("API `{id}` is available"), Pace::TWO_MINUTES, look).await
+    aws.until(&format!("API `{id}` is available"), Pace::TWO_MINUTES, look).await
 }
 
 async fn patch_api(aws: &Aws, id: &str, patches: Vec<PatchOperation>) -> Result<(), AwsError> {
@@ -212,6 +213,7 @@ pub(super) async fn retagged(aws: &Aws, path: &str, from: &Tags, to: &Tags) -> R
 /// Creates something that would be made twice if the call were blindly repeated: when no answer comes back,
 /// it looks for a while for what may have been made before it tries again.
 pub(super) async fn once<T, Created, Sought>(
+    halt: &Halt,
     create: impl Fn() -> Created,
     find: impl Fn() -> Sought,
 ) -> Result<T, AwsError>
@@ -226,7 +228,7 @@ where
             Err(error) if matches!(error.kind(), ErrorKind::Unknown | ErrorKind::Transient) => error,
             answer => return answer,
         };
-        match until("what may have been created shows", Pace::seconds(2, 10), &find).await {
+        match until(halt, ("what may have been created shows", Pace::seconds(2, 10)), &find).await {
             Err(missing) if missing.kind() == ErrorKind::Timeout && tries < TRIES => tries += 1,
             Err(missing) if missing.kind() == ErrorKind::Timeout => return Err(error),
             found => return found,
@@ -251,14 +253,15 @@ mod tests {
             creations.set(creations.get() + 1);
             Err::<&str, _>(fails(ErrorKind::Unknown))
         };
-        let found = once(create, || async { Ok(Some("a1")) }).await;
+        let found = once(&Halt::default(), create, || async { Ok(Some("a1")) }).await;
         assert_eq!((found.unwrap(), creations.get()), ("a1", 1));
     }
 
     #[tokio::test]
     async fn a_refusal_is_final() {
         let find = || async { panic!("nothing can have been made") };
-        let refused = once(|| async { Err::<(), _>(fails(ErrorKind::Invalid)) }, find).await;
+        let refused =
+            once(&Halt::default(), || async { Err::<(), _>(fails(ErrorKind::Invalid)) }, find).await;
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::Invalid);
     }
 
@@ -269,7 +272,7 @@ mod tests {
             creations.set(creations.get() + 1);
             Err::<(), _>(fails(ErrorKind::Unknown))
         };
-        let failed = once(create, || async { Err(fails(ErrorKind::Denied)) }).await;
+        let failed = once(&Halt::default(), create, || async { Err(fails(ErrorKind::Denied)) }).await;
         assert_eq!((failed.unwrap_err().kind(), creations.get()), (ErrorKind::Denied, 1));
     }
 }

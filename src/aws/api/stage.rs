@@ -25,7 +25,7 @@ impl Api<'_> {
             let all = tree::deployments(self.aws, &self.id).await?.into_iter();
             Ok(all.filter(|it| tree::fingerprint(it) == Some(fingerprint)).find_map(|it| it.id))
         };
-        Ok(self.made("deployments", fingerprint, once(create, find).await?))
+        Ok(self.made("deployments", fingerprint, once(&self.aws.halt, create, find).await?))
     }
 
     /// Deletes a deployment; one that is gone counts as deleted.

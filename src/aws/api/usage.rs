@@ -147,7 +147,7 @@ impl Api<'_> {
             let plans = plans(self.aws).await?.into_iter();
             Ok(plans.filter(|plan| same(plan.tags(), tags)).find_map(|plan| plan.id))
         };
-        let id = once(create, find).await?;
+        let id = once(&self.aws.halt, create, find).await?;
         for key in keys {
             self.add_plan_key(&id, key).await?;
         }
@@ -235,7 +235,7 @@ impl Api<'_> {
             let keys = keys(self.aws).await?.into_iter();
             Ok(keys.filter(|key| same(key.tags(), tags)).find_map(|key| key.id))
         };
-        let id = once(create, find).await?;
+        let id = once(&self.aws.halt, create, find).await?;
         Ok(self.made(KEYS, key, id))
     }
 

@@ -8,7 +8,7 @@ use aws_sdk_lambda::types::{AliasConfiguration, FunctionConfiguration, LastUpdat
 use super::read;
 use crate::aws::Aws;
 use crate::aws::error::{AwsError, ErrorKind};
-use crate::aws::wait::{Pace, until};
+use crate::aws::wait::Pace;
 use crate::kinds::function::Permission;
 
 /// One function by name.
@@ -90,7 +90,7 @@ impl Function<'_> {
                 answer => answer.map(|_| Some(())),
             }
         };
-        until(&format!("function `{}` is visible", self.name), Pace::TWO_MINUTES, look).await
+        self.aws.until(&format!("function `{}` is visible", self.name), Pace::TWO_MINUTES, look).await
     }
 
     /// Waits until no update is running, and returns the function, also when its last update failed.
@@ -107,7 +107,7 @@ impl Function<'_> {
             let failed = config.state() == Some(&State::Failed);
             Ok((failed || !running).then_some(config))
         };
-        until(&what, Pace::FIVE_MINUTES, look).await
+        self.aws.until(&what, Pace::FIVE_MINUTES, look).await
     }
 
     /// Waits until no update is running, and returns the function.
@@ -141,7 +141,7 @@ impl Function<'_> {
                 Some(_) => Ok(Some(())),
             }
         };
-        until(&what, Pace::FIVE_MINUTES, look).await
+        self.aws.until(&what, Pace::FIVE_MINUTES, look).await
     }
 
     /// Waits until the function is gone.
@@ -154,7 +154,7 @@ impl Function<'_> {
                 Ok(_) => Ok(None),
             }
         };
-        until(&what, Pace::FIVE_MINUTES, look).await
+        self.aws.until(&what, Pace::FIVE_MINUTES, look).await
     }
 }
 

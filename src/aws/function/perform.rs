@@ -15,9 +15,10 @@ use sha2::{Digest, Sha256};
 use super::calls::Function;
 use super::{permission, read};
 use crate::aws::perform::{done_if_absent, known};
+use crate::aws::stale::{may_replace, stale};
 use crate::aws::{Archives, Aws, AwsError, ErrorKind};
 use crate::kinds::function::{ALIAS_MARK, Alias, Code, Config, Op, Spec, Version};
-use crate::kinds::{Ids, Name, Tags, tag};
+use crate::kinds::{Expected, Ids, Name, Tags, tag};
 
 /// Performs one operation on a function and waits until AWS is done with it.
 ///
@@ -29,7 +30,7 @@ pub async fn perform(
     aws: &Aws,
     (ids, archives): (&Ids, &Archives),
     name: &Name,
-    op: &Op,
+    (op, expected): (&Op, &Expected),
 ) -> Result<Ids, AwsError> {
     let function_name = match op {
         Op::Create { spec } => spec.function_name.clone(),
@@ -47,8 +48,8 @@ pub async fn perform(
             made.set(format!("functions.{name}.name"), &function_name);
             made.set(format!("functions.{name}.arn"), function.create(spec, archive()?).await?);
         }
-        Op::Configure { config } => function.configure(config).await?,
-        Op::UpdateCode { code } => function.update_code(code, archive()?).await?,
+        Op::Configure { config } => function.configure(config, expected).await?,
+        Op::UpdateCode { code } => function.update_code(code, archive()?, expected).await?,
         Op::Mark { source, role } => function.mark(source, role).await?,
         Op::Reserve { concurrency } => function.reserve(*concurrency).await?,
         Op::Unreserve => function.unreserve().await?,
@@ -145,9 +146,17 @@ impl Function<'_> {
         if ours { Ok(()) } else { Err(conflict) }
     }
 
-    async fn configure(&self, config: &Config) -> Result<(), AwsError> {
+    async fn configure(&self, config: &Config, expected: &Expected) -> Result<(), AwsError> {
         let Wire { env, storage, vpc, tracing, logging } = Wire::of(config)?;
-        let revision = self.idle().await?.revision_id;
+        let is = self.idle().await?;
+        if let Expected::Config(before) = expected
+            && !may_replace(&read::config(self.name, &is), Some(before.as_ref()), config)
+        {
+            let what = format!("the configuration of function `{}`", self.name);
+            return Err(stale("lambda:UpdateFunctionConfiguration", &what));
+        }
+        // From here on Lambda itself refuses what somebody else has changed.
+        let revision = is.revision_id;
         // Every field, for what is left out stays; the key together with the variables that it encrypts.
         let update = || {
             let call = self.aws.write.lambda.update_function_configuration().function_name(self.name);
@@ -171,9 +180,15 @@ impl Function<'_> {
         self.updated(answer, |is| read::config(self.name, is) == *config).await
     }
 
-    async fn update_code(&self, code: &Code, archive: &[u8]) -> Result<(), AwsError> {
-        let revision = self.idle().await?.revision_id;
+    async fn update_code(&self, code: &Code, archive: &[u8], expected: &Expected) -> Result<(), AwsError> {
+        let is = self.idle().await?;
         let sha256 = code_sha256(archive);
+        if let (Expected::Code(before), Some(has)) = (expected, &is.code_sha256)
+            && !may_replace(has, Some(before), &sha256)
+        {
+            return Err(stale("lambda:UpdateFunctionCode", &format!("the code of function `{}`", self.name)));
+        }
+        let revision = is.revision_id;
         let update = || {
             let call = self.aws.write.lambda.update_function_code().function_name(self.name);
             call.zip_file(Blob::new(archive))

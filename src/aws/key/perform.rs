@@ -7,15 +7,21 @@ use super::describe;
 use crate::access::{PolicyDocument, PolicyKind};
 use crate::aws::discover::tagged_keys;
 use crate::aws::perform::{done_if_absent, known};
-use crate::aws::{Aws, AwsError, ErrorKind, Pace, principals, until};
+use crate::aws::stale::{may_replace, stale};
+use crate::aws::{Aws, AwsError, ErrorKind, Pace, principals};
 use crate::kinds::key::{Op, Spec};
-use crate::kinds::{Ids, Name, Tags};
+use crate::kinds::{Expected, Ids, Name, Tags};
 
 /// Performs one operation on a key and waits until it can be relied upon.
 ///
 /// # Errors
 /// What AWS answers, and effects that do not show in time.
-pub async fn perform(aws: &Aws, name: &Name, op: &Op, ids: &Ids) -> Result<Ids, AwsError> {
+pub async fn perform(
+    aws: &Aws,
+    name: &Name,
+    (op, expected): (&Op, &Expected),
+    ids: &Ids,
+) -> Result<Ids, AwsError> {
     if let Op::Create { spec } = op {
         return create(aws, name, spec).await;
     }
@@ -23,7 +29,12 @@ pub async fn perform(aws: &Aws, name: &Name, op: &Op, ids: &Ids) -> Result<Ids, 
     let kms = &aws.write.kms;
     match op {
         Op::Create { .. } => {}
-        Op::PutPolicy { policy } => put_policy(aws, id, policy).await?,
+        Op::PutPolicy { policy } => {
+            if let Expected::Policy(before) = expected {
+                unchanged(aws, id, before, policy).await?;
+            }
+            put_policy(aws, id, policy).await?;
+        }
         Op::AwaitPolicy { policy } => until_policy(aws, id, policy, aws.in_effect()).await?,
         Op::Describe { description } => {
             let send = || kms.update_key_description().key_id(id).description(description).send();
@@ -94,7 +105,7 @@ async fn create(aws: &Aws, name: &Name, spec: &Spec) -> Result<Ids, AwsError> {
         Err(error) if matches!(error.kind(), ErrorKind::Unknown | ErrorKind::Transient) => {
             let shows = || orphan(aws, &spec.tags);
             // A key that was just made is not shown at once.
-            match until("the key that may have been made shows", Pace::seconds(1, 10), shows).await {
+            match aws.until("the key that may have been made shows", Pace::seconds(1, 10), shows).await {
                 Err(missing) if missing.kind() == ErrorKind::Timeout => return Err(error),
                 found => Some(found?),
             }
@@ -120,6 +131,34 @@ async fn orphan(aws: &Aws, tags: &Tags) -> Result<Option<String>, AwsError> {
         }
     }
     Ok(None)
+}
+
+/// Checks that nobody has changed the policy since the plan was made. KMS has no condition for this, so
+/// somebody may still do it between this call and the next.
+async fn unchanged(
+    aws: &Aws,
+    id: &str,
+    before: &PolicyDocument,
+    wanted: &PolicyDocument,
+) -> Result<(), AwsError> {
+    let look = || async {
+        let get = || aws.read.kms.get_key_policy().key_id(id).policy_name("default").send();
+        let text = match aws.call("kms:GetKeyPolicy", get).await {
+            Ok(answer) => answer.policy.unwrap_or_default(),
+            // Whoever may put a policy need not be allowed to read it.
+            Err(error) if error.is_denied() => return Ok(Some(())),
+            Err(error) => return Err(error),
+        };
+        let found = PolicyDocument::parse(&text, PolicyKind::Key { partition: "aws" });
+        Ok(found.is_ok_and(|found| may_replace(&found, Some(before), wanted)).then_some(()))
+    };
+    // A replica may be behind the run's own change, or show the id of a role in place of its ARN for a moment.
+    match aws.until("the key policy is the one of the plan", Pace::seconds(1, 5), look).await {
+        Err(error) if error.kind() == ErrorKind::Timeout => {
+            Err(stale("kms:PutKeyPolicy", &format!("the policy of the key `{id}`")))
+        }
+        looked => looked,
+    }
 }
 
 async fn put_policy(aws: &Aws, id: &str, policy: &PolicyDocument) -> Result<(), AwsError> {
@@ -167,7 +206,7 @@ async fn cancel_deletion(aws: &Aws, id: &str) -> Result<(), AwsError> {
 
 /// Waits until several reads in a row show the state: reads go to replicas.
 async fn until_state(aws: &Aws, key: &str, state: &str) -> Result<(), AwsError> {
-    until(&format!("the key `{key}` is `{state}`"), aws.settled(), || async {
+    aws.until(&format!("the key `{key}` is `{state}`"), aws.settled(), || async {
         let found = describe(aws, key).await?.and_then(|key| key.key_state);
         Ok(found.is_some_and(|found| found.as_str() == state).then_some(()))
     })
@@ -177,7 +216,7 @@ async fn until_state(aws: &Aws, key: &str, state: &str) -> Result<(), AwsError> 
 /// Waits until every read shows the policy for as long as the pace says.
 async fn until_policy(aws: &Aws, key: &str, policy: &PolicyDocument, pace: Pace) -> Result<(), AwsError> {
     let what = format!("the key `{key}` shows the policy that the plan counts on");
-    until(&what, pace, || async {
+    aws.until(&what, pace, || async {
         let send = || aws.read.kms.get_key_policy().key_id(key).policy_name("default").send();
         let text = match aws.call("kms:GetKeyPolicy", send).await {
             Ok(answer) => answer.policy.unwrap_or_default(),
@@ -195,7 +234,7 @@ async fn until_policy(aws: &Aws, key: &str, policy: &PolicyDocument, pace: Pace)
 
 async fn until_alias(aws: &Aws, id: &str, alias: &str) -> Result<(), AwsError> {
     let what = format!("`{alias}` leads to the key `{id}`");
-    until(&what, aws.settled(), || async {
+    aws.until(&what, aws.settled(), || async {
         let found = describe(aws, alias).await?;
         Ok(found.is_some_and(|key| key.key_id == id).then_some(()))
     })

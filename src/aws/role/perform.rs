@@ -5,7 +5,7 @@ use aws_sdk_iam::types::{Role, Tag};
 
 use crate::access::PolicyDocument;
 use crate::aws::perform::{done_if_absent, known};
-use crate::aws::{Aws, AwsError, ErrorKind, principals, until};
+use crate::aws::{Aws, AwsError, ErrorKind, principals};
 use crate::kinds::role::{Op, Spec};
 use crate::kinds::{Ids, Name, Tags};
 
@@ -102,11 +102,12 @@ async fn create(aws: &Aws, name: &Name, spec: &Spec) -> Result<Ids, AwsError> {
         Err(error) => return Err(error),
     }
     let what = format!("the role `{}` is visible", spec.role_name);
-    let role = until(&what, aws.settled(), || async {
-        // A new role may show its unique id in place of its ARN.
-        Ok(describe(aws, &spec.role_name).await?.filter(|role| role.arn.starts_with("arn:")))
-    })
-    .await?;
+    let role = aws
+        .until(&what, aws.settled(), || async {
+            // A new role may show its unique id in place of its ARN.
+            Ok(describe(aws, &spec.role_name).await?.filter(|role| role.arn.starts_with("arn:")))
+        })
+        .await?;
     let mut ids = Ids::default();
     ids.set(format!("roles.{name}.arn"), role.arn);
     ids.set(format!("roles.{name}.name"), role.role_name);

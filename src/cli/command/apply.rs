@@ -8,6 +8,8 @@ use crate::cli::Context;
 use crate::cli::changes::Change;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::lock::LockOptions;
+use crate::cli::locked::{Terms, carry_out};
 use crate::cli::saved::Saved;
 use crate::cli::session;
 
@@ -25,6 +27,9 @@ pub struct Options {
     /// Delete this in a protected environment, such as keys.text; once for each
     #[arg(long, value_name = "RESOURCE")]
     delete: Vec<String>,
+
+    #[command(flatten)]
+    lock: LockOptions,
 }
 
 /// Plans, asks and applies; with a saved plan, applies that very plan or nothing.
@@ -58,8 +63,14 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
     if change.plan.is_empty() {
         return Ok(Exit::Success);
     }
-    change.check_protection(&options.delete)?;
-    change.approve(options.auto_approve || saved.is_some())?;
-    let (_, exit) = change.run(context).await?;
-    Ok(exit)
+    let terms = Terms {
+        verb: "apply",
+        lock: &options.lock,
+        auto: options.auto_approve || saved.is_some(),
+        fixed: saved.is_some(),
+        named: Some(&options.delete),
+        removes,
+    };
+    terms.agree(&change)?;
+    carry_out(context, &change, &terms).await
 }

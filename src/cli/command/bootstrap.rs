@@ -8,6 +8,8 @@ use crate::cli::Context;
 use crate::cli::changes::Change;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::lock::LockOptions;
+use crate::cli::locked::{Terms, carry_out};
 use crate::cli::session::{self, Session};
 
 /// Options of `bootstrap`.
@@ -20,6 +22,9 @@ pub struct Options {
     /// Do not ask; the local AWS is never asked about
     #[arg(long)]
     auto_approve: bool,
+
+    #[command(flatten)]
+    lock: LockOptions,
 }
 
 /// Checks, builds, plans, asks, applies, probes, and says what to do next. Running it again changes nothing.
@@ -42,15 +47,21 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
         context.output.result(&next(context, &session, &world.ids));
         return Ok(Exit::Success);
     }
-    change.check_protection(&[])?;
-    change.approve(options.auto_approve || context.global.local)?;
-    let (outcome, exit) = change.run(context).await?;
+    let terms = Terms {
+        verb: "bootstrap",
+        lock: &options.lock,
+        auto: options.auto_approve || context.global.local,
+        fixed: false,
+        named: Some(&[]),
+        removes: false,
+    };
+    terms.agree(&change)?;
+    let exit = carry_out(context, &change, &terms).await?;
     if exit == Exit::Success {
         // The address of an API is composed when it is read.
         let world = session.observe(context).await?;
         context.output.result(&next(context, &session, &world.ids));
     }
-    drop(outcome);
     Ok(exit)
 }
 

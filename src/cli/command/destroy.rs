@@ -6,6 +6,8 @@ use crate::cli::Context;
 use crate::cli::changes::Change;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::lock::LockOptions;
+use crate::cli::locked::{Terms, carry_out};
 use crate::cli::session;
 
 /// Options of `destroy`.
@@ -18,6 +20,9 @@ pub struct Options {
     /// Name of a protected environment, to remove it all the same
     #[arg(long, value_name = "ENV")]
     protected: Option<String>,
+
+    #[command(flatten)]
+    lock: LockOptions,
 }
 
 /// Removes everything that carries the tags of the environment. Keys are scheduled for deletion.
@@ -39,8 +44,16 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
     if change.plan.is_empty() {
         return Ok(Exit::Success);
     }
-    change.approve(options.auto_approve)?;
-    let (_, exit) = change.run(context).await?;
+    let terms = Terms {
+        verb: "destroy",
+        lock: &options.lock,
+        auto: options.auto_approve,
+        fixed: false,
+        named: None,
+        removes: true,
+    };
+    terms.agree(&change)?;
+    let exit = carry_out(context, &change, &terms).await?;
     if exit == Exit::Success && !world.keys.is_empty() {
         context.output.note(
             "Keys are pending deletion and can be taken back: `lockstep apply` cancels the deletion and uses them again.",

@@ -13,5 +13,6 @@ pub mod plan;
 pub mod policy;
 pub mod schema;
 pub mod token;
+pub mod unlock;
 pub mod validate;
 pub mod why;

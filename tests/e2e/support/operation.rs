@@ -56,8 +56,12 @@ static REST: &[(&str, &str, &str)] = &[
 ];
 
 /// What the parts of the names of JSON and query services stand for.
-static TARGETS: &[(&str, &str)] =
-    &[("TrentService", "kms"), ("Logs_20140328", "logs"), ("ResourceGroupsTaggingAPI_20170126", "tag")];
+static TARGETS: &[(&str, &str)] = &[
+    ("TrentService", "kms"),
+    ("Logs_20140328", "logs"),
+    ("ResourceGroupsTaggingAPI_20170126", "tag"),
+    ("AmazonSSM", "ssm"),
+];
 
 /// What reads, and what uses what is there.
 const UNCHANGING: &[&str] = &[
@@ -112,6 +116,11 @@ impl Operation {
     pub fn changes(&self) -> bool {
         let name = self.name.split_once(':').map_or(self.name.as_str(), |(_, name)| name);
         !(self.name.starts_with("GET ") || UNCHANGING.iter().any(|verb| name.starts_with(verb)))
+    }
+
+    /// Tells whether it is about the lock of an environment, which is no part of the stack.
+    pub fn is_of_lock(&self) -> bool {
+        self.name.starts_with("ssm:")
     }
 
     /// What the path names at some place; empty where it names nothing.

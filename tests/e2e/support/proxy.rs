@@ -30,6 +30,9 @@ struct State {
     upstream: String,
     strict: Option<Arc<Strict>>,
     calls: Mutex<Arc<Calls>>,
+    /// What was written of the lock: no change of the stack, and nothing goes wrong with it here.
+    locking: Mutex<Vec<String>>,
+    requests: Mutex<Vec<String>>,
     /// Changes are made one after the other, so that a run can be killed between any two.
     turn: tokio::sync::Mutex<()>,
 }
@@ -52,6 +55,8 @@ impl Proxy {
             upstream: upstream.strip_prefix("http://").unwrap().to_owned(),
             strict,
             calls: Mutex::new(Arc::new(Calls::new(trap))),
+            locking: Mutex::default(),
+            requests: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
         });
         let shared = Arc::clone(&state);
@@ -79,6 +84,16 @@ impl Proxy {
     /// Returns the calls that changed something so far.
     pub fn changes(&self) -> Vec<String> {
         self.state.calls().changes()
+    }
+
+    /// Returns every request of the command, as its operation and body.
+    pub fn requests(&self) -> Vec<String> {
+        self.state.requests.lock().unwrap().clone()
+    }
+
+    /// Returns every call that changed anything in the AWS, the lock included.
+    pub fn writes(&self) -> Vec<String> {
+        [self.changes(), self.state.locking.lock().unwrap().clone()].concat()
     }
 
     /// Waits until the trap has sprung.
@@ -117,7 +132,13 @@ impl State {
     /// Serves a call of the command, as far as the trap of its run allows.
     async fn of_run(&self, request: &Request, operation: &Operation) -> io::Result<Answer> {
         let calls = self.calls();
-        let answer = if operation.changes() {
+        let asked = format!("{operation} {}", String::from_utf8_lossy(&request.body));
+        self.requests.lock().unwrap().push(asked.clone());
+        let answer = if operation.is_of_lock() && operation.changes() {
+            calls.silence().await?;
+            self.locking.lock().unwrap().push(asked);
+            self.pass(request, operation).await?
+        } else if operation.changes() {
             if self.strict.is_none() && operation.name == LAST {
                 tokio::time::sleep(HEAD_START).await;
             }

@@ -1,0 +1,60 @@
+//! `lockstep unlock`: takes away a lock that somebody holds.
+
+use clap::Args;
+use lockstep::lock::{self, EXPIRY, Intent, Verdict};
+
+use crate::cli::Context;
+use crate::cli::confirm::confirm;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::lock::Contender;
+use crate::cli::session;
+
+/// Options of `unlock`.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// Do not ask
+    #[arg(long, visible_alias = "force")]
+    auto_approve: bool,
+}
+
+/// Shows who holds the lock of an environment, asks, and frees it.
+///
+/// # Errors
+///
+/// Nobody to ask, a no, and somebody else who took the lock meanwhile.
+pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> {
+    let file = session::open(context)?;
+    let reached = session::reach(context, &file).await?;
+    let (stack, env) = (file.stack.name(), reached.env.as_str());
+    let contender = Contender::new(context, reached.aws, (stack, env), "unlock").await;
+    let (holder, silent) = match contender.turn(Intent::Look).await? {
+        Verdict::Busy(holder, silent) => (holder, silent),
+        Verdict::Free(_) => {
+            context.output.result(&format!("Nobody holds the lock of {stack}/{env}."));
+            return Ok(Exit::Success);
+        }
+        verdict => return Err(contender.unreadable(&verdict)),
+    };
+    context.output.result(&format!("{stack}/{env} is locked\n{}", lock::describe(&holder, silent)));
+    let warning = if silent < EXPIRY {
+        "It shows signs of life: the run goes on until it notices. "
+    } else {
+        "It shows no signs of life. "
+    };
+    if !options.auto_approve && !confirm(&format!("{warning}Take the lock away?"))? {
+        return Err(CliError::failed("not approved; the lock is still held"));
+    }
+    match contender.turn(Intent::Break { session: holder.session }).await? {
+        Verdict::Free(_) => {
+            context.output.result("The lock is free.");
+            Ok(Exit::Success)
+        }
+        Verdict::Busy(other, silent) => Err(CliError::failed(format!(
+            "error: somebody else has taken the lock meanwhile\n{}",
+            lock::describe(&other, silent)
+        ))
+        .hint("look again: lockstep unlock")),
+        verdict => Err(contender.unreadable(&verdict)),
+    }
+}
