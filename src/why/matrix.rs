@@ -173,7 +173,7 @@ fn anybody(policy: &PolicyDocument) -> Row {
     let names_all = |statement: &&Statement| matches!(&statement.principals, Clause::Is(all) if all.contains(&Principal::Everyone));
     let allows =
         policy.statements().iter().enumerate().filter(|(_, statement)| {
-            statement.effect == crate::access::Effect::Allow && names_all(&statement)
+            statement.effect == crate::access::Effect::Allow && names_all(statement)
         });
     let cells = allows.map(|(index, statement)| {
         let actions = match &statement.actions {

@@ -13,6 +13,7 @@ mod lock;
 mod owner;
 mod round_trip;
 mod saved_plan;
+mod secrets;
 mod story;
 mod strict;
 mod support;

@@ -19,8 +19,10 @@ pub fn predict(seen: Option<Seen>, op: &Op) -> Result<Option<Seen>, String> {
     }
     let mut seen = seen.ok_or("the key does not exist")?;
     let pending = matches!(seen.state, State::PendingDeletion(_));
-    let allowed_while_pending =
-        matches!(op, Op::PutPolicy { .. } | Op::DeleteAlias { .. } | Op::CancelDeletion);
+    let allowed_while_pending = matches!(
+        op,
+        Op::PutPolicy { .. } | Op::AwaitPolicy { .. } | Op::DeleteAlias { .. } | Op::CancelDeletion
+    );
     if pending && !allowed_while_pending {
         return Err("the key is pending deletion".to_owned());
     }
