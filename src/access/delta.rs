@@ -39,7 +39,9 @@ pub fn delta(before: &PolicyDocument, after: &PolicyDocument, kind: PolicyKind<'
         // One budget for all of them: when it is used up, statements are told whole.
         let proof = Proof::new(None);
         let is_new = |statement: &Statement| {
-            Rule::of(statement, kind).is_some_and(|rule| !rule.is_covered_by(&rules, &proof))
+            // What is there word for word needs no proof, which for long policies would be a long one.
+            Rule::of(statement, kind)
+                .is_some_and(|rule| !rules.contains(&&rule) && !rule.is_covered_by(&rules, &proof))
         };
         let own = these.statements().iter().filter(|statement| statement.effect == effect);
         own.filter(|statement| is_new(statement))

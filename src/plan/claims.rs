@@ -9,11 +9,25 @@ use crate::access::{Decision, KeyFacts, Outcome, PolicyDocument, Readable, Reque
 use crate::kinds::{Kind, Name, ResourceId};
 use crate::stack::desired::{Assertion, Desired, use_sid};
 
+/// Actions and objects of one difference that are told; the rest is counted.
+const TOLD: usize = 5;
+
 /// Lists the claims that do not hold for certain in a world.
 pub fn broken(scene: Scene<'_>) -> Vec<Blocked> {
-    let assertions = scene.desired.assertions.iter().filter_map(|assertion| asserted(scene, assertion));
-    let twins = scene.desired.twins.iter().filter_map(|(role, twin)| alike(scene, role, twin));
-    assertions.chain(twins).collect()
+    let mut broken = assertions(scene);
+    broken.extend(twins(scene));
+    broken
+}
+
+/// Lists the assertions that do not hold for certain in a world.
+pub fn assertions(scene: Scene<'_>) -> Vec<Blocked> {
+    scene.desired.assertions.iter().filter_map(|assertion| asserted(scene, assertion)).collect()
+}
+
+/// Lists the twins that are not known to be alike in a world. On the way of a plan they need not be: what a
+/// role loses goes in the last phase.
+pub fn twins(scene: Scene<'_>) -> Vec<Blocked> {
+    scene.desired.twins.iter().filter_map(|(role, twin)| alike(scene, role, twin)).collect()
 }
 
 /// Checks one assertion. A key that does not exist can be used by nobody, and is made with its policy.
@@ -136,13 +150,21 @@ fn sentence(difference: &Difference, role: &Name, twin: &Name) -> String {
     if actions.is_empty() {
         return format!("{who}, {subject}: {note}");
     }
-    let actions = actions.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-    let objects = if objects.is_empty() { subject.clone() } else { objects.join(", ") };
+    let actions = few(&actions.iter().cloned().collect::<Vec<_>>());
+    let objects = if objects.is_empty() { subject.clone() } else { few(objects) };
     let when =
         if conditions.is_empty() { String::new() } else { format!(" when {}", conditions.join(" and ")) };
     let place = if subject.starts_with("keys.") { String::new() } else { format!(" ({subject})") };
     let note = if note.starts_with("unknown") { format!(" ({note})") } else { String::new() };
     format!("{who} may {actions} on {objects}{when}{place}{note}, {other} may not")
+}
+
+fn few(items: &[String]) -> String {
+    let first = items.iter().take(TOLD).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match items.len().saturating_sub(TOLD) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
 }
 
 /// Names a role of the stack as the stack does.

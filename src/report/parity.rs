@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::FORMAT_VERSION;
 use super::paint::{FAINT, GREEN, Paint, RED, YELLOW};
 use super::value::printable;
+use super::{FORMAT_VERSION, plan, short};
 use crate::plan::parity::{Difference, Side, Subject};
 use crate::stack::desired::Desired;
 
@@ -40,8 +40,8 @@ impl Document {
         super::json(self)
     }
 
-    /// Writes it for people.
-    pub fn text(&self, paint: Paint) -> String {
+    /// Writes it for people. Long lists of actions are cut unless all is asked for.
+    pub fn text(&self, plan::Style { paint, verbose }: plan::Style) -> String {
         let [one, other] = &self.roles;
         if self.is_equal() {
             let all = "may do the same, up to the names that differ between environments";
@@ -53,18 +53,18 @@ impl Document {
                 Side::One => (one, other),
                 Side::Other => (other, one),
             };
-            lines.extend(of(paint, (who, lacks), difference));
+            lines.extend(of((paint, verbose), (who, lacks), difference));
         }
         lines.join("\n") + "\n"
     }
 }
 
-fn of(paint: Paint, (who, lacks): (&str, &str), difference: &Difference) -> Vec<String> {
+fn of((paint, verbose): (Paint, bool), (who, lacks): (&str, &str), difference: &Difference) -> Vec<String> {
     let Difference { side: _, subject, actions, objects, conditions, note } = difference;
     if actions.is_empty() {
         return vec![format!("  {} {who}, {subject}: {}", paint.of(YELLOW, "?"), printable(note))];
     }
-    let actions = actions.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let actions = short::listed(actions, verbose);
     let on = match (objects.is_empty(), subject.starts_with("keys.")) {
         (_, true) => subject.clone(),
         (true, _) => format!("({subject})"),

@@ -10,6 +10,7 @@ use lockstep::plan::parity::{self, Subject};
 use lockstep::plan::prove::{Evidence, Scene};
 use lockstep::report::Paint;
 use lockstep::report::parity::Document;
+use lockstep::report::plan::Style;
 
 use crate::cli::Context;
 use crate::cli::error::CliError;
@@ -68,8 +69,8 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
     let differences = parity::differences(&first, &second);
     let document =
         Document::new((&one.session.desired, &first), (&other.session.desired, &second), differences);
-    let paint = Paint { colour: context.output.colour };
-    context.output.result(&if options.json { document.json() } else { document.text(paint) });
+    let style = Style { paint: Paint { colour: context.output.colour }, verbose: context.global.verbose };
+    context.output.result(&if options.json { document.json() } else { document.text(style) });
     Ok(if document.is_equal() { Exit::Success } else { Exit::Changes })
 }
 

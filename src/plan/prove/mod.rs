@@ -167,17 +167,18 @@ pub fn unproved(course: Course<'_>, evidence: &Evidence) -> Result<Vec<Blocked>,
     }
     let scene = Scene { desired, world: &world, evidence };
     found.extend(broken(scene));
+    found.extend(claims::twins(scene));
     found.extend(keys::unmanageable(scene));
     let mut told = BTreeSet::new();
     found.retain(|one| told.insert((one.resource.clone(), one.problem.clone())));
     Ok(found)
 }
 
-/// Lists what does not hold in one world.
+/// Lists what does not hold in one world, twins apart.
 fn broken(scene: Scene<'_>) -> Vec<Blocked> {
     let failing = uses(scene).into_iter().filter(|proof| !proof.holds());
     let mut found: Vec<Blocked> = failing.map(|proof| unproved_use(scene.desired, &proof)).collect();
-    found.extend(claims::broken(scene));
+    found.extend(claims::assertions(scene));
     found.extend(wiring::broken(scene));
     found
 }
