@@ -26,7 +26,7 @@ async fn create_and_destroy_killed_after_some_changes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes a quarter of an hour"]
+#[ignore = "takes long"]
 async fn create_and_destroy_killed_after_each_change() {
     let mut changes = 1;
     while killed_after(changes).await > 0 {
