@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::cover::Rule;
-use super::document::{Clause, Effect, PolicyDocument, PolicyKind, Statement};
+use super::document::{Clause, Conditions, Effect, PolicyDocument, PolicyKind, Statement};
 use super::proof::Proof;
 
 /// One piece of access that only one of two documents gives, or denies.
@@ -78,18 +78,22 @@ fn new_of<T: Ord + Clone>(clause: &Clause<T>, is_new: impl Fn(Clause<T>) -> bool
 
 fn piece(statement: &Statement) -> Piece {
     let Statement { sid: _, effect, principals, actions, resources, conditions } = statement;
-    let pairs = conditions.iter().flat_map(|(operator, keys)| {
-        keys.iter().map(move |(key, values)| {
-            format!("{key} {operator} {}", values.iter().cloned().collect::<Vec<_>>().join(", "))
-        })
-    });
     Piece {
         effect: *effect,
         principals: texts(principals, |principal| principal.parts().1),
         actions: texts(actions, ToString::to_string).into_iter().collect(),
         resources: texts(resources, Clone::clone),
-        conditions: pairs.collect(),
+        conditions: told_conditions(conditions).collect(),
     }
+}
+
+/// Writes conditions one by one, such as `kms:ViaService StringEquals lambda.eu-west-1.amazonaws.com`.
+pub fn told_conditions(conditions: &Conditions) -> impl Iterator<Item = String> + '_ {
+    conditions.iter().flat_map(|(operator, keys)| {
+        keys.iter().map(move |(key, values)| {
+            format!("{key} {operator} {}", values.iter().cloned().collect::<Vec<_>>().join(", "))
+        })
+    })
 }
 
 fn texts<T: Ord>(clause: &Clause<T>, text: impl Fn(&T) -> String) -> Vec<String> {

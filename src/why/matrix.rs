@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::shown;
 use crate::access::{
     Arn, Caller, Clause, Context, Decision, KeyFacts, Outcome, PolicyDocument, Principal, Readable, Request,
-    Statement, decide, key_actions,
+    Statement, decide, key_actions, told_conditions,
 };
 use crate::kinds::{Name, key};
 use crate::plan::prove::Scene;
@@ -184,7 +184,7 @@ fn anybody(policy: &PolicyDocument) -> Row {
             Clause::Absent => BTreeSet::new(),
         };
         let sid = statement.sid.clone().unwrap_or_else(|| format!("#{index}"));
-        let depends: BTreeSet<String> = conditions(statement).collect();
+        let depends: BTreeSet<String> = told_conditions(&statement.conditions).collect();
         let verdict = if depends.is_empty() { Verdict::Allow } else { Verdict::Conditional };
         Cell { verdict, actions, statements: BTreeSet::from([format!("key_policy:{sid}")]), depends }
     });
@@ -282,15 +282,7 @@ fn conditions_of(cited: &BTreeSet<String>, caller: &Caller, facts: &KeyFacts) ->
         })
     });
     let meant = statements.filter(|(citation, _)| cited.contains(citation));
-    meant.flat_map(|(_, statement)| conditions(statement)).collect()
-}
-
-fn conditions(statement: &Statement) -> impl Iterator<Item = String> + '_ {
-    statement.conditions.iter().flat_map(|(operator, keys)| {
-        keys.iter().map(move |(key, values)| {
-            format!("{key} {operator} {}", values.iter().cloned().collect::<Vec<_>>().join(", "))
-        })
-    })
+    meant.flat_map(|(_, statement)| told_conditions(&statement.conditions)).collect()
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
 //! Applies that do not come to their end.
 
-use rustix::process::{Pid, Signal, kill_process};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
-use tokio::process::Child;
+use rustix::process::Signal;
+use tokio::io::AsyncReadExt as _;
 
-use crate::support::{FUNCTION, Project, Proxy, Trap};
+use crate::support::{FUNCTION, Project, Proxy, Trap, hear, rest, send};
 
 async fn role_of_function(project: &Project) -> String {
     let config = project.sdk.lambda.get_function_configuration().function_name(FUNCTION);
@@ -49,22 +48,6 @@ async fn a_failed_probe_moves_the_function_back() {
     project.is_settled().await;
 }
 
-fn interrupt(child: &Child) {
-    let pid = Pid::from_raw(child.id().unwrap().try_into().unwrap()).unwrap();
-    kill_process(pid, Signal::INT).unwrap();
-}
-
-/// Reads standard error up to a line.
-async fn hear(child: &mut Child, said: &str) -> BufReader<tokio::process::ChildStderr> {
-    let mut errors = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    while !line.contains(said) {
-        line.clear();
-        assert!(errors.read_line(&mut line).await.unwrap() > 0, "it never said `{said}`");
-    }
-    errors
-}
-
 #[tokio::test]
 async fn an_interrupt_lets_the_call_end_and_the_next_run_continue() {
     let mut project = Project::deployed().await;
@@ -72,12 +55,11 @@ async fn an_interrupt_lets_the_call_end_and_the_next_run_continue() {
     let proxy = Proxy::start(project.endpoint(), Trap::SilentAfter(1)).await;
     let mut child = project.spawn(proxy.url(), &["apply", "--auto-approve"]);
     proxy.sprung().await;
-    interrupt(&child);
-    let mut errors = hear(&mut child, "stopping").await;
+    send(&child, Signal::INT);
+    let errors = hear(&mut child, "stopping").await;
     proxy.release();
     assert_eq!(child.wait().await.unwrap().code(), Some(130));
-    let mut rest = String::new();
-    errors.read_to_string(&mut rest).await.unwrap();
+    let rest = rest(errors).await;
     assert!(rest.contains("stopped as asked") && rest.contains("done: 1; not done: "), "{rest}");
     assert_eq!(proxy.changes().len(), 1, "{:?}", proxy.changes());
     project.round_trip("hello").await;
@@ -86,9 +68,9 @@ async fn an_interrupt_lets_the_call_end_and_the_next_run_continue() {
     let proxy = Proxy::start(project.endpoint(), Trap::SilentAfter(1)).await;
     let mut child = project.spawn(proxy.url(), &["apply", "--auto-approve"]);
     proxy.sprung().await;
-    interrupt(&child);
+    send(&child, Signal::INT);
     hear(&mut child, "stopping").await;
-    interrupt(&child);
+    send(&child, Signal::INT);
     assert_eq!(child.wait().await.unwrap().code(), Some(130));
 
     project.apply().await.ok();

@@ -1,11 +1,9 @@
 //! One apply at a time: who comes second, who finds a dead one's lock, and who loses his own.
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
-use tokio::process::{Child, ChildStderr};
 
-use crate::support::{Project, Proxy, Trap};
+use crate::support::{Project, Proxy, Trap, hear, rest, send};
 
 const LOCK: &str = "/lockstep/text-encryption/test/lock";
 
@@ -43,28 +41,6 @@ async fn with_a_long_drain() -> Project {
     project.edit("timeout: 3s\n    env: { KEY_ID", "timeout: 25s\n    env: { KEY_ID");
     project.run(&["bootstrap", "--auto-approve"]).await.ok();
     project
-}
-
-/// Reads standard error up to a line.
-async fn hear(child: &mut Child, said: &str) -> BufReader<ChildStderr> {
-    let mut errors = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    while !line.contains(said) {
-        line.clear();
-        assert!(errors.read_line(&mut line).await.unwrap() > 0, "it never said `{said}`");
-    }
-    errors
-}
-
-fn send(child: &Child, signal: Signal) {
-    let pid = Pid::from_raw(child.id().unwrap().try_into().unwrap()).unwrap();
-    kill_process(pid, signal).unwrap();
-}
-
-async fn rest(mut errors: BufReader<ChildStderr>) -> String {
-    let mut rest = String::new();
-    errors.read_to_string(&mut rest).await.unwrap();
-    rest
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What the scenarios are written in.
 
+mod child;
 mod functions;
 mod http;
 mod inventory;
@@ -12,6 +13,7 @@ mod run;
 mod strict;
 mod trap;
 
+pub use child::{hear, rest, send};
 pub use inventory::Inventory;
 pub use load::Load;
 pub use poll::until;
