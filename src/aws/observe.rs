@@ -1,6 +1,7 @@
 //! Reads what AWS has of a stack.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures::try_join;
 
@@ -12,13 +13,31 @@ use super::{api, function, key, log_group, role};
 use crate::kinds::{Kind, Name, ResourceId, World};
 use crate::stack::desired::Desired;
 
+/// How often roles that seem to be lost are looked at before that is believed.
+const LOOKS: u32 = 3;
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
 /// Reads everything that a stack has in AWS, all kinds at the same time. Nothing is changed.
 ///
-/// What may not be read is recorded as such, never as absent.
+/// What may not be read is recorded as such, never as absent. Roles that seem to be gone or made anew are looked
+/// at again: for a moment after a change AWS shows ids in place of ARNs, and answers from replicas that have not
+/// heard of it.
 ///
 /// # Errors
 /// No credentials, no answer, and everything else but being denied.
 pub async fn observe(aws: &Aws, desired: &Desired) -> Result<World, AwsError> {
+    let mut world = look(aws, desired).await?;
+    for _ in 1..LOOKS {
+        if world.signs_of_lost_roles().is_empty() {
+            break;
+        }
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+        world = look(aws, desired).await?;
+    }
+    Ok(world)
+}
+
+async fn look(aws: &Aws, desired: &Desired) -> Result<World, AwsError> {
     let ((roles, documents), mut world) =
         try_join!(role::observe(aws, desired), all_but_roles(aws, desired))?;
     world.roles = take(&mut world, roles);
@@ -26,6 +45,7 @@ pub async fn observe(aws: &Aws, desired: &Desired) -> Result<World, AwsError> {
     let wanted = desired.roles.values().map(|role| role.arn.clone());
     let there = world.roles.values().map(|role| role.spec.arn.clone());
     world.role_arns = wanted.chain(there).collect();
+    world.recognise_roles();
     Ok(world)
 }
 

@@ -6,8 +6,8 @@ use std::time::Instant;
 use lockstep::apply::{self, Outcome};
 use lockstep::aws::Archives;
 use lockstep::kinds::{Action, Name, World};
-use lockstep::plan::Plan;
 use lockstep::plan::prove::Proof;
+use lockstep::plan::{Plan, original};
 use lockstep::report::plan::Style;
 use lockstep::report::{self, AccessLine, Paint, PlanView};
 use lockstep::stack::desired::Desired;
@@ -90,8 +90,10 @@ impl<'a> Change<'a> {
     pub fn check_protection(&self, named: &[String]) -> Result<(), CliError> {
         let deletes = |action| matches!(action, Action::Delete | Action::Replace);
         let actions = self.plan.actions().into_iter();
-        let deleted =
-            actions.filter(|(_, action)| deletes(*action)).map(|(resource, _)| resource.to_string());
+        // What lockstep itself made for the time of a repair is nobody's to miss.
+        let deleted = actions
+            .filter(|(resource, action)| deletes(*action) && original(&resource.name).is_none())
+            .map(|(resource, _)| resource.to_string());
         let unnamed: Vec<String> = deleted.filter(|resource| !named.contains(resource)).collect();
         if !self.session.desired.protect || unnamed.is_empty() {
             return Ok(());

@@ -6,6 +6,7 @@
 pub mod api;
 mod expected;
 pub mod function;
+mod identity;
 pub mod ids;
 pub mod key;
 pub mod log_group;

@@ -56,7 +56,7 @@ pub enum Action {
     Create,
     /// Changed in place.
     Update,
-    /// Deleted and made anew.
+    /// Made and deleted, as what stands in for something else is.
     Replace,
     /// Deleted, or for a key scheduled for deletion.
     Delete,

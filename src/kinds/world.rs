@@ -94,11 +94,16 @@ pub fn steps(target: &Target, world: &World) -> Vec<Draft> {
 }
 
 /// Writes the marks again where a run ended between the change of a role and its mark: they hold the id of
-/// another role of the stack. An id that no role has tells that the role was made anew; that mark stays.
+/// another role of the stack. They do too where a role was made anew and Lambda is not cut off by that; where it
+/// is the mark stays until it was mended.
 fn stale_marks(target: &Target, world: &World, drafts: &[Draft]) -> Vec<Draft> {
     let stale = target.functions.iter().filter(|(name, want)| {
-        let marked = world.functions.get(*name).and_then(|seen| seen.marks.role_id.as_ref());
-        world.roles.values().any(|role| Some(&role.role_id) == marked && role.spec.arn != want.config.role)
+        let Some(seen) = world.functions.get(*name) else { return false };
+        let marked = seen.marks.role_id.as_ref();
+        let of_another =
+            |role: &role::Seen| Some(&role.role_id) == marked && role.spec.arn != want.config.role;
+        let another = world.lacks_role(&seen.config.role) || world.made_anew(seen);
+        world.roles.values().any(of_another) || (another && !world.is_cut_off(seen))
     });
     let marks = stale.map(|(name, want)| function::mark(name, want, Action::Update));
     marks.filter(|mark| drafts.iter().all(|draft| draft.op != mark.op)).collect()
@@ -143,6 +148,8 @@ impl World {
         .map_err(refused)?;
         match (op, before) {
             (Op::Key { name, op: key::Op::MoveAlias { alias } }, _) => self.leave_alias_to(name, alias),
+            (Op::Role { name, op: role::Op::Create { .. } }, _) => self.identify(name),
+            (Op::Function { name, op: function::Op::Mark { role, .. } }, _) => self.mark_role(name, role),
             (_, Some(deleted)) => self.bury(deleted),
             _ => {}
         }
@@ -174,6 +181,9 @@ impl World {
             } => self.check_key(key, |key| key::policy::allows_service(&key.spec.policy, "logs.")),
             Op::Function { op: function::Op::Create { spec }, .. } => self.check_config(&spec.config),
             Op::Function { op: function::Op::Configure { config }, .. } => self.check_config(config),
+            Op::Function { op: function::Op::Mark { role, .. }, .. } if self.lacks_role(role) => {
+                Err(format!("the role `{role}` has no id: it does not exist"))
+            }
             _ => Ok(()),
         }
     }
@@ -232,6 +242,25 @@ impl World {
         }
     }
 
+    /// No role has an id that another one had before it.
+    fn identify(&mut self, name: &Name) {
+        let marked = self.functions.values().filter_map(|seen| seen.marks.role_id.as_deref());
+        let named = self.keys.values().flat_map(|key| key::policy::dead_ids(&key.spec.policy));
+        let used: BTreeSet<String> = marked.chain(named).map(str::to_owned).collect();
+        let Some(role) = self.roles.get_mut(name) else { return };
+        while used.contains(&role.role_id) {
+            role.role_id.push_str(" anew");
+        }
+    }
+
+    /// The mark holds the id that the role has when it is written.
+    fn mark_role(&mut self, name: &Name, arn: &str) {
+        let role = self.roles.values().find(|role| role.spec.arn == arn && !role.role_id.is_empty());
+        if let (Some(role), Some(seen)) = (role, self.functions.get_mut(name)) {
+            seen.marks.role_id = Some(role.role_id.clone());
+        }
+    }
+
     /// Key policies that name a role show its bare id once it is gone.
     fn bury(&mut self, role: role::Seen) {
         for key in self.keys.values_mut() {
@@ -252,11 +281,6 @@ impl World {
             return Err(format!("the role `{arn}` cannot be assumed by Lambda: it does not exist"));
         }
         Ok(())
-    }
-
-    /// Tells whether an ARN names a role that the stack keeps and that does not exist now.
-    fn lacks_role(&self, arn: &str) -> bool {
-        self.role_arns.contains(arn) && !self.roles.values().any(|role| role.spec.arn == arn)
     }
 }
 

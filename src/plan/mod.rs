@@ -12,21 +12,23 @@ mod order;
 pub mod parity;
 pub mod prove;
 mod settle;
+mod stand_in;
 mod target;
 
 #[cfg(test)]
 pub(crate) mod small_worlds;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::kinds::{Action, Change, Edge, Op, Refused, ResourceId, World, world};
+use crate::kinds::{Action, Change, Edge, Op, Refused, ResourceId, Target, World, world};
 use crate::stack::desired::Desired;
 
 pub use access::AccessChange;
 pub use checks::Blocked;
 pub use gate::{Gate, Rollback};
+pub use stand_in::original;
 pub use target::{finally, widened};
 
 /// What is done to get from one world to another.
@@ -55,6 +57,8 @@ pub struct Phase {
 pub enum Purpose {
     /// Everything is made that the stack wants beyond what is there; nothing is taken away.
     Widen,
+    /// Functions go back from roles that stood in for theirs.
+    Return,
     /// What the stack no longer wants is taken away.
     Narrow,
 }
@@ -93,9 +97,11 @@ impl Plan {
         for step in self.steps() {
             // A resource that is created counts as such, whatever else is done to it.
             let action = actions.entry(&step.resource).or_insert(step.action);
-            if step.action != Action::Update {
-                *action = step.action;
-            }
+            *action = match (*action, step.action) {
+                (before, Action::Update) => before,
+                (Action::Create | Action::Replace, Action::Delete) => Action::Replace,
+                (_, now) => now,
+            };
         }
         actions
     }
@@ -154,20 +160,22 @@ pub fn plan_by(desired: &Desired, world: &World, rules: Rules) -> Result<Plan, P
     let mut present = world.clone();
     present.role_arns.extend(desired.roles.values().map(|role| role.arn.clone()));
     let last = finally(desired, &present);
-    let wide = widened(desired, &last, &present);
+    let detour = stand_in::detour(desired, &present);
+    let way = detour.as_ref().unwrap_or(desired);
+    let mut wide = widened(way, &finally(way, &present), &present);
+    stand_in::keep_originals(&mut wide, &last);
     let blocked = checks::blocked(desired, &present, &wide);
     if !blocked.is_empty() {
         return Err(PlanError::Blocked(blocked));
     }
 
-    let mut drafts = world::steps(&wide, &present);
-    drafts.retain(|draft| !draft.narrows);
-    settle::before_moves(desired, &present, &wide, &mut drafts);
-    let widen = order::steps(desired, &present, drafts, rules)?;
-    let mut between = present;
-    for step in &widen {
-        between.apply(&step.op).map_err(PlanError::Refused)?;
+    let mut legs = vec![Leg::new(way, present, &wide, rules)?];
+    if detour.is_some() {
+        let halfway = legs.last().map(|leg| leg.end.clone()).unwrap_or_default();
+        let wide = widened(desired, &last, &halfway);
+        legs.push(Leg::new(desired, halfway, &wide, rules)?);
     }
+    let mut between = legs.last().map(|leg| leg.end.clone()).unwrap_or_default();
     let mut drafts = world::steps(&last, &between);
     // Whatever is left to do takes something away, a last key policy included.
     drafts.iter_mut().for_each(|draft| draft.narrows = true);
@@ -175,7 +183,36 @@ pub fn plan_by(desired: &Desired, world: &World, rules: Rules) -> Result<Plan, P
     for step in &narrow {
         between.apply(&step.op).map_err(PlanError::Refused)?;
     }
-    Ok(Plan { phases: phases(desired, world, widen, narrow) })
+    Ok(Plan { phases: phases(&legs, narrow) })
+}
+
+/// A part of a plan that takes nothing away.
+struct Leg<'a> {
+    desired: &'a Desired,
+    start: World,
+    steps: Vec<Step>,
+    end: World,
+}
+
+impl<'a> Leg<'a> {
+    fn new(desired: &'a Desired, start: World, wide: &Target, rules: Rules) -> Result<Self, PlanError> {
+        let mut drafts = world::steps(wide, &start);
+        drafts.retain(|draft| !draft.narrows);
+        settle::before_moves(desired, &start, wide, &mut drafts);
+        let steps = order::steps(desired, &start, drafts, rules)?;
+        let mut end = start.clone();
+        for step in &steps {
+            end.apply(&step.op).map_err(PlanError::Refused)?;
+        }
+        Ok(Self { desired, start, steps, end })
+    }
+
+    /// Returns what is waited for after it, before what is taken away in `narrow` goes.
+    fn gates(&self, narrow: &[Step]) -> gate::Gates {
+        let touched = self.steps.iter().chain(narrow).map(|step| step.resource.clone()).collect();
+        let around = gate::Surroundings { desired: self.desired, world: &self.start, touched: &touched };
+        gate::gates(&around, &self.steps, narrow)
+    }
 }
 
 /// Returns the world that a plan leads to.
@@ -192,23 +229,21 @@ pub fn after(plan: &Plan, desired: &Desired, world: &World) -> Result<World, Pla
     Ok(world)
 }
 
-fn phases(desired: &Desired, world: &World, widen: Vec<Step>, narrow: Vec<Step>) -> Vec<Phase> {
-    let touched: BTreeSet<ResourceId> =
-        widen.iter().chain(&narrow).map(|step| step.resource.clone()).collect();
-    let gates = gate::gates(&gate::Surroundings { desired, world, touched: &touched }, &widen, &narrow);
+fn phases(legs: &[Leg<'_>], narrow: Vec<Step>) -> Vec<Phase> {
     let mut phases = Vec::new();
-    let narrows = !narrow.is_empty();
-    if !widen.is_empty() {
-        let proof = if narrows { None } else { gates.proof };
-        phases.push(Phase { purpose: Purpose::Widen, gate: None, steps: widen, proof });
+    let mut gate = None;
+    let purposes = [Purpose::Widen, Purpose::Return];
+    for (index, (leg, purpose)) in legs.iter().zip(purposes).enumerate() {
+        let is_last = index + 1 == legs.len();
+        let gates = leg.gates(if is_last { &narrow } else { &[] });
+        let proof = if is_last && narrow.is_empty() { gates.proof } else { None };
+        let before = std::mem::replace(&mut gate, gates.before_narrowing);
+        if !leg.steps.is_empty() {
+            phases.push(Phase { purpose, gate: before, steps: leg.steps.clone(), proof });
+        }
     }
-    if narrows {
-        phases.push(Phase {
-            purpose: Purpose::Narrow,
-            gate: gates.before_narrowing,
-            steps: narrow,
-            proof: None,
-        });
+    if !narrow.is_empty() {
+        phases.push(Phase { purpose: Purpose::Narrow, gate, steps: narrow, proof: None });
     }
     phases
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::short::{self, Names};
-use crate::kinds::{Kind, Name, ResourceId, World, function, key};
+use crate::kinds::{Kind, Name, ResourceId, World, key};
 use crate::plan::invariant::{self, Gap};
 use crate::stack::desired::{Desired, Line, use_sid};
 
@@ -80,7 +80,7 @@ impl Around<'_> {
             for role in seen.live_roles() {
                 let told = if self.is_gone(role) {
                     self.gone(function, role)
-                } else if want.spec.config.role == role && self.made_anew(seen) {
+                } else if want.spec.config.role == role && self.world.is_cut_off(seen) {
                     self.cut_off(function, role)
                 } else {
                     continue;
@@ -106,9 +106,8 @@ impl Around<'_> {
         Told {
             what: format!("was configured with {name} before that role was deleted and made anew"),
             consequence: "Lambda cannot decrypt its environment variables, and every request fails",
-            remedy:
-                "set another role on the function, then this one again: only that renews Lambda's grant{line}"
-                    .to_owned(),
+            remedy: "lockstep apply moves it to a role that stands in, and back: only that renews Lambda's grant{line}"
+                .to_owned(),
             field: format!("functions.{function}.role"),
         }
     }
@@ -196,18 +195,6 @@ impl Around<'_> {
             let unread = self.world.unread.contains_key(&ResourceId::new(Kind::Role, role));
             !self.world.roles.contains_key(role) && !unread
         })
-    }
-
-    /// Tells whether the role of a function is another one than it was configured with, under the same ARN.
-    fn made_anew(&self, seen: &function::Seen) -> bool {
-        let role = self.world.roles.values().find(|role| role.spec.arn == seen.config.role);
-        let encrypted = !seen.config.env.is_empty() || seen.config.env_key.is_some();
-        match (role, &seen.marks.role_id) {
-            (Some(role), Some(recorded)) => {
-                encrypted && !role.role_id.is_empty() && role.role_id != *recorded
-            }
-            _ => false,
-        }
     }
 }
 

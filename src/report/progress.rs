@@ -32,6 +32,7 @@ fn subject(step: &Step) -> String {
 pub fn phase(number: usize, phase: &Phase) -> String {
     let purpose = match phase.purpose {
         Purpose::Widen => "widen",
+        Purpose::Return => "return",
         Purpose::Narrow => "narrow",
     };
     format!("phase {}  {purpose}", number + 1)

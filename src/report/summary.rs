@@ -20,7 +20,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Counts the resources of a plan. One that is deleted and made anew counts as both.
+    /// Counts the resources of a plan. One that is made and deleted counts as both.
     pub fn of(plan: &Plan) -> Self {
         let mut summary = Self::default();
         for action in plan.actions().into_values() {

@@ -161,11 +161,12 @@ async fn read(aws: &Aws, desired: &Desired, name: &str) -> Result<Result<Option<
             Err(error) => noted("inline_policies", format!("`{policy}` makes no sense: {error}")),
         }
     }
+    let arn = arn(desired, &role);
     let tags: Tags = role.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
     let spec = Spec {
+        arn,
         role_name: role.role_name,
         path: role.path,
-        arn: role.arn,
         description: role.description.unwrap_or_default(),
         max_session: role.max_session_duration.and_then(|seconds| seconds.try_into().ok()).unwrap_or(3600),
         trust,
@@ -175,6 +176,15 @@ async fn read(aws: &Aws, desired: &Desired, name: &str) -> Result<Result<Option<
         tags,
     };
     Ok(Ok(Some(Seen { role_id: role.role_id, spec, unread })))
+}
+
+/// A role that was just made may show its unique id in place of its ARN, which follows from the rest.
+fn arn(desired: &Desired, role: &Role) -> String {
+    if role.arn.starts_with("arn:") {
+        return role.arn.clone();
+    }
+    let (partition, account) = (&desired.place.partition, &desired.place.account);
+    format!("arn:{partition}:iam::{account}:role{}{}", role.path, role.role_name)
 }
 
 /// A role that is gone meanwhile has no policies; `GetRole` tells that it is gone.

@@ -1,6 +1,6 @@
 //! What the planner needs to know of key policies, and how it puts them together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::access::{Clause, Effect, PolicyDocument, Principal, Statement};
 
@@ -46,14 +46,30 @@ pub fn bury(policy: &mut PolicyDocument, arn: &str, id: &str) {
     if !named_arns(policy).contains(arn) {
         return;
     }
-    let buried = |principal: &Principal| match principal {
+    rename(policy, |principal| match principal {
         Principal::Arn(named) if named == arn => Principal::UniqueId(id.to_owned()),
         other => other.clone(),
-    };
+    });
+}
+
+/// Shows principals that are named by their ids, and exist, by their ARNs.
+pub fn unearth(policy: &mut PolicyDocument, living: &BTreeMap<String, String>) {
+    if !dead_ids(policy).into_iter().any(|id| living.contains_key(id)) {
+        return;
+    }
+    rename(policy, |principal| match principal {
+        Principal::UniqueId(id) => {
+            living.get(id).map_or_else(|| principal.clone(), |arn| Principal::Arn(arn.clone()))
+        }
+        other => other.clone(),
+    });
+}
+
+fn rename(policy: &mut PolicyDocument, renamed: impl Fn(&Principal) -> Principal) {
     let statements = policy.statements().iter().map(|statement| {
         let principals = match &statement.principals {
-            Clause::Is(all) => Clause::Is(all.iter().map(buried).collect()),
-            Clause::IsNot(all) => Clause::IsNot(all.iter().map(buried).collect()),
+            Clause::Is(all) => Clause::Is(all.iter().map(&renamed).collect()),
+            Clause::IsNot(all) => Clause::IsNot(all.iter().map(&renamed).collect()),
             Clause::Absent => Clause::Absent,
         };
         Statement { principals, ..statement.clone() }

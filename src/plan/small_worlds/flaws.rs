@@ -47,7 +47,7 @@ impl<'a> Course<'a> {
     /// Finds the stack that a function, or a version of it, is configured by.
     fn configured_by(&self, name: &Name, config: &function::Config) -> Option<&'a Desired> {
         let same =
-            |stack: &&Desired| stack.functions.get(name).is_some_and(|want| want.spec.config == *config);
+            |stack: &&Desired| stack.functions.get(name).is_some_and(|want| want.spec.config == own(config));
         self.stacks().find(same)
     }
 
@@ -124,7 +124,7 @@ impl<'a> Course<'a> {
         (entry, config): (&str, &function::Config),
     ) -> Option<Flaw> {
         let stack = self.configured_by(name, config)?;
-        let want = stack.roles.values().find(|role| role.arn == config.role)?;
+        let want = stack.roles.values().find(|role| role.arn == own(config).role)?;
         let has = world.roles.values().find(|role| role.spec.arn == config.role);
         let fit = has.is_some_and(|has| gives(&has.spec, want));
         (!fit).then(|| Flaw::UnfitRole {
@@ -230,7 +230,13 @@ fn has_code(seen: &function::Seen, want: &function::Spec) -> bool {
 }
 
 fn runs(seen: &function::Seen, want: &function::Spec) -> bool {
-    seen.config == want.config && has_code(seen, want)
+    own(&seen.config) == want.config && has_code(seen, want)
+}
+
+/// The configuration under the role of the stack, where another one stands in for it.
+fn own(config: &function::Config) -> function::Config {
+    let role = config.role.strip_suffix("+stand-in").unwrap_or(&config.role).to_owned();
+    function::Config { role, ..config.clone() }
 }
 
 /// The mark of the source counts only while the code that it was made for is in place.

@@ -3,6 +3,7 @@
 use super::Rank;
 use crate::access::{self, PolicyDocument, PolicyKind};
 use crate::kinds::{Action, Change, Draft, Kind, Op, World, function, key, role};
+use crate::plan::original;
 use crate::stack::desired::Desired;
 
 /// A kind of finding.
@@ -29,6 +30,12 @@ const MISSING: Effect =
     effect(Rank::Changed, "missing", "whatever needs it has to do without", "lockstep apply makes it");
 const EXTRA: Effect =
     effect(Rank::Changed, "extra", "it costs, and may be used", "lockstep apply removes it, or declare it");
+const LEFT: Effect = effect(
+    Rank::Changed,
+    "left-stand-in",
+    "a run ended before it was done with renewing a grant of Lambda",
+    "lockstep apply finishes it",
+);
 const NOT_INVOKED: Effect =
     effect(Rank::Breaks, "not-invoked", "requests that the API sends to it fail", RESTORES);
 const MORE_ACCESS: Effect =
@@ -60,9 +67,10 @@ pub const KEPT: Effect = effect(Rank::Cosmetic, "kept", "no request is affected"
 const COSMETIC: Effect = effect(Rank::Cosmetic, "cosmetic", "no request is affected", RESTORES);
 
 /// Says what comes of a resource that is missing, or that nobody wants.
-pub const fn of_whole(draft: &Draft) -> Option<Effect> {
+pub fn of_whole(draft: &Draft) -> Option<Effect> {
     match draft.action {
         Action::Create => Some(missing(draft.resource.kind)),
+        Action::Delete if original(&draft.resource.name).is_some() => Some(LEFT),
         Action::Delete => Some(EXTRA),
         Action::Update | Action::Replace => None,
     }

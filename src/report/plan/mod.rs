@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::problem::{self, Problem};
 use super::short::{self, Names};
 use super::{AccessLine, FORMAT_VERSION, Place, PlanView, Summary, value};
-use crate::kinds::{Action, Change, Name, ResourceId};
+use crate::kinds::{Action, Change, Name, Op, ResourceId, role};
 use crate::plan::{AccessChange, Blocked, Gate, Phase, Plan, Purpose, Step};
 use crate::stack::desired::{Probe, ProbeTarget};
 
@@ -76,6 +76,8 @@ pub enum Aim {
     Change,
     /// Nothing is taken away yet.
     Widen,
+    /// Functions go back from roles that stood in for theirs.
+    Return,
     /// Access and settings are taken away.
     Narrow,
     /// Resources go.
@@ -130,12 +132,20 @@ pub fn document(view: &PlanView<'_>) -> Document {
         access: access.to_vec(),
         unproved: unproved.cloned(),
         summary: Summary::of(plan),
-        names: short::names(desired, world),
+        names: short::names(desired, world).into_iter().chain(made(plan)).collect(),
     }
 }
 
+/// Names the roles that a plan makes: those that only stand in for others are nowhere else.
+fn made(plan: &Plan) -> impl Iterator<Item = (String, String)> + '_ {
+    plan.steps().filter_map(|step| match &step.op {
+        Op::Role { name, op: role::Op::Create { spec } } => Some((spec.arn.clone(), name.to_string())),
+        _ => None,
+    })
+}
+
 fn phase_document(plan: &Plan, phase: &Phase) -> PhaseDocument {
-    let resources = resources(plan, &phase.steps);
+    let resources = resources(&phase.steps);
     PhaseDocument {
         purpose: aim(phase.purpose, &resources, plan.phases.len() == 1),
         gate: phase.gate.as_ref().map(gate_document),
@@ -150,14 +160,14 @@ fn aim(purpose: Purpose, resources: &[ResourceDocument], alone: bool) -> Aim {
         Purpose::Widen if all(Action::Create) => Aim::Create,
         Purpose::Widen if alone => Aim::Change,
         Purpose::Widen => Aim::Widen,
+        Purpose::Return => Aim::Return,
         Purpose::Narrow if all(Action::Delete) => Aim::Remove,
         Purpose::Narrow => Aim::Narrow,
     }
 }
 
 /// Groups steps by resource, in the order in which plans show them.
-fn resources(plan: &Plan, steps: &[Step]) -> Vec<ResourceDocument> {
-    let actions = plan.actions();
+fn resources(steps: &[Step]) -> Vec<ResourceDocument> {
     let mut resources: std::collections::BTreeMap<&ResourceId, ResourceDocument> = Default::default();
     for step in steps {
         let resource = resources.entry(&step.resource).or_insert_with(|| ResourceDocument {
@@ -168,7 +178,7 @@ fn resources(plan: &Plan, steps: &[Step]) -> Vec<ResourceDocument> {
             calls: Vec::new(),
         });
         if step.action != Action::Update {
-            resource.action = actions.get(&step.resource).copied().unwrap_or(step.action);
+            resource.action = step.action;
         }
         resource.access.extend(step.access.iter().cloned());
         // A field that stays unset is no change.

@@ -202,6 +202,7 @@ const fn word(aim: Aim) -> &'static str {
         Aim::Create => "create",
         Aim::Change => "change",
         Aim::Widen => "widen",
+        Aim::Return => "return",
         Aim::Narrow => "narrow",
         Aim::Remove => "remove",
     }
@@ -266,6 +267,8 @@ fn silent(calls: &[String]) -> Option<String> {
     let does = calls.iter().map(|call| match call.as_str() {
         "Delete" => "is deleted",
         "Publish" => "a version is published",
+        "PutPolicy" => "its policy is put again",
+        "AwaitPolicy" => "its policy is waited for",
         "Mark" => "its tags record which code and role are in place",
         "DeleteDeployment" => "an old deployment is deleted",
         "DeleteAlias" => "its aliases are deleted",

@@ -136,7 +136,7 @@ fn a_role_that_is_gone_and_one_made_anew_break_their_function() {
 
     breaks
       ! functions.encrypt was configured with encrypt-test before that role was deleted and made anew: Lambda cannot decrypt its environment variables, and every request fails
-        set another role on the function, then this one again: only that renews Lambda's grant (stack.yaml:31)
+        lockstep apply moves it to a role that stands in, and back: only that renews Lambda's grant (stack.yaml:31)
       ! functions.encrypt runs as encrypt-test, which the policy of keys.text does not allow Encrypt, Decrypt, GenerateDataKey (it names AROAOLD, the role of that name before it was made anew): every request that needs the key fails
         lockstep apply puts UseByEncrypt into the key policy (stack.yaml:29)
 

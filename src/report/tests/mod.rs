@@ -82,10 +82,10 @@ pub fn swapped_by_hand() -> World {
     world
 }
 
-fn access() -> Vec<AccessLine> {
+fn access(role: &str) -> Vec<AccessLine> {
     vec![AccessLine {
         function: "encrypt".into(),
-        role: "encrypt-prod".into(),
+        role: role.into(),
         key: "text".into(),
         actions: ["Encrypt", "Decrypt", "GenerateDataKey"].map(str::to_owned).into(),
         decision: "allow".to_owned(),
@@ -95,7 +95,54 @@ fn access() -> Vec<AccessLine> {
 
 fn shown(desired: &Desired, world: &World, style: Style) -> String {
     let plan = plan(desired, world).unwrap();
-    text(&document(&PlanView { desired, world, plan: &plan, access: &access(), unproved: None }), style)
+    let role = &desired.functions[&Name::from("encrypt")].spec.config.role;
+    let access = access(role.rsplit_once("-e-").unwrap().1);
+    text(&document(&PlanView { desired, world, plan: &plan, access: &access, unproved: None }), style)
+}
+
+#[test]
+fn mending_a_role_that_was_made_anew_reads_like_two_swaps() {
+    let mut stack = stack("encrypt-test");
+    let encrypt = stack.functions.get_mut(&Name::from("encrypt")).unwrap();
+    encrypt.spec.config.env.insert("KEY".to_owned(), "k".to_owned());
+    let mut world = applied(&stack);
+    let role = world.roles.get_mut(&Name::from("encrypt-test")).unwrap();
+    let key = world.keys.get_mut(&Name::from("text")).unwrap();
+    crate::kinds::key::policy::bury(&mut key.spec.policy, &role.spec.arn, "AROAOLD");
+    role.role_id = "AROANEW".to_owned();
+    world.functions.get_mut(&Name::from("encrypt")).unwrap().marks.role_id = Some("AROAOLD".to_owned());
+    insta::assert_snapshot!(shown(&stack, &world, Style::default()), @r#"
+    text-encryption/test · eu-west-1 · account 111122223333
+
+    problems now
+      ! functions.encrypt was configured with encrypt-test before that role was deleted and made anew: Lambda cannot decrypt its environment variables, and every request fails
+        lockstep apply moves it to a role that stands in, and back: only that renews Lambda's grant (stack.yaml:31)
+      ! functions.encrypt runs as encrypt-test, which the policy of keys.text does not allow Encrypt, Decrypt, GenerateDataKey (it names AROAOLD, the role of that name before it was made anew): every request that needs the key fails
+        lockstep apply puts UseByEncrypt into the key policy (stack.yaml:29)
+
+    phase 1  widen
+      ~ keys.text                     encrypt-test gains Encrypt, Decrypt, GenerateDataKey
+                                      encrypt-test+stand-in gains Encrypt, Decrypt, GenerateDataKey
+                                      AROAOLD loses Encrypt, Decrypt, GenerateDataKey
+      + roles.encrypt-test+stand-in   path              /lockstep/s/e/
+                                      description       Stands in for encrypt-test while the grant of Lambda is renewed
+                                      trust             lambda.amazonaws.com
+                                      managed_policies  service-role/Basic
+      ~ functions.encrypt             role  encrypt-test -> encrypt-test+stand-in
+      ? probe                         POST /encrypt then POST /decrypt, until 3 in a row succeed
+    phase 2  return, after the probe
+      ~ keys.text                     its policy is put again, its policy is waited for
+      ~ functions.encrypt             role  encrypt-test+stand-in -> encrypt-test
+      ? probe                         POST /encrypt then POST /decrypt, until 3 in a row succeed
+    phase 3  narrow, after the probe and a drain of 30 s
+      ~ keys.text                     encrypt-test+stand-in loses Encrypt, Decrypt, GenerateDataKey
+      - roles.encrypt-test+stand-in   is deleted with its policies
+
+    access after apply
+      functions.encrypt as encrypt-test   keys.text   Encrypt Decrypt GenerateDataKey   allow (key policy, UseByEncrypt)
+
+    Plan: 1 to add, 2 to change, 1 to destroy.
+    "#);
 }
 
 #[test]
@@ -148,7 +195,7 @@ fn a_first_plan_lists_what_is_made() {
       ? probe                POST /encrypt then POST /decrypt, until 3 in a row succeed
 
     access after apply
-      functions.encrypt as encrypt-prod   keys.text   Encrypt Decrypt GenerateDataKey   allow (key policy, UseByEncrypt)
+      functions.encrypt as encrypt-test   keys.text   Encrypt Decrypt GenerateDataKey   allow (key policy, UseByEncrypt)
 
     Plan: 6 to add, 0 to change, 0 to destroy.
     "#);
@@ -178,7 +225,7 @@ fn a_swap_by_hand_is_named_before_the_plan() {
       ? probe               POST /encrypt then POST /decrypt, until 3 in a row succeed
 
     access after apply
-      functions.encrypt as encrypt-prod   keys.text   Encrypt Decrypt GenerateDataKey   allow (key policy, UseByEncrypt)
+      functions.encrypt as encrypt-test   keys.text   Encrypt Decrypt GenerateDataKey   allow (key policy, UseByEncrypt)
 
     Plan: 0 to add, 1 to change, 0 to destroy.
     "#);
@@ -197,7 +244,7 @@ fn what_goes_has_a_minus() {
       - apis.text
 
     access after apply
-      functions.encrypt as encrypt-prod   keys.text   Encrypt Decrypt GenerateDataKey   allow (key policy, UseByEncrypt)
+      functions.encrypt as encrypt-test   keys.text   Encrypt Decrypt GenerateDataKey   allow (key policy, UseByEncrypt)
 
     Plan: 0 to add, 0 to change, 2 to destroy.
     "#);
@@ -273,7 +320,7 @@ fn settings_are_in_columns_and_secrets_are_hidden() {
       ? probe               POST /encrypt then POST /decrypt, until 3 in a row succeed
 
     access after apply
-      functions.encrypt as encrypt-prod   keys.text   Encrypt Decrypt GenerateDataKey   allow (key policy, UseByEncrypt)
+      functions.encrypt as encrypt-test   keys.text   Encrypt Decrypt GenerateDataKey   allow (key policy, UseByEncrypt)
 
     Plan: 1 to add, 2 to change, 0 to destroy.
     "#);

@@ -135,6 +135,55 @@ pub fn role_gone() -> Scenario {
     })
 }
 
+/// Deletes a role by hand: nothing but its id stays of it.
+fn delete_role(world: &mut World, name: &str) -> crate::kinds::role::Seen {
+    let role = world.roles.remove(&n(name)).unwrap();
+    for key in world.keys.values_mut() {
+        crate::kinds::key::policy::bury(&mut key.spec.policy, &role.spec.arn, &role.role_id);
+    }
+    role
+}
+
+/// Deletes a role by hand and makes it anew, alike in everything but its id.
+fn make_anew(world: &mut World, name: &str) {
+    let role = delete_role(world, name);
+    world
+        .roles
+        .insert(name.into(), crate::kinds::role::Seen { role_id: format!("id of another {name}"), ..role });
+}
+
+pub fn role_made_anew() -> Scenario {
+    drifted("somebody made a role anew that traffic runs under by an alias", |world| make_anew(world, "a"))
+}
+
+pub fn roles_made_anew() -> Scenario {
+    let way = between(
+        "somebody made two roles anew, one behind an environment, and new code comes",
+        |from| drop(function_of(from, "second").spec.config.env.insert("KEY".to_owned(), "k".to_owned())),
+        |to| {
+            function_of(to, "second").spec.config.env.insert("KEY".to_owned(), "k".to_owned());
+            function_of(to, "second").spec.code.source = "2".to_owned();
+        },
+    );
+    let drift = |world: &mut World| ["a", "b"].into_iter().for_each(|name| make_anew(world, name));
+    Scenario { drift, ..way }
+}
+
+pub fn role_made_anew_without_environment() -> Scenario {
+    drifted("somebody made a role anew that Lambda holds no grant for", |world| make_anew(world, "b"))
+}
+
+pub fn role_made_anew_and_swap() -> Scenario {
+    let drift = |world: &mut World| make_anew(world, "a");
+    Scenario { drift, name: "somebody made a role anew, and the function moves on", ..role_swap() }
+}
+
+pub fn role_gone_with_environment() -> Scenario {
+    drifted("somebody deleted a role that traffic runs under by an alias", |world| {
+        delete_role(world, "a");
+    })
+}
+
 fn add_third(to: &mut Desired, uses: &[&str]) {
     to.roles.insert("third".into(), role("third"));
     to.log_groups.insert("third".into(), log_group("third"));
@@ -207,6 +256,9 @@ pub fn all() -> Vec<Scenario> {
         code_and_configuration(),
         code_by_alias(),
         role_gone(),
+        role_gone_with_environment(),
+        role_made_anew(),
+        role_made_anew_without_environment(),
         key_pending(),
         rotation_of_disabled(),
         new_user_of_disabled(),

@@ -1,0 +1,144 @@
+//! Whether a role is still the one that others know: a role that is deleted and made anew has its old name and
+//! ARN, and a new `RoleId`, and whatever was tied to the old id stays dead.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{World, function, key};
+
+impl World {
+    /// Tells whether a function was configured with another role than the one that has its name now.
+    ///
+    /// An id that another role of the stack has tells that a run ended between the change of a role and the
+    /// mark, and nothing about the role of now.
+    pub fn made_anew(&self, seen: &function::Seen) -> bool {
+        let Some(recorded) = &seen.marks.role_id else { return false };
+        let role = self.roles.values().find(|role| role.spec.arn == seen.config.role);
+        let anew = role.is_some_and(|role| !role.role_id.is_empty() && role.role_id != *recorded);
+        anew && !self.roles.values().any(|role| role.role_id == *recorded)
+    }
+
+    /// Tells whether Lambda cannot decrypt the environment of a function any more: when it gives a function a
+    /// role it makes a grant to the id of that role, and a role made anew has another one. Only another change
+    /// of the role makes a new grant.
+    pub fn is_cut_off(&self, seen: &function::Seen) -> bool {
+        let encrypted =
+            !seen.config.env.is_empty() || seen.config.env_key.is_some() || seen.unread.contains_key("env");
+        encrypted && (self.lacks_role(&seen.config.role) || self.made_anew(seen))
+    }
+
+    /// Shows the roles that exist by their ARNs in every policy that names them by their ids: AWS does so for a
+    /// moment after a role was made.
+    pub fn recognise_roles(&mut self) {
+        let roles = self.roles.values().filter(|role| !role.role_id.is_empty());
+        let living: BTreeMap<String, String> =
+            roles.map(|role| (role.role_id.clone(), role.spec.arn.clone())).collect();
+        let keys = self.keys.values_mut().map(|key| &mut key.spec.policy);
+        let trusts = self.roles.values_mut().map(|role| &mut role.spec.trust);
+        keys.chain(trusts).for_each(|policy| key::policy::unearth(policy, &living));
+    }
+
+    /// Lists what tells of roles that are gone or made anew. AWS shows the same for a moment after a change, so
+    /// it is to be believed only when it stays.
+    pub fn signs_of_lost_roles(&self) -> BTreeSet<String> {
+        let keys = self.keys.iter().map(|(name, key)| (format!("keys.{name}"), &key.spec.policy));
+        let trusts = self.roles.iter().map(|(name, role)| (format!("roles.{name}"), &role.spec.trust));
+        let dead = keys.chain(trusts).flat_map(|(resource, policy)| {
+            let ids = key::policy::dead_ids(policy).into_iter();
+            ids.map(|id| format!("{resource} names {id}")).collect::<Vec<_>>()
+        });
+        let strange = self
+            .functions
+            .iter()
+            .filter(|(_, seen)| self.made_anew(seen) || self.lacks_role(&seen.config.role));
+        dead.chain(strange.map(|(name, seen)| format!("functions.{name} had {:?}", seen.marks.role_id)))
+            .collect()
+    }
+
+    /// Tells whether an ARN names a role that the stack keeps and that does not exist now.
+    pub(super) fn lacks_role(&self, arn: &str) -> bool {
+        self.role_arns.contains(arn) && !self.roles.values().any(|role| role.spec.arn == arn)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::{PolicyDocument, Principal, Statement};
+    use crate::kinds::function::Marks;
+    use crate::plan::plan;
+    use crate::plan::small_worlds::fixtures::{empty, function, key, nothing, role, role_arn};
+
+    /// The function `f` with an environment under the role `a`, beside the role `b`.
+    fn world() -> World {
+        let mut stack = empty();
+        stack.keys.insert("k".into(), key());
+        stack.roles = ["a", "b"].map(|name| (name.into(), role(name))).into();
+        let mut f = function("f", "a", &["k"]);
+        f.spec.config.env.insert("KEY".to_owned(), "k".to_owned());
+        stack.functions.insert("f".into(), f);
+        let mut world = nothing();
+        world.role_arns.extend(["a", "b"].map(role_arn));
+        for step in plan(&stack, &world).unwrap().steps() {
+            world.apply(&step.op).unwrap();
+        }
+        world
+    }
+
+    fn f(world: &World) -> &function::Seen {
+        world.functions.values().next().unwrap()
+    }
+
+    fn marked(world: &mut World, id: &str) {
+        let seen = world.functions.values_mut().next().unwrap();
+        seen.marks = Marks { role_id: Some(id.to_owned()), ..seen.marks.clone() };
+    }
+
+    #[test]
+    fn a_role_made_anew_is_told_from_one_that_is_gone_and_from_another() {
+        let world = world();
+        assert!(!world.made_anew(f(&world)) && !world.is_cut_off(f(&world)));
+        assert!(world.signs_of_lost_roles().is_empty());
+
+        let mut anew = world.clone();
+        marked(&mut anew, "AROAOLD");
+        assert!(anew.made_anew(f(&anew)) && anew.is_cut_off(f(&anew)));
+        assert!(!anew.signs_of_lost_roles().is_empty());
+
+        // A run that ended between the change of the role and its mark.
+        let mut unmarked = world.clone();
+        let b = unmarked.roles[&"b".into()].role_id.clone();
+        marked(&mut unmarked, &b);
+        assert!(!unmarked.made_anew(f(&unmarked)) && !unmarked.is_cut_off(f(&unmarked)));
+
+        let mut gone = world;
+        gone.roles.remove(&"a".into());
+        assert!(!gone.made_anew(f(&gone)) && gone.is_cut_off(f(&gone)));
+    }
+
+    #[test]
+    fn without_an_environment_there_is_no_grant_to_lose() {
+        let mut world = world();
+        marked(&mut world, "AROAOLD");
+        let seen = world.functions.values_mut().next().unwrap();
+        seen.config.env.clear();
+        assert!(world.made_anew(f(&world)) && !world.is_cut_off(f(&world)));
+        // What could not be read may be there.
+        world.functions.values_mut().next().unwrap().unread.insert("env".to_owned(), "denied".to_owned());
+        assert!(world.is_cut_off(f(&world)));
+    }
+
+    #[test]
+    fn the_id_of_a_role_that_exists_is_no_dead_one() {
+        let mut world = world();
+        let id = world.roles[&"a".into()].role_id.clone();
+        let ids = [id, "AROADEAD".to_owned()].map(Principal::UniqueId);
+        let principals = crate::access::Clause::Is(ids.into());
+        let statement = Statement { principals, ..Statement::allow("Use").actions(["kms:Decrypt"]) };
+        world.keys.values_mut().next().unwrap().spec.policy = PolicyDocument::new([statement]);
+        world.recognise_roles();
+        let policy = &world.keys.values().next().unwrap().spec.policy;
+        assert_eq!(key::policy::named_arns(policy), BTreeSet::from([role_arn("a").as_str()]));
+        assert_eq!(key::policy::dead_ids(policy), BTreeSet::from(["AROADEAD"]));
+        assert_eq!(world.signs_of_lost_roles(), BTreeSet::from(["keys.k names AROADEAD".to_owned()]));
+    }
+}

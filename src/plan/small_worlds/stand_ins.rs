@@ -1,0 +1,162 @@
+//! Roles that were made anew: what Lambda holds for a function, and that mending it gives nobody more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::scenarios::{self as way, Scenario};
+use super::{BOTH, Course, apply, ops, settle};
+use crate::access::Principal;
+use crate::kinds::{Name, Op, World, function, key, role};
+use crate::plan::access::actions;
+use crate::plan::{original, plan, plan_by};
+
+/// Ids of the roles that Lambda made its grants to: for `$LATEST` of each function, and for its versions.
+#[derive(Clone, Default)]
+struct Grants(BTreeMap<(Name, String), String>);
+
+const LATEST: &str = "$LATEST";
+
+impl Grants {
+    /// The grants of a world in which every role is still the one that its functions were given.
+    fn of(world: &World) -> Self {
+        let mut grants = Self::default();
+        for (name, seen) in &world.functions {
+            let versions = seen.versions.iter().map(|(number, version)| (number.as_str(), &version.config));
+            for (version, config) in versions.chain([(LATEST, &seen.config)]) {
+                grants.give(world, (name, version), config);
+            }
+        }
+        grants
+    }
+
+    fn give(&mut self, world: &World, (name, version): (&Name, &str), config: &function::Config) {
+        if let Some(role) = world.roles.values().find(|role| role.spec.arn == config.role) {
+            self.0.insert((name.clone(), version.to_owned()), role.role_id.clone());
+        }
+    }
+
+    /// Follows one operation as Lambda does: a grant is made when a role changes, and a version keeps that of
+    /// what it was published from.
+    fn follow(&mut self, before: &World, op: &Op, after: &World) {
+        let Op::Function { name, op } = op else { return };
+        let Some(now) = after.functions.get(name) else { return };
+        match op {
+            function::Op::Create { .. } => self.give(after, (name, LATEST), &now.config),
+            function::Op::Configure { config } if before.functions[name].config.role != config.role => {
+                self.give(after, (name, LATEST), config);
+            }
+            function::Op::Publish => {
+                let old = &before.functions[name].versions;
+                let latest = self.0.get(&(name.clone(), LATEST.to_owned())).cloned();
+                for number in now.versions.keys().filter(|number| !old.contains_key(*number)) {
+                    self.0.extend(latest.clone().map(|id| ((name.clone(), number.clone()), id)));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Demands that whatever serves traffic has a grant to the role that it runs under.
+    fn hold(&self, world: &World, what: &str) {
+        for (name, seen) in &world.functions {
+            let routed = seen.aliases.values().flat_map(function::SeenAlias::versions);
+            let versions = routed.map(|version| (version.as_str(), &seen.versions[version].config));
+            for (version, config) in versions.chain([(LATEST, &seen.config)]) {
+                if config.env.is_empty() {
+                    continue;
+                }
+                let role = world.roles.values().find(|role| role.spec.arn == config.role).unwrap();
+                let holds = self.0.get(&(name.clone(), version.to_owned()));
+                assert_eq!(holds, Some(&role.role_id), "{what}: {name}:{version}");
+            }
+        }
+    }
+}
+
+fn ways() -> [Scenario; 4] {
+    [
+        way::role_made_anew(),
+        way::roles_made_anew(),
+        way::role_made_anew_and_swap(),
+        way::role_gone_with_environment(),
+    ]
+}
+
+/// The worlds that a plan passes and the grants in each, its start among them.
+fn followed(way: &Scenario, start: (World, Grants), rules: super::Rules) -> Vec<(World, Grants)> {
+    let course = Course::new(&way.from, &way.to);
+    let plan = plan_by(&way.to, &start.0, rules).unwrap();
+    let passed = apply(&plan, &course, &start.0).unwrap_or_else(|fault| panic!("{}: {fault:#?}", way.name));
+    let mut all = vec![start];
+    for ((_, op), world) in ops(&plan).into_iter().zip(passed) {
+        let (before, mut grants) = all.last().cloned().unwrap();
+        grants.follow(&before, op, &world);
+        all.push((world, grants));
+    }
+    all
+}
+
+#[test]
+fn lambda_gets_its_grant_back_wherever_a_run_ends() {
+    for way in ways() {
+        for rules in BOTH {
+            let grants = Grants::of(&super::made(&way.from));
+            let whole = followed(&way, (way.start(), grants), rules);
+            assert!(whole.len() > 4, "{}: there is nothing to mend", way.name);
+            for (step, stopped) in whole.into_iter().enumerate() {
+                let (world, grants) = followed(&way, stopped, rules).pop().unwrap();
+                grants.hold(&world, &format!("{}, stopped after step {step}", way.name));
+                assert!(!world.roles.keys().any(|name| original(name).is_some()), "a stand-in is left");
+            }
+        }
+    }
+}
+
+#[test]
+fn mending_gives_nobody_more_and_names_nobody_dead() {
+    for way in ways() {
+        let plan = plan(&way.to, &way.start()).unwrap();
+        let worlds = settle(&Course::new(&way.from, &way.to), &way.start(), BOTH[0]).unwrap();
+        let last = worlds.last().unwrap().clone();
+        for (name, stand_in) in worlds.iter().flat_map(|world| &world.roles) {
+            let Some(original) = original(name) else { continue };
+            let spec = &way.to.roles[&Name::from(original)];
+            let same = role::Spec {
+                role_name: spec.role_name.clone(),
+                arn: spec.arn.clone(),
+                description: spec.description.clone(),
+                tags: spec.tags.clone(),
+                ..stand_in.spec.clone()
+            };
+            assert!(same.managed.is_subset(&spec.managed) && same.trust == spec.trust, "{}", way.name);
+            assert!(same.inline.iter().all(|policy| spec.inline.get(policy.0) == Some(policy.1)));
+            let may = |world: &World, key: &Name, arn: &str| -> BTreeSet<String> {
+                let policy = world.keys.get(key).map(|key| &key.spec.policy);
+                let principal = Principal::Arn(arn.to_owned());
+                policy.map(|policy| actions(policy, &principal)).unwrap_or_default()
+            };
+            for (world, key) in worlds.iter().flat_map(|world| world.keys.keys().map(move |key| (world, key)))
+            {
+                let has = may(world, key, &stand_in.spec.arn);
+                assert!(has.is_subset(&may(&last, key, &spec.arn)), "{}: {has:?} on {key}", way.name);
+            }
+        }
+        for step in plan.steps() {
+            let policy = match &step.op {
+                Op::Key { op: key::Op::PutPolicy { policy }, .. } => policy,
+                Op::Key { op: key::Op::Create { spec }, .. } => &spec.policy,
+                Op::Role { op: role::Op::PutTrust { trust }, .. } => trust,
+                _ => continue,
+            };
+            assert!(key::policy::dead_ids(policy).is_empty(), "{}: {:?}", way.name, step.op);
+        }
+    }
+}
+
+#[test]
+fn a_function_that_moves_on_needs_no_stand_in() {
+    for way in [way::role_made_anew_and_swap(), way::role_made_anew_without_environment()] {
+        let plan = plan(&way.to, &way.start()).unwrap();
+        let stand_ins = plan.steps().filter(|step| original(&step.resource.name).is_some());
+        assert_eq!(stand_ins.count(), 0, "{}", way.name);
+    }
+}
