@@ -6,6 +6,7 @@ mod adopted;
 mod crashes;
 mod delays;
 mod faults;
+mod remade;
 
 use std::time::Duration;
 

@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 
+use aws_sdk_iam::operation::create_role::builders::CreateRoleFluentBuilder;
 use aws_sdk_lambda::types::LastUpdateStatus;
 use lockstep::aws::{Aws, Clients, Settings};
 use lockstep::call::{Answer, Http, Request};
 use lockstep::local::{Ephemeral, LocalConfig};
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
@@ -88,18 +90,7 @@ impl Project {
         let dir = folder.path().join(".lockstep");
         let config = LocalConfig { dir, cache: cache(), region: REGION.to_owned(), python: None };
         let aws = Ephemeral::start(&config).await.unwrap();
-        let running = aws.running();
-        let settings = Settings {
-            region: REGION.to_owned(),
-            endpoint: Some(running.endpoint.clone()),
-            profile: None,
-            policy_in_effect: None,
-            static_credentials: Some((
-                running.access_key_id.clone(),
-                running.secret_access_key.expose().to_owned(),
-            )),
-        };
-        let sdk = Aws::connect(&settings).await.unwrap().read;
+        let sdk = connect(&aws, &aws.running().endpoint).await;
         let http = Http::new().unwrap();
         let mut project = Self { aws, sdk, text: EXAMPLE.to_owned(), folder, http, front: None, _room: room };
         let runtime = "\n    runtime: provided.al2023";
@@ -144,6 +135,36 @@ impl Project {
             (config.unwrap().last_update_status() == Some(&LastUpdateStatus::Successful)).then_some(())
         })
         .await;
+    }
+
+    /// Deletes a role as one does in the console, and returns how to make it again.
+    pub async fn delete_role(&self, role: &str) -> CreateRoleFluentBuilder {
+        let iam = connect(&self.aws, self.endpoint()).await.iam;
+        let name = format!("text-encryption-test-{role}");
+        let was = self.sdk.iam.get_role().role_name(&name).send().await.unwrap().role.unwrap();
+        let attached = self.sdk.iam.list_attached_role_policies().role_name(&name).send().await.unwrap();
+        for policy in attached.attached_policies() {
+            let arn = policy.policy_arn().unwrap();
+            iam.detach_role_policy().role_name(&name).policy_arn(arn).send().await.unwrap();
+        }
+        until("the role is deleted", async || iam.delete_role().role_name(&name).send().await.ok()).await;
+        self.rules().forgive().await;
+        let trust = was.assume_role_policy_document().unwrap();
+        let trust = percent_decode_str(trust).decode_utf8().unwrap().into_owned();
+        let create = iam.create_role().role_name(name).path(was.path()).assume_role_policy_document(trust);
+        create.set_description(was.description.clone()).set_tags(was.tags.clone())
+    }
+
+    /// Deletes a role and makes it again as it was: under the same name, and with another id.
+    pub async fn make_anew(&self, role: &str) {
+        let before = self.sdk.iam.list_attached_role_policies();
+        let attached = before.role_name(format!("text-encryption-test-{role}")).send().await.unwrap();
+        let made = self.delete_role(role).await.send().await.unwrap().role.unwrap();
+        for policy in attached.attached_policies() {
+            let attach = self.sdk.iam.attach_role_policy().role_name(made.role_name());
+            attach.policy_arn(policy.policy_arn().unwrap()).send().await.unwrap();
+        }
+        self.rules().forgive().await;
     }
 
     /// The folder of the stack file.
@@ -301,6 +322,20 @@ impl Project {
         assert_eq!(decrypted.status, 200, "{}", decrypted.text());
         assert!(decrypted.json().unwrap()["text"] == text, "another text came back");
     }
+}
+
+/// The clients of the operator, for an AWS or what stands in front of it.
+async fn connect(aws: &Ephemeral, endpoint: &str) -> Clients {
+    let running = aws.running();
+    let secret = running.secret_access_key.expose().to_owned();
+    let settings = Settings {
+        region: REGION.to_owned(),
+        endpoint: Some(endpoint.to_owned()),
+        profile: None,
+        policy_in_effect: None,
+        static_credentials: Some((running.access_key_id.clone(), secret)),
+    };
+    Aws::connect(&settings).await.unwrap().read
 }
 
 /// The command without anything of the surroundings that would point it at another AWS or stack.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{Answer, Operation, Request, Strict};
+use super::{Answer, Operation, Request, State, Strict};
 
 /// What takes its time.
 const UPDATES: &[&str] =
@@ -65,8 +65,9 @@ impl Strict {
     }
 
     pub(super) fn learn_lambda(&self, operation: &Operation, answer: &mut Answer) {
-        let functions = &mut self.state.lock().unwrap().functions;
+        let State { functions, grants, roles, .. } = &mut *self.state.lock().unwrap();
         let mut body = answer.read_json();
+        grants.follow(operation, &body, roles);
         let whole = body.get("Configuration").is_some();
         let function = if whole { &mut body["Configuration"] } else { &mut body };
         functions.note(function);

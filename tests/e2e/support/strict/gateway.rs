@@ -103,6 +103,10 @@ impl Strict {
             Some(route) if !state.gateway.may_call(route) => {
                 Some(("forbidden", message(500, "Internal server error")))
             }
+            // Lambda answers the gateway with KMSAccessDeniedException.
+            Some(route) if !route.targets().all(|target| state.decrypts(target)) => {
+                Some(("KMSAccessDeniedException", message(502, "Internal server error")))
+            }
             Some(_) => None,
         }
     }

@@ -205,7 +205,7 @@ impl Strict {
 
     pub(super) fn learn_kms(&self, request: &Request, operation: &Operation, answer: &mut Answer) {
         let (body, state) = (request.json(), &mut *self.state.lock().unwrap());
-        let State { keys, roles, .. } = state;
+        let State { keys, roles, strange_reads, .. } = state;
         match operation.name.as_str() {
             "kms:CreateKey" => {
                 let made = answer.read_json();
@@ -236,7 +236,14 @@ impl Strict {
                 let put = if early && *reads % 2 == 1 { shown.next().or(last) } else { last };
                 if let Some(put) = put {
                     let mut read = answer.read_json();
-                    read["Policy"] = json!(put.read(roles));
+                    let policy = put.read(roles);
+                    read["Policy"] = json!(policy);
+                    if *strange_reads > 0 {
+                        *strange_reads -= 1;
+                        let roles = named(&policy).into_iter().filter(|arn| arn.contains(":role/"));
+                        let strange = |text: String, arn: String| text.replace(&arn, "AROASTRANGE");
+                        read["Policy"] = json!(roles.fold(policy, strange));
+                    }
                     answer.write_json(&read);
                 }
             }

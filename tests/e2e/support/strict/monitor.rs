@@ -67,27 +67,35 @@ impl Strict {
         let mut gaps = Vec::new();
         for needed in self.uses.iter().filter(|it| state.serving.now.contains_key(it.function)) {
             let Some(key) = keys.get(needed.alias) else {
-                gaps.push(format!("{} leads nowhere, and {} needs it", needed.alias, needed.function));
+                let gap = format!("{} leads nowhere, and {} needs it", needed.alias, needed.function);
+                gaps.push((gap.clone(), gap));
                 continue;
             };
             for action in needed.actions {
                 let closed = |role: &String, after| !state.lets(role, action, key, after);
                 let runs = state.serving.now.get(needed.function).into_iter().flatten();
                 for role in runs.filter(|role| closed(role, Some(self.rules.policies))) {
-                    gaps.push(format!("{} runs as {role} without {action}", needed.function));
+                    // A function that is at a loss already is so whichever role it moves to.
+                    let gap = format!("{} runs without {action}", needed.function);
+                    gaps.push((gap, format!("{} runs as {role} without {action}", needed.function)));
                 }
                 let ran = state.serving.left.keys().filter(|(function, _)| function == needed.function);
                 for (_, role) in ran.filter(|(_, role)| closed(role, None)) {
-                    gaps.push(format!("{} still ran as {role}, which lost {action}", needed.function));
+                    let gap = format!("{} still ran as {role}, which lost {action}", needed.function);
+                    gaps.push((gap.clone(), gap));
                 }
             }
         }
         for route in state.serving.routes.intersection(&routes) {
             if !state.gateway.may_call(route) {
-                gaps.push(format!("the gateway may not call what is behind {route:?}"));
+                let gap = format!("the gateway may not call what is behind {route:?}");
+                gaps.push((gap.clone(), gap));
             }
         }
         state.serving.routes = routes;
-        state.gaps.extend(gaps.into_iter().map(|gap| format!("after {operation}: {gap}")));
+        // What was wrong already was told already.
+        let new = gaps.iter().filter(|(gap, _)| !state.wrong.contains(gap));
+        state.gaps.extend(new.map(|(_, text)| format!("after {operation}: {text}")));
+        state.wrong = gaps.into_iter().map(|(gap, _)| gap).collect();
     }
 }
