@@ -19,7 +19,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 /// Reads everything that a stack has in AWS, all kinds at the same time. Nothing is changed.
 ///
-/// What may not be read is recorded as such, never as absent. Roles that seem to be gone or made anew are looked
+/// What may not be read is recorded as such, never as absent. Roles that seem to be gone or re-created are looked
 /// at again: for a moment after a change AWS shows ids in place of ARNs, and answers from replicas that have not
 /// heard of it.
 ///

@@ -1,4 +1,4 @@
-//! Whether a role is still the one that others know: a role that is deleted and made anew has its old name and
+//! Whether a role is still the one that others know: a role that is deleted and re-created has its old name and
 //! ARN, and a new `RoleId`, and whatever was tied to the old id stays dead.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,7 @@ impl World {
     ///
     /// An id that another role of the stack has tells that a run ended between the change of a role and the
     /// mark, and nothing about the role of now.
-    pub fn made_anew(&self, seen: &function::Seen) -> bool {
+    pub fn is_recreated(&self, seen: &function::Seen) -> bool {
         let Some(recorded) = &seen.marks.role_id else { return false };
         let role = self.roles.values().find(|role| role.spec.arn == seen.config.role);
         let anew = role.is_some_and(|role| !role.role_id.is_empty() && role.role_id != *recorded);
@@ -18,12 +18,12 @@ impl World {
     }
 
     /// Tells whether Lambda cannot decrypt the environment of a function any more: when it gives a function a
-    /// role it makes a grant to the id of that role, and a role made anew has another one. Only another change
+    /// role it makes a grant to the id of that role, and a role re-created has another one. Only another change
     /// of the role makes a new grant.
     pub fn is_cut_off(&self, seen: &function::Seen) -> bool {
         let encrypted =
             !seen.config.env.is_empty() || seen.config.env_key.is_some() || seen.unread.contains_key("env");
-        encrypted && (self.lacks_role(&seen.config.role) || self.made_anew(seen))
+        encrypted && (self.lacks_role(&seen.config.role) || self.is_recreated(seen))
     }
 
     /// Shows the roles that exist by their ARNs in every policy that names them by their ids: AWS does so for a
@@ -37,7 +37,7 @@ impl World {
         keys.chain(trusts).for_each(|policy| key::policy::unearth(policy, &living));
     }
 
-    /// Lists what tells of roles that are gone or made anew. AWS shows the same for a moment after a change, so
+    /// Lists what tells of roles that are gone or re-created. AWS shows the same for a moment after a change, so
     /// it is to be believed only when it stays.
     pub fn signs_of_lost_roles(&self) -> BTreeSet<String> {
         let keys = self.keys.iter().map(|(name, key)| (format!("keys.{name}"), &key.spec.policy));
@@ -49,7 +49,7 @@ impl World {
         let strange = self
             .functions
             .iter()
-            .filter(|(_, seen)| self.made_anew(seen) || self.lacks_role(&seen.config.role));
+            .filter(|(_, seen)| self.is_recreated(seen) || self.lacks_role(&seen.config.role));
         dead.chain(strange.map(|(name, seen)| format!("functions.{name} had {:?}", seen.marks.role_id)))
             .collect()
     }
@@ -94,25 +94,25 @@ mod tests {
     }
 
     #[test]
-    fn a_role_made_anew_is_told_from_one_that_is_gone_and_from_another() {
+    fn a_recreated_role_is_told_from_one_that_is_gone_and_from_another() {
         let world = world();
-        assert!(!world.made_anew(f(&world)) && !world.is_cut_off(f(&world)));
+        assert!(!world.is_recreated(f(&world)) && !world.is_cut_off(f(&world)));
         assert!(world.signs_of_lost_roles().is_empty());
 
         let mut anew = world.clone();
         marked(&mut anew, "AROAOLD");
-        assert!(anew.made_anew(f(&anew)) && anew.is_cut_off(f(&anew)));
+        assert!(anew.is_recreated(f(&anew)) && anew.is_cut_off(f(&anew)));
         assert!(!anew.signs_of_lost_roles().is_empty());
 
         // A run that ended between the change of the role and its mark.
         let mut unmarked = world.clone();
         let b = unmarked.roles[&"b".into()].role_id.clone();
         marked(&mut unmarked, &b);
-        assert!(!unmarked.made_anew(f(&unmarked)) && !unmarked.is_cut_off(f(&unmarked)));
+        assert!(!unmarked.is_recreated(f(&unmarked)) && !unmarked.is_cut_off(f(&unmarked)));
 
         let mut gone = world;
         gone.roles.remove(&"a".into());
-        assert!(!gone.made_anew(f(&gone)) && gone.is_cut_off(f(&gone)));
+        assert!(!gone.is_recreated(f(&gone)) && gone.is_cut_off(f(&gone)));
     }
 
     #[test]
@@ -121,7 +121,7 @@ mod tests {
         marked(&mut world, "AROAOLD");
         let seen = world.functions.values_mut().next().unwrap();
         seen.config.env.clear();
-        assert!(world.made_anew(f(&world)) && !world.is_cut_off(f(&world)));
+        assert!(world.is_recreated(f(&world)) && !world.is_cut_off(f(&world)));
         // What could not be read may be there.
         world.functions.values_mut().next().unwrap().unread.insert("env".to_owned(), "denied".to_owned());
         assert!(world.is_cut_off(f(&world)));

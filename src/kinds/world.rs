@@ -94,7 +94,7 @@ pub fn steps(target: &Target, world: &World) -> Vec<Draft> {
 }
 
 /// Writes the marks again where a run ended between the change of a role and its mark: they hold the id of
-/// another role of the stack. They do too where a role was made anew and Lambda is not cut off by that; where it
+/// another role of the stack. They do too where a role was re-created and Lambda is not cut off by that; where it
 /// is the mark stays until it was mended.
 fn stale_marks(target: &Target, world: &World, drafts: &[Draft]) -> Vec<Draft> {
     let stale = target.functions.iter().filter(|(name, want)| {
@@ -102,7 +102,7 @@ fn stale_marks(target: &Target, world: &World, drafts: &[Draft]) -> Vec<Draft> {
         let marked = seen.marks.role_id.as_ref();
         let of_another =
             |role: &role::Seen| Some(&role.role_id) == marked && role.spec.arn != want.config.role;
-        let another = world.lacks_role(&seen.config.role) || world.made_anew(seen);
+        let another = world.lacks_role(&seen.config.role) || world.is_recreated(seen);
         world.roles.values().any(of_another) || (another && !world.is_cut_off(seen))
     });
     let marks = stale.map(|(name, want)| function::mark(name, want, Action::Update));

@@ -108,7 +108,7 @@ mod tests {
         let second = entry(1, Some("a"));
         assert!(first.counts(1, None) && !first.counts(2, None));
         assert!(second.counts(2, Some(&first)));
-        // Somebody else was quicker, or the parameter was made anew meanwhile.
+        // Somebody else was quicker, or the parameter was re-created meanwhile.
         assert!(!second.counts(3, Some(&first)));
         assert!(!second.counts(2, Some(&second)) && !second.counts(2, None));
     }

@@ -19,7 +19,7 @@
 //!   read that is late only makes an append fail.
 //! - An answer that got lost is harmless: a repeated append does not count, and looking again shows whether
 //!   the first did, by the session in it.
-//! - A parameter that is deleted and made anew counts from 1 again. The id of the entry before keeps a writer
+//! - A parameter that is deleted and re-created counts from 1 again. The id of the entry before keeps a writer
 //!   that slept through that from hitting the right number by chance.
 //! - To let go is an append too. Deleting is left to whoever removes a whole environment while holding a lock
 //!   that was just renewed.

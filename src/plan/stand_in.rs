@@ -1,7 +1,7 @@
-//! The way round for functions whose role was deleted and made anew: to a role that stands in for it, and back.
+//! The way round for functions whose role was deleted and re-created: to a role that stands in for it, and back.
 //!
 //! Lambda gives a role access to the environment of a function by a grant to the id of the role, and makes that
-//! grant when the role of the function changes, at no other time. A role made anew has another id, so the only
+//! grant when the role of the function changes, at no other time. A role re-created has another id, so the only
 //! way to renew the grant is a swap there and back. Both are done as every swap is: nothing is taken away before
 //! its replacement was seen working. A run that ends on the way leaves a function under a stand-in, which the
 //! next run moves like any other.

@@ -72,7 +72,7 @@ impl Around<'_> {
         }
     }
 
-    /// Lists roles that are gone, or that were made anew behind the back of Lambda.
+    /// Lists roles that are gone, or that were re-created behind the back of Lambda.
     fn roles(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         for (function, want) in &self.desired.functions {
@@ -104,7 +104,7 @@ impl Around<'_> {
     fn cut_off(&self, function: &Name, role: &str) -> Told {
         let name = short::role(&self.names, role);
         Told {
-            what: format!("was configured with {name} before that role was deleted and made anew"),
+            what: format!("was configured with {name} before that role was deleted and re-created"),
             consequence: "Lambda cannot decrypt its environment variables, and every request fails",
             remedy: "lockstep apply moves it to a role that stands in, and back: only that renews Lambda's grant{line}"
                 .to_owned(),
@@ -148,7 +148,7 @@ impl Around<'_> {
         let recorded = self.world.functions.get(function).and_then(|seen| seen.marks.role_id.as_deref());
         let dead = key::policy::dead_ids(&seen.spec.policy);
         let anew = match recorded.filter(|id| dead.contains(id)) {
-            Some(id) => format!(" (it names {id}, the role of that name before it was made anew)"),
+            Some(id) => format!(" (it names {id}, the role of that name before it was re-created)"),
             None => String::new(),
         };
         let actions = short::actions(lacks).join(", ");
@@ -180,7 +180,7 @@ impl Around<'_> {
         let wanted = self.desired.functions.get(function).map(|want| want.spec.config.role.as_str());
         let back = wanted.map(|wanted| short::role(&self.names, wanted)).unwrap_or_default();
         if wanted == Some(role) {
-            return format!("lockstep apply makes the role {back} anew");
+            return format!("lockstep apply re-creates the role {back}");
         }
         let or = match self.desired.role_by_arn(role) {
             Some(declared) => format!(", or change that line to {declared}"),

@@ -8,7 +8,7 @@ use crate::stack::desired::Desired;
 /// Finds the way out; `None` where all is well.
 pub(super) fn remedy(asked: &Asked<'_>, moment: Moment, known: Known<'_>) -> Option<Remedy> {
     if asked.is_allowed() {
-        return unusable(asked);
+        return unusable(asked).or_else(|| asked.cut_off());
     }
     let planned = (moment == Moment::Live).then_some(()).and(known.planned).filter(|_| asked.is_ours());
     let after = planned.and_then(|scene| {
@@ -59,6 +59,18 @@ impl Asked<'_> {
         let under = || self.desired().functions.iter().filter(|(_, want)| want.spec.config.role == arn);
         let user = under().find(|(_, want)| want.uses.contains_key(&self.question.key));
         user.or_else(|| under().next()).map(|(name, _)| name)
+    }
+
+    /// The role may, and yet its function fails: Lambda decrypts the environment for another role than this one.
+    fn cut_off(&self) -> Option<Remedy> {
+        let world = self.scene.world;
+        let mut under = world.functions.iter().filter(|(_, seen)| seen.config.role == self.caller.arn());
+        let (name, _) = under.find(|(_, seen)| world.is_cut_off(seen))?;
+        let what = format!(
+            "functions.{name} fails all the same: it was configured before the role was deleted and re-created, \
+             so Lambda cannot decrypt its environment variables; run lockstep apply, which renews Lambda's grant"
+        );
+        Some(self.at(what, &format!("functions.{name}.role")))
     }
 
     /// The stack file gives the access already.

@@ -151,3 +151,20 @@ fn a_role_that_does_not_exist_can_do_nothing() {
     let (cause, _) = told(&desired, &world, ("prod", "Decrypt"));
     assert_eq!(cause, "prod does not exist, so it can do nothing");
 }
+
+#[test]
+fn a_role_that_may_is_not_all_that_a_function_needs() {
+    let mut desired = stack("test");
+    let f = desired.functions.get_mut(&Name::from("f")).unwrap();
+    f.spec.config.env.insert("KEY".to_owned(), "k".to_owned());
+    let mut world = made(&desired);
+    assert_eq!(told(&desired, &world, ("test", "Decrypt")).1, "");
+    world.roles.get_mut(&Name::from("test")).unwrap().role_id = "AROANEW".to_owned();
+    let (cause, remedy) = told(&desired, &world, ("test", "Decrypt"));
+    assert_eq!(cause, "test may kms:Decrypt on keys.k: UseByF of the key policy");
+    assert_eq!(
+        remedy,
+        "functions.f fails all the same: it was configured before the role was deleted and re-created, so Lambda \
+         cannot decrypt its environment variables; run lockstep apply, which renews Lambda's grant @2"
+    );
+}

@@ -248,7 +248,7 @@ fn a_stage_replaces_and_removes_one_by_one() {
 }
 
 #[test]
-fn an_override_that_loses_a_field_is_made_anew() {
+fn an_override_that_loses_a_field_is_recreated() {
     let rate = MethodSettings { rate_millis: Some(50_000), ..Default::default() };
     let to = Stage { methods: BTreeMap::from([("*/*".into(), rate)]), ..stage() };
     assert_eq!(

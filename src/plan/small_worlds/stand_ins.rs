@@ -1,4 +1,4 @@
-//! Roles that were made anew: what Lambda holds for a function, and that mending it gives nobody more.
+//! Roles that were re-created: what Lambda holds for a function, and that mending it gives nobody more.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -74,9 +74,9 @@ impl Grants {
 
 fn ways() -> [Scenario; 4] {
     [
-        way::role_made_anew(),
-        way::roles_made_anew(),
-        way::role_made_anew_and_swap(),
+        way::role_recreated(),
+        way::roles_recreated(),
+        way::role_recreated_and_swap(),
         way::role_gone_with_environment(),
     ]
 }
@@ -154,7 +154,7 @@ fn mending_gives_nobody_more_and_names_nobody_dead() {
 
 #[test]
 fn a_function_that_moves_on_needs_no_stand_in() {
-    for way in [way::role_made_anew_and_swap(), way::role_made_anew_without_environment()] {
+    for way in [way::role_recreated_and_swap(), way::role_recreated_without_environment()] {
         let plan = plan(&way.to, &way.start()).unwrap();
         let stand_ins = plan.steps().filter(|step| original(&step.resource.name).is_some());
         assert_eq!(stand_ins.count(), 0, "{}", way.name);

@@ -57,7 +57,7 @@ const LESS_ACCESS: Effect =
 const PRINCIPAL_GONE: Effect = effect(
     Rank::Changed,
     "principal-gone",
-    "a role made anew under that name has no access by it",
+    "a role re-created under that name has no access by it",
     "lockstep apply takes it away",
 );
 const CHANGED: Effect =

@@ -105,7 +105,7 @@ fn keys_that_cannot_be_used_break_their_functions() {
 }
 
 #[test]
-fn a_role_that_is_gone_and_one_made_anew_break_their_function() {
+fn a_role_that_is_gone_and_one_recreated_break_their_function() {
     let stack = stack("encrypt-test");
     let mut world = applied(&stack);
     world.roles.remove(&Name::from("encrypt-test"));
@@ -114,7 +114,7 @@ fn a_role_that_is_gone_and_one_made_anew_break_their_function() {
 
     breaks
       ! functions.encrypt runs as encrypt-test, a role that does not exist: every request fails
-        lockstep apply makes the role encrypt-test anew
+        lockstep apply re-creates the role encrypt-test
 
     Drift: 1 breaks, 0 security, 0 changed, 0 cosmetic, 0 unread.
     "#);
@@ -135,13 +135,13 @@ fn a_role_that_is_gone_and_one_made_anew_break_their_function() {
     text-encryption/test · eu-west-1 · account 111122223333
 
     breaks
-      ! functions.encrypt was configured with encrypt-test before that role was deleted and made anew: Lambda cannot decrypt its environment variables, and every request fails
+      ! functions.encrypt was configured with encrypt-test before that role was deleted and re-created: Lambda cannot decrypt its environment variables, and every request fails
         lockstep apply moves it to a role that stands in, and back: only that renews Lambda's grant (stack.yaml:31)
-      ! functions.encrypt runs as encrypt-test, which the policy of keys.text does not allow Encrypt, Decrypt, GenerateDataKey (it names AROAOLD, the role of that name before it was made anew): every request that needs the key fails
+      ! functions.encrypt runs as encrypt-test, which the policy of keys.text does not allow Encrypt, Decrypt, GenerateDataKey (it names AROAOLD, the role of that name before it was re-created): every request that needs the key fails
         lockstep apply puts UseByEncrypt into the key policy (stack.yaml:29)
 
     changed
-      ~ keys.text names AROAOLD, a principal that was deleted: a role made anew under that name has no access by it
+      ~ keys.text names AROAOLD, a principal that was deleted: a role re-created under that name has no access by it
         lockstep apply takes it away (stack.yaml:14)
       ~ functions.encrypt has env.A b, which the stack file lacks: it works differently than the stack file says
         lockstep apply restores it (stack.yaml:29)

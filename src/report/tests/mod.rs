@@ -101,7 +101,7 @@ fn shown(desired: &Desired, world: &World, style: Style) -> String {
 }
 
 #[test]
-fn mending_a_role_that_was_made_anew_reads_like_two_swaps() {
+fn mending_a_role_that_was_recreated_reads_like_two_swaps() {
     let mut stack = stack("encrypt-test");
     let encrypt = stack.functions.get_mut(&Name::from("encrypt")).unwrap();
     encrypt.spec.config.env.insert("KEY".to_owned(), "k".to_owned());
@@ -115,9 +115,9 @@ fn mending_a_role_that_was_made_anew_reads_like_two_swaps() {
     text-encryption/test · eu-west-1 · account 111122223333
 
     problems now
-      ! functions.encrypt was configured with encrypt-test before that role was deleted and made anew: Lambda cannot decrypt its environment variables, and every request fails
+      ! functions.encrypt was configured with encrypt-test before that role was deleted and re-created: Lambda cannot decrypt its environment variables, and every request fails
         lockstep apply moves it to a role that stands in, and back: only that renews Lambda's grant (stack.yaml:31)
-      ! functions.encrypt runs as encrypt-test, which the policy of keys.text does not allow Encrypt, Decrypt, GenerateDataKey (it names AROAOLD, the role of that name before it was made anew): every request that needs the key fails
+      ! functions.encrypt runs as encrypt-test, which the policy of keys.text does not allow Encrypt, Decrypt, GenerateDataKey (it names AROAOLD, the role of that name before it was re-created): every request that needs the key fails
         lockstep apply puts UseByEncrypt into the key policy (stack.yaml:29)
 
     phase 1  widen

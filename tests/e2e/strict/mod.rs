@@ -6,7 +6,7 @@ mod adopted;
 mod crashes;
 mod delays;
 mod faults;
-mod remade;
+mod recreated;
 
 use std::time::Duration;
 

@@ -156,7 +156,7 @@ impl Project {
     }
 
     /// Deletes a role and makes it again as it was: under the same name, and with another id.
-    pub async fn make_anew(&self, role: &str) {
+    pub async fn recreate(&self, role: &str) {
         let before = self.sdk.iam.list_attached_role_policies();
         let attached = before.role_name(format!("text-encryption-test-{role}")).send().await.unwrap();
         let made = self.delete_role(role).await.send().await.unwrap().role.unwrap();

@@ -144,38 +144,38 @@ fn delete_role(world: &mut World, name: &str) -> crate::kinds::role::Seen {
     role
 }
 
-/// Deletes a role by hand and makes it anew, alike in everything but its id.
-fn make_anew(world: &mut World, name: &str) {
+/// Deletes a role by hand and re-creates it, alike in everything but its id.
+fn recreate(world: &mut World, name: &str) {
     let role = delete_role(world, name);
     world
         .roles
         .insert(name.into(), crate::kinds::role::Seen { role_id: format!("id of another {name}"), ..role });
 }
 
-pub fn role_made_anew() -> Scenario {
-    drifted("somebody made a role anew that traffic runs under by an alias", |world| make_anew(world, "a"))
+pub fn role_recreated() -> Scenario {
+    drifted("somebody re-created a role that traffic runs under by an alias", |world| recreate(world, "a"))
 }
 
-pub fn roles_made_anew() -> Scenario {
+pub fn roles_recreated() -> Scenario {
     let way = between(
-        "somebody made two roles anew, one behind an environment, and new code comes",
+        "somebody re-created two roles, one behind an environment, and new code comes",
         |from| drop(function_of(from, "second").spec.config.env.insert("KEY".to_owned(), "k".to_owned())),
         |to| {
             function_of(to, "second").spec.config.env.insert("KEY".to_owned(), "k".to_owned());
             function_of(to, "second").spec.code.source = "2".to_owned();
         },
     );
-    let drift = |world: &mut World| ["a", "b"].into_iter().for_each(|name| make_anew(world, name));
+    let drift = |world: &mut World| ["a", "b"].into_iter().for_each(|name| recreate(world, name));
     Scenario { drift, ..way }
 }
 
-pub fn role_made_anew_without_environment() -> Scenario {
-    drifted("somebody made a role anew that Lambda holds no grant for", |world| make_anew(world, "b"))
+pub fn role_recreated_without_environment() -> Scenario {
+    drifted("somebody re-created a role that Lambda holds no grant for", |world| recreate(world, "b"))
 }
 
-pub fn role_made_anew_and_swap() -> Scenario {
-    let drift = |world: &mut World| make_anew(world, "a");
-    Scenario { drift, name: "somebody made a role anew, and the function moves on", ..role_swap() }
+pub fn role_recreated_and_swap() -> Scenario {
+    let drift = |world: &mut World| recreate(world, "a");
+    Scenario { drift, name: "somebody re-created a role, and the function moves on", ..role_swap() }
 }
 
 pub fn role_gone_with_environment() -> Scenario {
@@ -257,8 +257,8 @@ pub fn all() -> Vec<Scenario> {
         code_by_alias(),
         role_gone(),
         role_gone_with_environment(),
-        role_made_anew(),
-        role_made_anew_without_environment(),
+        role_recreated(),
+        role_recreated_without_environment(),
         key_pending(),
         rotation_of_disabled(),
         new_user_of_disabled(),

@@ -11,19 +11,19 @@ async fn status(project: &Project) -> u16 {
     project.call(&token, "/encrypt", &json!({ "text": "hello" })).await.status
 }
 
-async fn remade() -> Project {
+async fn recreated() -> Project {
     let project = Project::strict(RULES).await;
     project.run(&BOOTSTRAP).await.ok();
-    project.make_anew(ROLES[0]).await;
+    project.recreate(ROLES[0]).await;
     project
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_role_made_anew_is_told_and_mended() {
-    let project = remade().await;
+async fn a_recreated_role_is_told_and_mended() {
+    let project = recreated().await;
     assert_eq!(status(&project).await, 502);
     let drift = project.run(&["drift"]).await.ends_with(2);
-    drift.says("was configured with encrypt-test before that role was deleted and made anew");
+    drift.says("was configured with encrypt-test before that role was deleted and re-created");
     let plan = project.run(&["plan"]).await.ok();
     plan.says("+ roles.encrypt-test+stand-in").says("phase 2  return, after the probe");
 
@@ -46,7 +46,7 @@ async fn a_role_that_is_gone_is_told_and_made_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_repair_that_is_killed_goes_on() {
-    let project = remade().await;
+    let project = recreated().await;
     for changes in [2, 5, 6, 9, 20] {
         let end = project.run_until(changes, &APPLY).await;
         project.apply().await.ok();
@@ -55,7 +55,7 @@ async fn a_repair_that_is_killed_goes_on() {
             run.ok();
             return;
         }
-        project.make_anew(ROLES[0]).await;
+        project.recreate(ROLES[0]).await;
     }
     panic!("a repair has no end");
 }
