@@ -42,7 +42,11 @@ async fn look(aws: &Aws, desired: &Desired) -> Result<World, AwsError> {
         try_join!(role::observe(aws, desired), all_but_roles(aws, desired))?;
     world.roles = take(&mut world, roles);
     world.managed_documents = documents;
-    let wanted = desired.roles.values().map(|role| role.arn.clone());
+    let is_known = |name: &Name| {
+        let resource = ResourceId::new(Kind::Role, name);
+        !world.unread.contains_key(&resource) && !world.foreign.contains_key(&resource)
+    };
+    let wanted = desired.roles.iter().filter(|(name, _)| is_known(name)).map(|(_, role)| role.arn.clone());
     let there = world.roles.values().map(|role| role.spec.arn.clone());
     world.role_arns = wanted.chain(there).collect();
     world.recognise_roles();

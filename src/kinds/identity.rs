@@ -8,22 +8,28 @@ use super::{World, function, key};
 impl World {
     /// Tells whether a function was configured with another role than the one that has its name now.
     ///
-    /// An id that another role of the stack has tells that a run ended between the change of a role and the
-    /// mark, and nothing about the role of now.
+    /// A mark with another name tells that a run ended between the change of a role and the mark, and nothing
+    /// about the role of now.
     pub fn is_recreated(&self, seen: &function::Seen) -> bool {
-        let Some(recorded) = &seen.marks.role_id else { return false };
+        let Some(recorded) = &seen.marks.role else { return false };
         let role = self.roles.values().find(|role| role.spec.arn == seen.config.role);
-        let anew = role.is_some_and(|role| !role.role_id.is_empty() && role.role_id != *recorded);
-        anew && !self.roles.values().any(|role| role.role_id == *recorded)
+        role.is_some_and(|role| {
+            role.spec.role_name == recorded.name && !role.role_id.is_empty() && role.role_id != recorded.id
+        })
+    }
+
+    /// Tells whether the role that a function was configured with is gone, and another one of its name may be
+    /// there.
+    pub fn has_lost_role(&self, seen: &function::Seen) -> bool {
+        self.lacks_role(&seen.config.role) || self.is_recreated(seen)
     }
 
     /// Tells whether Lambda cannot decrypt the environment of a function any more: when it gives a function a
-    /// role it makes a grant to the id of that role, and a role re-created has another one. Only another change
-    /// of the role makes a new grant.
+    /// role it makes a grant to the id of that role, and a role that was re-created has another one. Only another
+    /// change of the role makes a new grant.
     pub fn is_cut_off(&self, seen: &function::Seen) -> bool {
-        let encrypted =
-            !seen.config.env.is_empty() || seen.config.env_key.is_some() || seen.unread.contains_key("env");
-        encrypted && (self.lacks_role(&seen.config.role) || self.is_recreated(seen))
+        let encrypted = seen.config.is_encrypted() || seen.unread.contains_key("env");
+        encrypted && self.has_lost_role(seen)
     }
 
     /// Shows the roles that exist by their ARNs in every policy that names them by their ids: AWS does so for a
@@ -46,12 +52,8 @@ impl World {
             let ids = key::policy::dead_ids(policy).into_iter();
             ids.map(|id| format!("{resource} names {id}")).collect::<Vec<_>>()
         });
-        let strange = self
-            .functions
-            .iter()
-            .filter(|(_, seen)| self.is_recreated(seen) || self.lacks_role(&seen.config.role));
-        dead.chain(strange.map(|(name, seen)| format!("functions.{name} had {:?}", seen.marks.role_id)))
-            .collect()
+        let cut_off = self.functions.iter().filter(|(_, seen)| self.is_cut_off(seen));
+        dead.chain(cut_off.map(|(name, _)| format!("functions.{name} is cut off"))).collect()
     }
 
     /// Tells whether an ARN names a role that the stack keeps and that does not exist now.
@@ -64,7 +66,7 @@ impl World {
 mod tests {
     use super::*;
     use crate::access::{PolicyDocument, Principal, Statement};
-    use crate::kinds::function::Marks;
+    use crate::kinds::function::RoleMark;
     use crate::plan::plan;
     use crate::plan::small_worlds::fixtures::{empty, function, key, nothing, role, role_arn};
 
@@ -88,9 +90,8 @@ mod tests {
         world.functions.values().next().unwrap()
     }
 
-    fn marked(world: &mut World, id: &str) {
-        let seen = world.functions.values_mut().next().unwrap();
-        seen.marks = Marks { role_id: Some(id.to_owned()), ..seen.marks.clone() };
+    fn marked(world: &mut World, id: &str, role: &str) {
+        world.functions.values_mut().next().unwrap().marks.role = Some(RoleMark::new(id, &role_arn(role)));
     }
 
     #[test]
@@ -100,14 +101,13 @@ mod tests {
         assert!(world.signs_of_lost_roles().is_empty());
 
         let mut anew = world.clone();
-        marked(&mut anew, "AROAOLD");
+        marked(&mut anew, "AROAOLD", "a");
         assert!(anew.is_recreated(f(&anew)) && anew.is_cut_off(f(&anew)));
         assert!(!anew.signs_of_lost_roles().is_empty());
 
         // A run that ended between the change of the role and its mark.
         let mut unmarked = world.clone();
-        let b = unmarked.roles[&"b".into()].role_id.clone();
-        marked(&mut unmarked, &b);
+        marked(&mut unmarked, "AROAOLD", "b");
         assert!(!unmarked.is_recreated(f(&unmarked)) && !unmarked.is_cut_off(f(&unmarked)));
 
         let mut gone = world;
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn without_an_environment_there_is_no_grant_to_lose() {
         let mut world = world();
-        marked(&mut world, "AROAOLD");
+        marked(&mut world, "AROAOLD", "a");
         let seen = world.functions.values_mut().next().unwrap();
         seen.config.env.clear();
         assert!(world.is_recreated(f(&world)) && !world.is_cut_off(f(&world)));

@@ -45,6 +45,6 @@ pub mod tag {
     pub const SOURCE: &str = "lockstep:source";
     /// `CodeSha256` of the archive that was uploaded for that source.
     pub const CODE: &str = "lockstep:code";
-    /// `RoleId` of the role that a function was last configured with.
+    /// `RoleId` and `RoleName` of the role that a function was last configured with.
     pub const ROLE_ID: &str = "lockstep:role-id";
 }

@@ -88,25 +88,38 @@ pub fn steps(target: &Target, world: &World) -> Vec<Draft> {
     each(&target.apis, &world.apis, |name, want, seen| drafts.extend(api::steps(name, want, seen)));
     key::move_aliases(&mut drafts, &world.keys);
     drafts.extend(stale_marks(target, world, &drafts));
+    keep_marks(target, world, &mut drafts);
     // What could not be read is neither created nor changed.
     drafts.retain(|draft| !world.unread.contains_key(&draft.resource));
     drafts
 }
 
 /// Writes the marks again where a run ended between the change of a role and its mark: they hold the id of
-/// another role of the stack. They do too where a role was re-created and Lambda is not cut off by that; where it
-/// is the mark stays until it was mended.
+/// another role of the stack. Where a role was deleted and re-created the mark stays until the grant was renewed
+/// that it tells of.
 fn stale_marks(target: &Target, world: &World, drafts: &[Draft]) -> Vec<Draft> {
     let stale = target.functions.iter().filter(|(name, want)| {
         let Some(seen) = world.functions.get(*name) else { return false };
-        let marked = seen.marks.role_id.as_ref();
+        let marked = seen.marks.role.as_ref().map(|role| &role.id);
         let of_another =
             |role: &role::Seen| Some(&role.role_id) == marked && role.spec.arn != want.config.role;
-        let another = world.lacks_role(&seen.config.role) || world.is_recreated(seen);
-        world.roles.values().any(of_another) || (another && !world.is_cut_off(seen))
+        world.roles.values().any(of_another)
     });
     let marks = stale.map(|(name, want)| function::mark(name, want, Action::Update));
     marks.filter(|mark| drafts.iter().all(|draft| draft.op != mark.op)).collect()
+}
+
+/// Leaves the mark of a role that was lost, as long as its function stays with what has its name.
+fn keep_marks(target: &Target, world: &World, drafts: &mut [Draft]) {
+    for draft in drafts {
+        let Op::Function { name, op: function::Op::Mark { role, .. } } = &mut draft.op else { continue };
+        let (Some(want), Some(seen)) = (target.functions.get(name), world.functions.get(name)) else {
+            continue;
+        };
+        if seen.marks.role.is_some() && seen.config.role == want.config.role && world.has_lost_role(seen) {
+            *role = None;
+        }
+    }
 }
 
 fn each<'a, W, S>(
@@ -149,7 +162,9 @@ impl World {
         match (op, before) {
             (Op::Key { name, op: key::Op::MoveAlias { alias } }, _) => self.leave_alias_to(name, alias),
             (Op::Role { name, op: role::Op::Create { .. } }, _) => self.identify(name),
-            (Op::Function { name, op: function::Op::Mark { role, .. } }, _) => self.mark_role(name, role),
+            (Op::Function { name, op: function::Op::Mark { role: Some(role), .. } }, _) => {
+                self.mark_role(name, role);
+            }
             (_, Some(deleted)) => self.bury(deleted),
             _ => {}
         }
@@ -181,7 +196,7 @@ impl World {
             } => self.check_key(key, |key| key::policy::allows_service(&key.spec.policy, "logs.")),
             Op::Function { op: function::Op::Create { spec }, .. } => self.check_config(&spec.config),
             Op::Function { op: function::Op::Configure { config }, .. } => self.check_config(config),
-            Op::Function { op: function::Op::Mark { role, .. }, .. } if self.lacks_role(role) => {
+            Op::Function { op: function::Op::Mark { role: Some(role), .. }, .. } if self.lacks_role(role) => {
                 Err(format!("the role `{role}` has no id: it does not exist"))
             }
             _ => Ok(()),
@@ -244,7 +259,7 @@ impl World {
 
     /// No role has an id that another one had before it.
     fn identify(&mut self, name: &Name) {
-        let marked = self.functions.values().filter_map(|seen| seen.marks.role_id.as_deref());
+        let marked = self.functions.values().filter_map(|seen| Some(seen.marks.role.as_ref()?.id.as_str()));
         let named = self.keys.values().flat_map(|key| key::policy::dead_ids(&key.spec.policy));
         let used: BTreeSet<String> = marked.chain(named).map(str::to_owned).collect();
         let Some(role) = self.roles.get_mut(name) else { return };
@@ -257,7 +272,7 @@ impl World {
     fn mark_role(&mut self, name: &Name, arn: &str) {
         let role = self.roles.values().find(|role| role.spec.arn == arn && !role.role_id.is_empty());
         if let (Some(role), Some(seen)) = (role, self.functions.get_mut(name)) {
-            seen.marks.role_id = Some(role.role_id.clone());
+            seen.marks.role = Some(function::RoleMark::new(&role.role_id, arn));
         }
     }
 

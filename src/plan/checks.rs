@@ -41,13 +41,18 @@ impl Desired {
 
 fn taken_names(desired: &Desired, world: &World, found: &mut Vec<Blocked>) {
     for (resource, what) in &world.foreign {
+        // A role by that name is often the one of the stack, deleted and re-created in the console.
+        let or = match resource.kind {
+            Kind::Role => ", or delete it and let lockstep re-create it",
+            _ => "",
+        };
         found.push(desired.block(
             resource.clone(),
             "",
             format!("{what} exists already and does not carry the tags of this stack"),
             format!(
                 "rename one of the two, or let lockstep take it over by tagging it lockstep:stack={}, \
-                 lockstep:env={}, lockstep:id={resource}",
+                 lockstep:env={}, lockstep:id={resource}{or}",
                 desired.stack, desired.env
             ),
         ));
@@ -231,6 +236,17 @@ fn roles_in_use(desired: &Desired, world: &World, found: &mut Vec<Blocked>) {
                 .iter()
                 .find(|(role, seen)| seen.spec.arn == arn && !desired.roles.contains_key(*role))
                 .map(|(role, _)| role);
+            if removed.is_none()
+                && !desired.roles.values().any(|role| role.arn == arn)
+                && arn.ends_with("+stand-in")
+            {
+                found.push(desired.block(
+                    ResourceId::new(Kind::Function, name),
+                    "aliases",
+                    "an alias routes to a version that ran under a role that stood in for another, and is gone".to_owned(),
+                    "route it to another version: the one before has the same code".to_owned(),
+                ));
+            }
             if let Some(role) = removed {
                 found.push(desired.block(
                     ResourceId::new(Kind::Role, role),

@@ -44,6 +44,8 @@ pub struct Surroundings<'a> {
     pub desired: &'a Desired,
     /// What AWS has.
     pub world: &'a World,
+    /// Whether that was seen; otherwise it is what the plan makes, and the numbers of versions are not known.
+    pub seen: bool,
     /// Every resource that the plan changes.
     pub touched: &'a BTreeSet<ResourceId>,
 }
@@ -154,12 +156,20 @@ fn rollback(around: &Surroundings<'_>, widen: &[Step]) -> Vec<Rollback> {
         let Op::Function { name, op: function::Op::MoveAlias { alias, .. } } = &step.op else { continue };
         let Some(before) = around.world.functions.get(name) else { continue };
         let Some(has) = before.aliases.get(alias) else { continue };
+        let of_function = |op| Op::Function { name: name.clone(), op };
+        if !around.seen {
+            let latest = function::Alias { version: function::Version::Latest, additional: None };
+            if let Some(way) = ways.iter_mut().find(|way| way.function == *name) {
+                way.ops.push(of_function(function::Op::Publish));
+                way.ops.push(of_function(function::Op::MoveAlias { alias: alias.clone(), target: latest }));
+            }
+            continue;
+        }
         let target = function::Alias {
             version: function::Version::Number(has.version.clone()),
             additional: has.additional.clone(),
         };
-        let op =
-            Op::Function { name: name.clone(), op: function::Op::MoveAlias { alias: alias.clone(), target } };
+        let op = of_function(function::Op::MoveAlias { alias: alias.clone(), target });
         match ways.iter_mut().find(|way| way.function == *name) {
             Some(way) => way.ops.insert(0, op),
             None => ways.push(Rollback {

@@ -28,7 +28,7 @@ use crate::stack::desired::Desired;
 pub use access::AccessChange;
 pub use checks::Blocked;
 pub use gate::{Gate, Rollback};
-pub use stand_in::original;
+pub use stand_in::{obstacle, original};
 pub use target::{finally, widened};
 
 /// What is done to get from one world to another.
@@ -169,11 +169,11 @@ pub fn plan_by(desired: &Desired, world: &World, rules: Rules) -> Result<Plan, P
         return Err(PlanError::Blocked(blocked));
     }
 
-    let mut legs = vec![Leg::new(way, present, &wide, rules)?];
+    let mut legs = vec![Leg::new(way, (present, true), &wide, rules)?];
     if detour.is_some() {
         let halfway = legs.last().map(|leg| leg.end.clone()).unwrap_or_default();
         let wide = widened(desired, &last, &halfway);
-        legs.push(Leg::new(desired, halfway, &wide, rules)?);
+        legs.push(Leg::new(desired, (halfway, false), &wide, rules)?);
     }
     let mut between = legs.last().map(|leg| leg.end.clone()).unwrap_or_default();
     let mut drafts = world::steps(&last, &between);
@@ -189,13 +189,20 @@ pub fn plan_by(desired: &Desired, world: &World, rules: Rules) -> Result<Plan, P
 /// A part of a plan that takes nothing away.
 struct Leg<'a> {
     desired: &'a Desired,
+    /// Whether its start was seen; that of a second leg is the end of the first.
+    seen: bool,
     start: World,
     steps: Vec<Step>,
     end: World,
 }
 
 impl<'a> Leg<'a> {
-    fn new(desired: &'a Desired, start: World, wide: &Target, rules: Rules) -> Result<Self, PlanError> {
+    fn new(
+        desired: &'a Desired,
+        (start, seen): (World, bool),
+        wide: &Target,
+        rules: Rules,
+    ) -> Result<Self, PlanError> {
         let mut drafts = world::steps(wide, &start);
         drafts.retain(|draft| !draft.narrows);
         settle::before_moves(desired, &start, wide, &mut drafts);
@@ -204,13 +211,18 @@ impl<'a> Leg<'a> {
         for step in &steps {
             end.apply(&step.op).map_err(PlanError::Refused)?;
         }
-        Ok(Self { desired, start, steps, end })
+        Ok(Self { desired, seen, start, steps, end })
     }
 
     /// Returns what is waited for after it, before what is taken away in `narrow` goes.
     fn gates(&self, narrow: &[Step]) -> gate::Gates {
         let touched = self.steps.iter().chain(narrow).map(|step| step.resource.clone()).collect();
-        let around = gate::Surroundings { desired: self.desired, world: &self.start, touched: &touched };
+        let around = gate::Surroundings {
+            desired: self.desired,
+            world: &self.start,
+            seen: self.seen,
+            touched: &touched,
+        };
         gate::gates(&around, &self.steps, narrow)
     }
 }

@@ -259,7 +259,7 @@ fn function_needs(names: &Names<'_>, draft: &mut Draft, (name, op): (&Name, &fun
     if let Some(want) = names.desired.functions.get(name).filter(|_| starts) {
         function_start_needs(names, draft, &want.spec.config);
     }
-    if let function::Op::Mark { role, .. } = op
+    if let function::Op::Mark { role: Some(role), .. } = op
         && let Some(role) = names.role(role)
     {
         need(draft, Edge::RoleBeforeFunction, role, Aspect::Exists);

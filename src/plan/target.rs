@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::access;
 use crate::access::{PolicyDocument, Principal, Statement};
-use crate::kinds::{Name, Target, World, key, role};
+use crate::kinds::{Kind, Name, Target, World, key, role};
 use crate::stack::desired::{Desired, KeyWant, use_sid};
 
 /// Returns what the stack wants, with the key policies derived: a function's role may do with a key what
@@ -102,13 +102,15 @@ fn exists(principal: &Principal, desired: &Desired, world: &World) -> bool {
         Principal::Arn(arn) => {
             desired.role_by_arn(arn).is_some()
                 || world.roles.values().any(|role| role.spec.arn == *arn)
+                || world.hidden().any(|(listing, _)| listing.kind == Kind::Role)
                 || !gone_role(arn, desired)
         }
         _ => true,
     }
 }
 
-/// Tells whether an ARN is that of a role by the stack's naming, which the caller knows not to exist.
+/// Tells whether an ARN is that of a role by the stack's naming, which the caller knows not to exist: all of
+/// them were listed.
 fn gone_role(arn: &str, desired: &Desired) -> bool {
     arn.rsplit_once('/').is_some_and(|(_, role)| role.starts_with(&desired.prefix()))
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::short::{self, Names};
 use crate::kinds::{Kind, Name, ResourceId, World, key};
 use crate::plan::invariant::{self, Gap};
+use crate::plan::obstacle;
 use crate::stack::desired::{Desired, Line, use_sid};
 
 /// Something that fails now, with its cause and what mends it.
@@ -106,8 +107,17 @@ impl Around<'_> {
         Told {
             what: format!("was configured with {name} before that role was deleted and re-created"),
             consequence: "Lambda cannot decrypt its environment variables, and every request fails",
-            remedy: "lockstep apply moves it to a role that stands in, and back: only that renews Lambda's grant{line}"
-                .to_owned(),
+            remedy: match obstacle(self.desired, self.world, function) {
+                None => {
+                    "lockstep apply moves it to a role that stands in, and back: only that renews Lambda's \
+                         grant{line}"
+                        .to_owned()
+                }
+                Some(why) => format!(
+                    "set another role on it and then this one again, for only that renews Lambda's grant, and remove \
+                     its tag lockstep:role-id; lockstep does not, because {why}{{line}}"
+                ),
+            },
             field: format!("functions.{function}.role"),
         }
     }
@@ -145,7 +155,8 @@ impl Around<'_> {
         let wanted = self.desired.functions.get(function);
         let swapped = wanted.is_some_and(|want| want.spec.config.role != *role);
         let all = wanted.and_then(|want| want.uses.get(key)).is_some_and(|uses| uses.len() == lacks.len());
-        let recorded = self.world.functions.get(function).and_then(|seen| seen.marks.role_id.as_deref());
+        let recorded =
+            self.world.functions.get(function).and_then(|seen| Some(seen.marks.role.as_ref()?.id.as_str()));
         let dead = key::policy::dead_ids(&seen.spec.policy);
         let anew = match recorded.filter(|id| dead.contains(id)) {
             Some(id) => format!(" (it names {id}, the role of that name before it was re-created)"),
@@ -192,8 +203,9 @@ impl Around<'_> {
     /// Tells whether a role of the stack is known not to exist.
     fn is_gone(&self, arn: &str) -> bool {
         self.desired.role_by_arn(arn).is_some_and(|role| {
-            let unread = self.world.unread.contains_key(&ResourceId::new(Kind::Role, role));
-            !self.world.roles.contains_key(role) && !unread
+            let resource = ResourceId::new(Kind::Role, role);
+            let World { roles, unread, foreign, .. } = self.world;
+            !roles.contains_key(role) && !unread.contains_key(&resource) && !foreign.contains_key(&resource)
         })
     }
 }

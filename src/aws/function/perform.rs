@@ -17,7 +17,7 @@ use super::{permission, read};
 use crate::aws::perform::{done_if_absent, known};
 use crate::aws::stale::{may_replace, stale};
 use crate::aws::{Archives, Aws, AwsError, ErrorKind};
-use crate::kinds::function::{ALIAS_MARK, Alias, Code, Config, Op, Spec, Version};
+use crate::kinds::function::{ALIAS_MARK, Alias, Code, Config, Op, RoleMark, Spec, Version};
 use crate::kinds::{Expected, Ids, Name, Tags, tag};
 
 /// Performs one operation on a function and waits until AWS is done with it.
@@ -50,7 +50,7 @@ pub async fn perform(
         }
         Op::Configure { config } => function.configure(config, expected).await?,
         Op::UpdateCode { code } => function.update_code(code, archive()?, expected).await?,
-        Op::Mark { source, role } => function.mark(source, role).await?,
+        Op::Mark { source, role } => function.mark(source, role.as_deref()).await?,
         Op::Reserve { concurrency } => function.reserve(*concurrency).await?,
         Op::Unreserve => function.unreserve().await?,
         Op::Publish => function.publish().await?,
@@ -223,14 +223,22 @@ impl Function<'_> {
         }
     }
 
-    async fn mark(&self, source: &str, role: &str) -> Result<(), AwsError> {
-        let role_name = role.rsplit('/').next().unwrap_or(role);
-        let get = || self.aws.read.iam.get_role().role_name(role_name).send();
-        let role_id = self.aws.call("iam:GetRole", get).await?.role.map(|role| role.role_id);
+    async fn mark(&self, source: &str, role: Option<&str>) -> Result<(), AwsError> {
+        let role = match role {
+            Some(arn) => self.role_mark(arn).await?.map(|role| role.to_string()),
+            None => None,
+        };
         let code = self.settled().await?.code_sha256;
-        let marks = [(tag::SOURCE, Some(source.to_owned())), (tag::CODE, code), (tag::ROLE_ID, role_id)];
+        let marks = [(tag::SOURCE, Some(source.to_owned())), (tag::CODE, code), (tag::ROLE_ID, role)];
         let marks = marks.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
         self.tag(marks.collect()).await
+    }
+
+    async fn role_mark(&self, arn: &str) -> Result<Option<RoleMark>, AwsError> {
+        let name = arn.rsplit('/').next().unwrap_or(arn);
+        let get = || self.aws.read.iam.get_role().role_name(name).send();
+        let role = self.aws.call("iam:GetRole", get).await?.role;
+        Ok(role.map(|role| RoleMark::new(&role.role_id, arn)))
     }
 
     async fn reserve(&self, concurrency: u32) -> Result<(), AwsError> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use aws_sdk_lambda::types::{AliasConfiguration, FunctionConfiguration, TracingMode};
 use serde_json::Value;
 
-use crate::kinds::function::{ALIAS_MARK, Config, Marks, Permission, SeenAlias, Vpc};
+use crate::kinds::function::{ALIAS_MARK, Config, Marks, Permission, RoleMark, SeenAlias, Vpc};
 use crate::kinds::{Tags, tag};
 
 /// Statement ids of lockstep begin with this; all others are left to whoever wrote them.
@@ -61,7 +61,7 @@ pub(super) fn marks(tags: &mut Tags) -> Marks {
     Marks {
         source: tags.remove(tag::SOURCE),
         code: tags.remove(tag::CODE),
-        role_id: tags.remove(tag::ROLE_ID),
+        role: tags.remove(tag::ROLE_ID).and_then(|text| RoleMark::parse(&text)),
     }
 }
 
@@ -183,13 +183,18 @@ mod tests {
 
     #[test]
     fn marks_are_no_tags() {
-        let mut tags: Tags = [(tag::SOURCE, "s"), (tag::CODE, "c"), ("team", "x")]
+        let role = (tag::ROLE_ID, "AROAEXAMPLE s-test-encrypt");
+        let mut tags: Tags = [(tag::SOURCE, "s"), (tag::CODE, "c"), role, ("team", "x")]
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .into();
         let read = marks(&mut tags);
         assert_eq!(
-            (read.source.as_deref(), read.code.as_deref(), read.role_id),
-            (Some("s"), Some("c"), None)
+            (read.source.as_deref(), read.code.as_deref(), read.role),
+            (
+                Some("s"),
+                Some("c"),
+                Some(RoleMark::new("AROAEXAMPLE", "arn:aws:iam::1:role/x/s-test-encrypt"))
+            )
         );
         assert_eq!(tags, Tags::from([("team".to_owned(), "x".to_owned())]));
     }

@@ -11,7 +11,7 @@ use percent_encoding::percent_decode_str;
 use crate::access::{PolicyDocument, PolicyKind};
 use crate::aws::discover::{denied, listing};
 use crate::aws::{Aws, AwsError, Found, owned, owner};
-use crate::kinds::role::{Seen, Spec};
+use crate::kinds::role::{Seen, Spec, stand_in_name};
 use crate::kinds::{Kind, Name, ResourceId, Tags};
 use crate::stack::desired::Desired;
 
@@ -36,7 +36,12 @@ pub async fn observe(aws: &Aws, desired: &Desired) -> Result<(Found<Seen>, Docum
         let others = all.map(|names| names.into_iter().filter(|name| !wanted.contains_key(name.as_str())));
         match others {
             Ok(others) => Ok((read_all(aws, desired, others.collect()).await?, None)),
-            Err(reason) => Ok((Vec::new(), Some(reason))),
+            Err(reason) => {
+                // Those that a run of before may have left are looked for by name.
+                let prefix = desired.prefix();
+                let stand_ins = wanted.keys().filter_map(|name| stand_in_name(&prefix, name));
+                Ok((read_all(aws, desired, stand_ins.collect()).await?, Some(reason)))
+            }
         }
     };
     let (by_name, (others, unlisted), mut documents) =

@@ -4,6 +4,7 @@ mod predict;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -150,8 +151,37 @@ pub struct Marks {
     pub source: Option<String>,
     /// `CodeSha256` that AWS answered to that upload.
     pub code: Option<String>,
-    /// `RoleId` of the role at the time the function was configured with it.
-    pub role_id: Option<String>,
+    /// The role that the function was last configured with.
+    pub role: Option<RoleMark>,
+}
+
+/// A role as it was when a function was configured with it; written `AROA… NAME`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleMark {
+    /// `RoleId`.
+    pub id: String,
+    /// `RoleName`.
+    pub name: String,
+}
+
+impl RoleMark {
+    /// Marks a role by its id and its ARN.
+    pub fn new(id: &str, arn: &str) -> Self {
+        let name = arn.rsplit('/').next().unwrap_or(arn);
+        Self { id: id.to_owned(), name: name.to_owned() }
+    }
+
+    /// Reads what [`Display`](fmt::Display) writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (id, name) = text.split_once(' ')?;
+        Some(Self { id: id.to_owned(), name: name.to_owned() })
+    }
+}
+
+impl fmt::Display for RoleMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.id, self.name)
+    }
 }
 
 /// A published version.
@@ -199,8 +229,8 @@ pub enum Op {
     Mark {
         /// Hash of the sources.
         source: String,
-        /// ARN of the role whose id is recorded.
-        role: String,
+        /// ARN of the role that is recorded; `None` leaves the mark of the role as it is.
+        role: Option<String>,
     },
     /// `PutFunctionConcurrency`.
     Reserve {
@@ -256,6 +286,13 @@ pub enum Op {
     },
     /// `DeleteFunction`, all versions and aliases included.
     Delete,
+}
+
+impl Config {
+    /// Tells whether Lambda needs a key to read the configuration.
+    pub fn is_encrypted(&self) -> bool {
+        !self.env.is_empty() || self.env_key.is_some()
+    }
 }
 
 impl Seen {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Alias, Marks, Op, PublishedVersion, Seen, SeenAlias, Version, steps::newest_version};
+use super::{Alias, Marks, Op, PublishedVersion, RoleMark, Seen, SeenAlias, Version, steps::newest_version};
 use crate::kinds::{role, tags};
 
 /// Applies one operation to a function; `None` stands for a function that does not exist.
@@ -23,7 +23,7 @@ pub fn predict(seen: Option<Seen>, op: &Op) -> Result<Option<Seen>, String> {
                 marks: Marks {
                     source: Some(spec.code.source.clone()),
                     code: Some(uploaded(&spec.code.source)),
-                    role_id: None,
+                    role: None,
                 },
                 reserved_concurrency: None,
                 versions: BTreeMap::new(),
@@ -46,7 +46,10 @@ pub fn predict(seen: Option<Seen>, op: &Op) -> Result<Option<Seen>, String> {
             seen.marks = Marks {
                 source: Some(source.clone()),
                 code: Some(seen.code_sha256.clone()),
-                role_id: Some(role::predicted_id(role)),
+                role: match role {
+                    Some(arn) => Some(RoleMark::new(&role::predicted_id(arn), arn)),
+                    None => seen.marks.role.take(),
+                },
             };
         }
         Op::Reserve { concurrency } => seen.reserved_concurrency = Some(*concurrency),

@@ -76,7 +76,7 @@ fn update(name: &Name, want: &Spec, seen: &Seen) -> Vec<Draft> {
                 .changing(code),
         );
     }
-    if changed || (seen.marks.role_id.is_none() && !seen.unread.contains_key("tags")) {
+    if changed || (seen.marks.role.is_none() && !seen.unread.contains_key("tags")) {
         drafts.push(mark(name, want, Action::Update));
     }
     if let Some(change) =
@@ -103,7 +103,7 @@ fn update(name: &Name, want: &Spec, seen: &Seen) -> Vec<Draft> {
 
 /// Writes down which code and role are in place.
 pub fn mark(name: &Name, want: &Spec, action: Action) -> Draft {
-    let op = Op::Mark { source: want.code.source.clone(), role: want.config.role.clone() };
+    let op = Op::Mark { source: want.code.source.clone(), role: Some(want.config.role.clone()) };
     draft(name, op, action)
         .needs(Edge::UpdateBeforeMark, Aspect::Configuration)
         .needs(Edge::UpdateBeforeMark, Aspect::Code)

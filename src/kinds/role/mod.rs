@@ -1,6 +1,7 @@
 //! IAM roles: trust policy, permissions and boundary.
 
 mod predict;
+mod stand_in;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +12,7 @@ use crate::access::PolicyDocument;
 use crate::kinds::{Change, Tags};
 
 pub use predict::{predict, predicted_id};
+pub use stand_in::stand_in_name;
 pub use steps::steps;
 
 /// A role as the stack wants it.

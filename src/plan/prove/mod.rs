@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::checks::Blocked;
 use super::{Phase, Plan, PlanError, Step, claims};
 use crate::access::{Clause, Decision, Outcome, PolicyDocument, Principal, Request, decide};
-use crate::kinds::{Kind, Name, Op, ResourceId, World, key};
+use crate::kinds::{Kind, Name, Op, ResourceId, World, key, role};
 use crate::stack::desired::Desired;
 
 pub use evidence::{Evidence, Scene, caller, facts};
@@ -117,11 +117,19 @@ pub fn outsiders(course: Course<'_>) -> BTreeSet<String> {
     for policy in puts.into_iter().chain(kept).filter(|policy| !keys::left_to_account(policy, desired)) {
         asked.extend(named_directly(policy));
     }
+    let made: BTreeSet<&str> = plan
+        .steps()
+        .filter_map(|step| match &step.op {
+            Op::Role { op: role::Op::Create { spec }, .. } => Some(spec.arn.as_str()),
+            _ => None,
+        })
+        .collect();
     let known = |arn: &String| {
         let resource = crate::access::Arn::split(arn).map(|arn| arn.resource);
         // Nothing is to be read of services and of the root user.
         resource.is_none_or(|resource| resource == "root")
             || desired.role_by_arn(arn).is_some()
+            || made.contains(arn.as_str())
             || world.roles.values().any(|role| role.spec.arn == *arn)
     };
     asked.retain(|arn| !known(arn));

@@ -136,3 +136,24 @@ fn an_unchanged_stack_asks_for_nobody() {
     let course = Course { desired: &desired, world: &world, plan: &plan, applier: APPLIER };
     assert!(plan.is_empty() && outsiders(course).is_empty());
 }
+
+/// Who stands in for a role is made by the plan, and nobody has to be asked about it.
+#[test]
+fn a_way_by_a_stand_in_is_proved_for_keys_that_are_not_left_to_the_account() {
+    let mut desired = stack("one");
+    let env = &mut desired.functions.get_mut(&Name::from("f")).unwrap().spec.config.env;
+    env.insert("KEY".to_owned(), "k".to_owned());
+    let key = &mut desired.keys.get_mut(&Name::from("k")).unwrap().spec;
+    let actions = ["kms:PutKeyPolicy", "kms:GetKeyPolicy", "kms:DescribeKey"];
+    key.policy = PolicyDocument::new([Statement::allow("Administer")
+        .principal_aws([APPLIER])
+        .actions(actions)
+        .resource("*")]);
+    let mut world = made(&desired);
+    world.roles.get_mut(&Name::from("one")).unwrap().role_id = "AROANEW".to_owned();
+    let way = plan(&desired, &world).unwrap();
+    assert_eq!(way.phases.len(), 3);
+    let course = Course { desired: &desired, world: &world, plan: &way, applier: APPLIER };
+    assert_eq!(outsiders(course), BTreeSet::from([APPLIER.to_owned()]));
+    assert_eq!(problems(&desired, &world, &way, &evidence()), Vec::<String>::new());
+}

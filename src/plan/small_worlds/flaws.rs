@@ -241,7 +241,7 @@ fn own(config: &function::Config) -> function::Config {
 
 /// The mark of the source counts only while the code that it was made for is in place.
 fn falsely_marked(seen: &function::Seen) -> bool {
-    let function::Marks { source, code, role_id: _ } = &seen.marks;
+    let function::Marks { source, code, role: _ } = &seen.marks;
     let counts = code.as_ref() == Some(&seen.code_sha256);
     counts && source.as_deref().map(function::uploaded).as_ref() != Some(&seen.code_sha256)
 }

@@ -177,8 +177,10 @@ fn check_settled(desired: &Desired, world: &World, rules: Rules) -> Result<(), F
     let unmarked = desired.functions.iter().find(|(name, want)| {
         world.functions.get(*name).is_none_or(|seen| {
             let role = world.roles.values().find(|role| role.spec.arn == want.spec.config.role);
-            let id = role.map(|role| &role.role_id);
-            seen.marks.source.as_ref() != Some(&want.spec.code.source) || seen.marks.role_id.as_ref() != id
+            let marked = seen.marks.role.as_ref().map(|role| &role.id) == role.map(|role| &role.role_id);
+            // Where there was no grant to lose, the mark tells of it should one be needed later.
+            let lost = world.has_lost_role(seen) && !want.spec.config.is_encrypted();
+            seen.marks.source.as_ref() != Some(&want.spec.code.source) || !(marked || lost)
         })
     });
     unmarked.map_or(Ok(()), |(name, _)| Err(Fault::WrongMarks(name.clone())))

@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::fixtures::{alias, role_arn};
+use super::rich::{function_of, key_of, n};
 use super::scenarios::{self as way, Scenario};
 use super::{BOTH, Course, apply, ops, settle};
-use crate::access::Principal;
+use crate::access::{PolicyDocument, Principal, Statement};
 use crate::kinds::{Name, Op, World, function, key, role};
 use crate::plan::access::actions;
-use crate::plan::{original, plan, plan_by};
+use crate::plan::{obstacle, original, plan, plan_by};
+use crate::stack::desired::Desired;
 
 /// Ids of the roles that Lambda made its grants to: for `$LATEST` of each function, and for its versions.
 #[derive(Clone, Default)]
@@ -41,6 +44,7 @@ impl Grants {
         let Some(now) = after.functions.get(name) else { return };
         match op {
             function::Op::Create { .. } => self.give(after, (name, LATEST), &now.config),
+            // Nobody knows whether a first environment makes one; it is taken not to.
             function::Op::Configure { config } if before.functions[name].config.role != config.role => {
                 self.give(after, (name, LATEST), config);
             }
@@ -72,8 +76,11 @@ impl Grants {
     }
 }
 
-fn ways() -> [Scenario; 4] {
+fn ways() -> [Scenario; 7] {
     [
+        way::role_recreated_and_moved(),
+        way::role_recreated_and_environment(),
+        way::role_recreated_with_statements(),
         way::role_recreated(),
         way::roles_recreated(),
         way::role_recreated_and_swap(),
@@ -158,5 +165,33 @@ fn a_function_that_moves_on_needs_no_stand_in() {
         let plan = plan(&way.to, &way.start()).unwrap();
         let stand_ins = plan.steps().filter(|step| original(&step.resource.name).is_some());
         assert_eq!(stand_ins.count(), 0, "{}", way.name);
+    }
+}
+
+#[test]
+fn where_a_stand_in_would_not_do_everything_else_is_mended() {
+    let mut pinned = way::role_recreated();
+    let live = |stack: &mut Desired| {
+        let aliases = &mut function_of(stack, "first").spec.aliases;
+        aliases.insert("live".to_owned(), alias(function::Version::Number("1".to_owned())));
+    };
+    live(&mut pinned.to);
+    let mut denied = way::role_recreated();
+    let deny = |stack: &mut Desired| {
+        let deny = Statement::deny("No").principal_aws([role_arn("a")]).actions(["kms:Sign"]).resource("*");
+        let policy = &mut key_of(stack, "text").spec.policy;
+        *policy = PolicyDocument::new(policy.statements().iter().cloned().chain([deny]).collect::<Vec<_>>());
+    };
+    deny(&mut denied.to);
+    for (way, why) in
+        [(pinned, "the alias live routes to version 1"), (denied, "a statement of keys.text denies")]
+    {
+        let start = way.start();
+        let plan = plan(&way.to, &start).unwrap();
+        assert!(!plan.steps().any(|step| original(&step.resource.name).is_some()), "{why}");
+        assert!(obstacle(&way.to, &start, &n("first")).unwrap().starts_with(why));
+        let end = apply(&plan, &Course::new(&way.from, &way.to), &start).unwrap().pop().unwrap();
+        // What is not mended is told until it is.
+        assert!(end.is_cut_off(&end.functions[&n("first")]), "{why}");
     }
 }

@@ -89,6 +89,13 @@ pub fn of(desired: &Desired, world: &World, draft: &Draft, change: &Change) -> E
         Op::Role { name, op } => role(desired, world.roles.get(name), op),
         Op::Function { name, op } => {
             let seen = world.functions.get(name);
+            let stands_in = |role: &role::Seen, arn: &str| role.spec.arn == arn;
+            let under = seen.and_then(|seen| {
+                world.roles.iter().find(|(_, role)| stands_in(role, &seen.config.role)).map(|(name, _)| name)
+            });
+            if change.field == "role" && under.is_some_and(|role| original(role).is_some()) {
+                return LEFT;
+            }
             let wanted = desired.functions.get(name).map(|want| want.spec.code.source.as_str());
             let recorded = seen.and_then(|seen| seen.marks.source.as_deref());
             function(op, change, recorded.is_some() && recorded == wanted)

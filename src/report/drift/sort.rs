@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::effect::{self, Effect};
 use super::{Finding, Rank};
 use crate::kinds::{Action, Change, Draft, Kind, Name, Op, ResourceId, World, api, function, key, world};
-use crate::plan::{self, finally};
+use crate::plan::{self, finally, original};
 use crate::report::problem::{self, Problem};
 use crate::report::short::{self, Names};
 use crate::report::{policy, value};
@@ -87,7 +87,7 @@ fn broken(problem: &Problem) -> Finding {
 fn finding(desired: &Desired, (resource, effect): (&ResourceId, &Effect), group: Group) -> Finding {
     let Group { mut says, changes } = group;
     let field = changes.first().map(|change| change.field.as_str()).unwrap_or_default();
-    let extra = effect.rule == "extra";
+    let extra = effect.rule == "extra" || effect.rule == "left-stand-in";
     let line = desired.line_of(&format!("{resource}.{field}")).filter(|_| !extra).cloned();
     let more = says.len().saturating_sub(TOLD);
     says.truncate(TOLD);
@@ -97,6 +97,10 @@ fn finding(desired: &Desired, (resource, effect): (&ResourceId, &Effect), group:
     let what = match effect.rule {
         "missing" => "does not exist".to_owned(),
         "extra" => "exists, and the stack file does not declare it".to_owned(),
+        "left-stand-in" => {
+            let original = original(&resource.name).unwrap_or_default();
+            format!("stands in for {original}, and is still there")
+        }
         _ if says.is_empty() => "lacks marks or versions that lockstep keeps".to_owned(),
         _ => says.join("; "),
     };

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{applied, stack, swapped_by_hand};
 use crate::access::{PolicyDocument, Principal, Statement};
+use crate::kinds::function::RoleMark;
 use crate::kinds::{Name, World, function, key, role};
 use crate::plan::small_worlds::fixtures;
 use crate::plan::{PlanError, plan};
@@ -121,7 +122,7 @@ fn a_role_that_is_gone_and_one_recreated_break_their_function() {
 
     let mut world = applied(&stack);
     role(&mut world, "encrypt-test").role_id = "AROANEW".to_owned();
-    function(&mut world).marks.role_id = Some("AROAOLD".to_owned());
+    function(&mut world).marks.role = Some(RoleMark::new("AROAOLD", &fixtures::role_arn("encrypt-test")));
     function(&mut world).config.env.insert("A".to_owned(), "b".to_owned());
     let dead = Statement {
         principals: crate::access::Clause::Is(BTreeSet::from([Principal::UniqueId("AROAOLD".to_owned())])),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::plan::{Style, document, text};
 use super::{AccessLine, Paint, PlanView, Summary, blocked};
+use crate::kinds::function::RoleMark;
 use crate::kinds::{Ids, Name, World};
 use crate::plan::small_worlds::fixtures;
 use crate::plan::{Plan, PlanError, plan};
@@ -110,7 +111,8 @@ fn mending_a_role_that_was_recreated_reads_like_two_swaps() {
     let key = world.keys.get_mut(&Name::from("text")).unwrap();
     crate::kinds::key::policy::bury(&mut key.spec.policy, &role.spec.arn, "AROAOLD");
     role.role_id = "AROANEW".to_owned();
-    world.functions.get_mut(&Name::from("encrypt")).unwrap().marks.role_id = Some("AROAOLD".to_owned());
+    let old = RoleMark::new("AROAOLD", &fixtures::role_arn("encrypt-test"));
+    world.functions.get_mut(&Name::from("encrypt")).unwrap().marks.role = Some(old);
     insta::assert_snapshot!(shown(&stack, &world, Style::default()), @r#"
     text-encryption/test · eu-west-1 · account 111122223333
 

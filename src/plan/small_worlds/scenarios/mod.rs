@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::fixtures::{empty, function, log_group, permission, role, role_arn, uri};
 use super::made;
-use super::rich::{function_of, n, rich, rich_api};
+use super::rich::{function_of, key_of, n, rich, rich_api};
 
 use crate::access::{PolicyDocument, Statement};
 use crate::kinds::api::Part;
@@ -171,6 +171,41 @@ pub fn roles_recreated() -> Scenario {
 
 pub fn role_recreated_without_environment() -> Scenario {
     drifted("somebody re-created a role that Lambda holds no grant for", |world| recreate(world, "b"))
+}
+
+/// Somebody began to mend it by hand.
+pub fn role_recreated_and_moved() -> Scenario {
+    let drift = |world: &mut World| {
+        recreate(world, "a");
+        world.functions.get_mut(&n("first")).unwrap().config.role = role_arn("b");
+    };
+    Scenario { drift, ..drifted("somebody re-created a role and moved its function, not the alias", |_| ()) }
+}
+
+/// There was no grant to lose until now.
+pub fn role_recreated_and_environment() -> Scenario {
+    let drift = |world: &mut World| recreate(world, "b");
+    let env = |to: &mut Desired| {
+        drop(function_of(to, "second").spec.config.env.insert("KEY".to_owned(), "k".to_owned()))
+    };
+    Scenario { drift, ..changed("somebody re-created a role, and its function gets an environment", env) }
+}
+
+/// A key that is not left to the account, and statements that name the role.
+pub fn role_recreated_with_statements() -> Scenario {
+    let named = |stack: &mut Desired| {
+        let arn = role_arn("a");
+        let key = &mut key_of(stack, "token").spec;
+        let more =
+            Statement::allow("More").principal_aws([arn.clone()]).actions(["kms:Verify"]).resource("*");
+        key.policy =
+            PolicyDocument::new(key.policy.statements().iter().cloned().chain([more]).collect::<Vec<_>>());
+        let trust = &mut stack.roles.get_mut(&n("b")).unwrap().trust;
+        let assume = Statement::allow("Assume").principal_aws([arn]).actions(["sts:AssumeRole"]);
+        *trust = PolicyDocument::new(trust.statements().iter().cloned().chain([assume]).collect::<Vec<_>>());
+    };
+    let drift = |world: &mut World| recreate(world, "a");
+    Scenario { drift, ..between("somebody re-created a role that statements name", named, named) }
 }
 
 pub fn role_recreated_and_swap() -> Scenario {
