@@ -31,7 +31,7 @@ pub use error::{AwsError, ErrorKind};
 pub use found::{Found, Tagged, owned, owner};
 pub use halt::Halt;
 pub use key::{grants, key};
-pub use lock::{Log, Parameter, play};
+pub use lock::Locker;
 pub use observe::observe;
 pub use outsiders::outsiders;
 pub use perform::perform;
