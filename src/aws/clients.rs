@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
@@ -14,10 +14,14 @@ use aws_smithy_runtime_api::client::http::{
     HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
 use aws_smithy_runtime_api::client::interceptors::Intercept;
-use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+};
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::DateTime;
 use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::date_time::Format;
 use aws_smithy_types::retry::RetryConfig;
 use tokio::sync::OnceCell;
 
@@ -102,7 +106,7 @@ pub struct Aws {
     pub(super) limits: Limits,
     policy_in_effect: Duration,
     identity: OnceCell<Identity>,
-    calls: Arc<Mutex<CallCount>>,
+    seen: Seen,
 }
 
 /// How often each operation was called, repeated attempts included; by names such as `kms:DescribeKey`.
@@ -136,11 +140,11 @@ impl Aws {
             ));
         }
         let shared = loader.load().await;
-        let calls = Arc::new(Mutex::new(CallCount::new()));
+        let seen = Seen::default();
         let local = shared.endpoint_url().filter(|endpoint| is_loopback(endpoint));
         Ok(Self {
-            read: Clients::new(&shared, &RetryConfig::standard(), &calls),
-            write: Clients::new(&shared, &RetryConfig::disabled(), &calls),
+            read: Clients::new(&shared, &RetryConfig::standard(), &seen),
+            write: Clients::new(&shared, &RetryConfig::disabled(), &seen),
             region: region.clone(),
             policy_in_effect: policy_in_effect.unwrap_or(if local.is_some() {
                 Duration::ZERO
@@ -151,7 +155,7 @@ impl Aws {
             endpoint: local.map(str::to_owned),
             halt: Halt::default(),
             limits: if local.is_some() { Limits::none() } else { Limits::of_aws() },
-            calls,
+            seen,
         })
     }
 
@@ -193,7 +197,12 @@ impl Aws {
 
     /// Returns how often each operation was called so far.
     pub fn calls(&self) -> CallCount {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.seen.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Returns when AWS answered for the first time, in seconds since 1970 by its clock.
+    pub fn began(&self) -> Option<u64> {
+        self.seen.began.get().copied()
     }
 }
 
@@ -222,12 +231,12 @@ fn is_loopback(endpoint: &str) -> bool {
 }
 
 impl Clients {
-    fn new(shared: &SdkConfig, retry: &RetryConfig, calls: &Arc<Mutex<CallCount>>) -> Self {
+    fn new(shared: &SdkConfig, retry: &RetryConfig, seen: &Seen) -> Self {
         macro_rules! client_config {
             ($sdk:ident, $service:literal) => {
                 $sdk::config::Builder::from(shared)
                     .retry_config(retry.clone())
-                    .interceptor(Counter { service: $service, calls: Arc::clone(calls) })
+                    .interceptor(Counter { service: $service, seen: seen.clone() })
             };
         }
         macro_rules! client {
@@ -261,12 +270,19 @@ fn s3(config: aws_sdk_s3::config::Builder, elsewhere: bool) -> aws_sdk_s3::Clien
     aws_sdk_s3::Client::from_conf(config.build())
 }
 
-/// Counts every request that is sent.
+/// What was seen of all requests and answers.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    calls: Arc<Mutex<CallCount>>,
+    began: Arc<OnceLock<u64>>,
+}
+
+/// Counts every request that is sent, and dates the first answer.
 #[derive(Debug)]
 struct Counter {
     /// Prefix of the service's IAM actions.
     service: &'static str,
-    calls: Arc<Mutex<CallCount>>,
+    seen: Seen,
 }
 
 impl Intercept for Counter {
@@ -282,7 +298,21 @@ impl Intercept for Counter {
     ) -> Result<(), BoxError> {
         if let Some(operation) = config.load::<Metadata>() {
             let name = format!("{}:{}", self.service, operation.name());
-            *self.calls.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
+            *self.seen.calls.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
+        }
+        Ok(())
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let date = context.response().headers().get("date");
+        let date = date.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
+        if let Some(at) = date.and_then(|date| u64::try_from(date.secs()).ok()) {
+            self.seen.began.get_or_init(|| at);
         }
         Ok(())
     }

@@ -19,6 +19,7 @@ mod principals;
 mod retry;
 mod role;
 mod stale;
+mod trail;
 mod wait;
 
 use std::collections::BTreeMap;
@@ -36,6 +37,7 @@ pub use observe::observe;
 pub use outsiders::outsiders;
 pub use perform::perform;
 pub use retry::Awaited;
+pub use trail::{Event, Trail, changes};
 pub use wait::Pace;
 
 /// Zip archives by name of the function.

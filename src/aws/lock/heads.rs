@@ -67,3 +67,18 @@ impl Intercept for Heads {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_is_told_by_the_clock_of_aws_alone() {
+        // By the clock of this machine it would be decades.
+        let heads = Heads(Arc::new(Mutex::new(Told { date: Some(1_000), region: None })));
+        assert_eq!(heads.age(Some(&DateTime::from_secs(940))), Duration::from_secs(60));
+        // What was written after the answer was dated is new.
+        assert_eq!(heads.age(Some(&DateTime::from_secs(1_001))), Duration::ZERO);
+        assert_eq!(heads.age(None), Duration::ZERO);
+    }
+}

@@ -17,7 +17,7 @@ pub enum Trap {
     Open,
     /// After so many calls that changed something none is answered any more, the last of them included.
     SilentAfter(usize),
-    /// The first try of each call that changes something goes wrong.
+    /// The first try of each call that changes something goes wrong, those of the lock left out.
     Each(Fault),
     /// The first try of each call of these operations goes wrong.
     Of(&'static [&'static str], Fault),
@@ -113,7 +113,7 @@ impl Calls {
     /// Decides about a call before it is made.
     pub async fn course(&self, operation: &Operation, change: &str) -> io::Result<Course> {
         let fault = match self.trap {
-            Trap::Each(fault) => fault,
+            Trap::Each(fault) if !operation.is_of_lock() => fault,
             Trap::Of(operations, fault) if operations.contains(&operation.name.as_str()) => fault,
             _ => return Ok(Course::Made),
         };
@@ -153,6 +153,9 @@ impl Calls {
 }
 
 fn failure(operation: &Operation, status: u16, code: &str) -> Answer {
+    if operation.name.starts_with("s3:") {
+        return Answer::s3_refusal(status, code, "no");
+    }
     if operation.name.starts_with("iam:") {
         let code = if status == 429 { "Throttling" } else { code };
         return Answer::iam_refusal(status, code, "no");
