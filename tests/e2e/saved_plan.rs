@@ -114,6 +114,7 @@ async fn names_who_moved_what_it_was_made_from() {
     run.says("roles.encrypt-prod was changed").says("allow `cloudtrail:LookupEvents`");
     assert_eq!(trail.lookups(), asked + 1);
     Inventory::take(&project.sdk).await.is(&before);
+    project.sdk.iam.delete_role_policy().role_name(role).policy_name("by-hand").send().await.unwrap();
     project.apply().await.ok();
     project.is_settled().await;
 }

@@ -57,6 +57,7 @@ impl Trail {
         let id = events.len().to_string();
         events.push(json!({
             "EventId": id, "EventName": name, "EventTime": at, "ReadOnly": "false", "Username": user,
+            "region": if service == "iam" { "us-east-1".to_owned() } else { region(request) },
             "EventSource": format!("{service}.amazonaws.com"), "Resources": resources,
             "CloudTrailEvent": json!({ "userIdentity": { "type": "IAMUser", "arn": arn } }).to_string(),
         }));
@@ -78,10 +79,19 @@ impl Trail {
             event["EventTime"].as_f64().unwrap() >= since
                 && resources.iter().any(|resource| resource["ResourceName"] == attribute["AttributeValue"])
         };
+        // Whoever asks elsewhere than where it is recorded is told nothing.
+        let region = region(request);
         let events = self.events.lock().unwrap();
-        let found: Vec<&Value> = events.iter().rev().filter(is_asked_for).collect();
+        let here = events.iter().rev().filter(|event| event["region"] == region.as_str());
+        let found: Vec<&Value> = here.filter(is_asked_for).collect();
         Answer::json(200, &json!({ "Events": found }))
     }
+}
+
+/// The region that a call is signed for.
+fn region(request: &Request) -> String {
+    let header = request.header("authorization").unwrap_or_default();
+    header.split('/').nth(2).unwrap_or_default().to_owned()
 }
 
 /// What a call is about, by the names that it gives.
