@@ -49,7 +49,8 @@ pub async fn changes(aws: &Aws, names: &[String], global: bool, since: u64) -> R
             let answer = lookup(aws, (name, &region), since, page.take()).await?;
             events.extend(answer.events().iter().filter_map(event));
             page = answer.next_token;
-            if page.is_none() {
+            // A second page is for what hides behind uses.
+            if page.is_none() || !events.is_empty() {
                 break;
             }
         }

@@ -50,6 +50,26 @@ async fn a_lock_in_a_bucket_is_neither_shared_nor_lost() {
 }
 
 #[tokio::test]
+async fn a_lock_that_cannot_be_let_go_of_is_told_and_taken_over() {
+    for kept in [Kept::Parameter, Kept::Bucket] {
+        let mut project = Project::new().await;
+        kept.prepare(&mut project).await;
+        project.run(&["bootstrap", "--auto-approve"]).await.ok();
+        project.edit("rate: 50", "rate: 40");
+        let proxy = Proxy::start(project.endpoint(), Trap::LockFailsAfter(1)).await;
+        let run = project.run_at(proxy.url(), &["apply", "--auto-approve"]).await.ok();
+        run.says(
+            "warning: the lock could not be let go of; it ends by itself 1 min 0 s after its last heartbeat",
+        );
+        assert_eq!(kept.read(&project).await.unwrap()["held"], true);
+        project.edit("rate: 40", "rate: 50");
+        project.apply().await.ok().says("taking over the lock of a run that is gone");
+        kept.is_free(&project).await;
+        project.is_settled().await;
+    }
+}
+
+#[tokio::test]
 async fn a_lock_that_cannot_be_written_is_told_with_the_permission() {
     let mut project = Project::deployed().await;
     let keys = project.user_without("ssm:PutParameter").await;

@@ -151,7 +151,8 @@ impl State {
         }
         let answer = if operation.is_of_lock() && operation.changes() {
             calls.silence().await?;
-            match calls.course(operation, &asked).await? {
+            let made = self.locking.lock().unwrap().len();
+            match calls.course_of_lock(operation, &asked, made).await? {
                 Course::Answered(answer) => answer,
                 course => {
                     self.locking.lock().unwrap().push(asked);

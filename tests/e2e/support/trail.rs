@@ -42,6 +42,7 @@ impl Trail {
     }
 
     /// Records a change that was made.
+    #[expect(clippy::disallowed_methods, reason = "events have dates")]
     pub async fn record(&self, request: &Request, operation: &Operation) {
         let key =
             request.header("authorization").and_then(|it| it.split_once("Credential=")?.1.split('/').next());

@@ -21,6 +21,8 @@ pub enum Trap {
     Each(Fault),
     /// The first try of each call of these operations goes wrong.
     Of(&'static [&'static str], Fault),
+    /// After so many writes of the lock AWS fails at all further ones, and does nothing.
+    LockFailsAfter(usize),
 }
 
 impl Trap {
@@ -131,6 +133,21 @@ impl Calls {
                 Course::Made
             }
         })
+    }
+
+    /// Decides about a write of the lock, of which so many were made.
+    pub async fn course_of_lock(
+        &self,
+        operation: &Operation,
+        change: &str,
+        made: usize,
+    ) -> io::Result<Course> {
+        match self.trap {
+            Trap::LockFailsAfter(most) if made >= most => {
+                Ok(Course::Answered(failure(operation, 503, "InternalFailure")))
+            }
+            _ => self.course(operation, change).await,
+        }
     }
 
     /// Lets the next try of a change go wrong as well, for AWS refused this one by itself.
