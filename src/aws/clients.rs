@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
@@ -14,10 +14,14 @@ use aws_smithy_runtime_api::client::http::{
     HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
 use aws_smithy_runtime_api::client::interceptors::Intercept;
-use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+};
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::DateTime;
 use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::date_time::Format;
 use aws_smithy_types::retry::RetryConfig;
 use tokio::sync::OnceCell;
 
@@ -75,6 +79,10 @@ pub struct Clients {
     pub apigateway: aws_sdk_apigateway::Client,
     /// CloudWatch Logs.
     pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// CloudTrail, for who changed what.
+    pub cloudtrail: aws_sdk_cloudtrail::Client,
+    /// S3, for locks that are kept in a bucket.
+    pub s3: aws_sdk_s3::Client,
     /// Systems Manager, for its parameters.
     pub ssm: aws_sdk_ssm::Client,
     /// STS.
@@ -98,7 +106,7 @@ pub struct Aws {
     pub(super) limits: Limits,
     policy_in_effect: Duration,
     identity: OnceCell<Identity>,
-    calls: Arc<Mutex<CallCount>>,
+    seen: Seen,
 }
 
 /// How often each operation was called, repeated attempts included; by names such as `kms:DescribeKey`.
@@ -132,11 +140,11 @@ impl Aws {
             ));
         }
         let shared = loader.load().await;
-        let calls = Arc::new(Mutex::new(CallCount::new()));
+        let seen = Seen::default();
         let local = shared.endpoint_url().filter(|endpoint| is_loopback(endpoint));
         Ok(Self {
-            read: Clients::new(&shared, &RetryConfig::standard(), &calls),
-            write: Clients::new(&shared, &RetryConfig::disabled(), &calls),
+            read: Clients::new(&shared, &RetryConfig::standard(), &seen),
+            write: Clients::new(&shared, &RetryConfig::disabled(), &seen),
             region: region.clone(),
             policy_in_effect: policy_in_effect.unwrap_or(if local.is_some() {
                 Duration::ZERO
@@ -147,7 +155,7 @@ impl Aws {
             endpoint: local.map(str::to_owned),
             halt: Halt::default(),
             limits: if local.is_some() { Limits::none() } else { Limits::of_aws() },
-            calls,
+            seen,
         })
     }
 
@@ -189,7 +197,12 @@ impl Aws {
 
     /// Returns how often each operation was called so far.
     pub fn calls(&self) -> CallCount {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.seen.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Returns when AWS answered for the first time, in seconds since 1970 by its clock.
+    pub fn began(&self) -> Option<u64> {
+        self.seen.began.get().copied()
     }
 }
 
@@ -218,15 +231,17 @@ fn is_loopback(endpoint: &str) -> bool {
 }
 
 impl Clients {
-    fn new(shared: &SdkConfig, retry: &RetryConfig, calls: &Arc<Mutex<CallCount>>) -> Self {
+    fn new(shared: &SdkConfig, retry: &RetryConfig, seen: &Seen) -> Self {
+        macro_rules! client_config {
+            ($sdk:ident, $service:literal) => {
+                $sdk::config::Builder::from(shared)
+                    .retry_config(retry.clone())
+                    .interceptor(Counter { service: $service, seen: seen.clone() })
+            };
+        }
         macro_rules! client {
             ($sdk:ident, $service:literal) => {
-                $sdk::Client::from_conf(
-                    $sdk::config::Builder::from(shared)
-                        .retry_config(retry.clone())
-                        .interceptor(Counter { service: $service, calls: Arc::clone(calls) })
-                        .build(),
-                )
+                $sdk::Client::from_conf(client_config!($sdk, $service).build())
             };
         }
         Self {
@@ -235,6 +250,8 @@ impl Clients {
             lambda: client!(aws_sdk_lambda, "lambda"),
             apigateway: client!(aws_sdk_apigateway, "apigateway"),
             logs: client!(aws_sdk_cloudwatchlogs, "logs"),
+            cloudtrail: client!(aws_sdk_cloudtrail, "cloudtrail"),
+            s3: s3(client_config!(aws_sdk_s3, "s3"), shared.endpoint_url().is_some()),
             ssm: client!(aws_sdk_ssm, "ssm"),
             sts: client!(aws_sdk_sts, "sts"),
             tagging: client!(aws_sdk_resourcegroupstagging, "tag"),
@@ -242,12 +259,30 @@ impl Clients {
     }
 }
 
-/// Counts every request that is sent.
+/// Makes the client of S3. Another S3 than AWS's has no names of buckets in front of its own.
+fn s3(config: aws_sdk_s3::config::Builder, elsewhere: bool) -> aws_sdk_s3::Client {
+    use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
+    let config = config
+        .force_path_style(elsewhere)
+        // What is stored is a few hundred bytes of JSON that are parsed and checked anyway.
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+        .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+    aws_sdk_s3::Client::from_conf(config.build())
+}
+
+/// What was seen of all requests and answers.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    calls: Arc<Mutex<CallCount>>,
+    began: Arc<OnceLock<u64>>,
+}
+
+/// Counts every request that is sent, and dates the first answer.
 #[derive(Debug)]
 struct Counter {
     /// Prefix of the service's IAM actions.
     service: &'static str,
-    calls: Arc<Mutex<CallCount>>,
+    seen: Seen,
 }
 
 impl Intercept for Counter {
@@ -263,7 +298,21 @@ impl Intercept for Counter {
     ) -> Result<(), BoxError> {
         if let Some(operation) = config.load::<Metadata>() {
             let name = format!("{}:{}", self.service, operation.name());
-            *self.calls.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
+            *self.seen.calls.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
+        }
+        Ok(())
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let date = context.response().headers().get("date");
+        let date = date.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
+        if let Some(at) = date.and_then(|date| u64::try_from(date.secs()).ok()) {
+            self.seen.began.get_or_init(|| at);
         }
         Ok(())
     }

@@ -270,6 +270,7 @@ fn classify(operation: &str, code: Option<&str>, message: Option<&str>, status: 
         | "MissingAuthenticationToken"
         | "MissingAuthenticationTokenException"
         | "RequestExpired"
+        | "RequestTimeTooSkewed"
         | "InvalidAccessKeyId" => Some(ErrorKind::Credentials),
         // One code, two meanings: a rate for API Gateway (HTTP 429, unless it speaks of a maximum), a quota
         // or the size of a policy for KMS and Logs.

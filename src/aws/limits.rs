@@ -43,6 +43,7 @@ static RATES: &[(&[&str], u64, u32)] = &[
     (&["apigateway:CreateResource", "apigateway:DeleteResource"], 200, 5),
     (&["apigateway:CreateApiKey", "apigateway:DeleteApiKey"], 200, 5),
     (&["apigateway:GetResources"], 400, 5),
+    (&["cloudtrail:LookupEvents"], 500, 2),
     (&["apigateway:UpdateUsagePlan", "apigateway:UpdateAccount"], 20_000, 1),
 ];
 

@@ -19,6 +19,7 @@ mod principals;
 mod retry;
 mod role;
 mod stale;
+mod trail;
 mod wait;
 
 use std::collections::BTreeMap;
@@ -31,11 +32,12 @@ pub use error::{AwsError, ErrorKind};
 pub use found::{Found, Tagged, owned, owner};
 pub use halt::Halt;
 pub use key::{grants, key};
-pub use lock::{Log, Parameter, play};
+pub use lock::Locker;
 pub use observe::observe;
 pub use outsiders::outsiders;
 pub use perform::perform;
 pub use retry::Awaited;
+pub use trail::{Event, Trail, changes};
 pub use wait::Pace;
 
 /// Zip archives by name of the function.

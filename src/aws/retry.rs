@@ -217,7 +217,7 @@ fn verdict(operation: &str, error: &AwsError) -> Option<(Awaited, Duration)> {
 
 fn is_read(operation: &str) -> bool {
     let name = operation.split_once(':').map_or(operation, |(_, name)| name);
-    ["Get", "List", "Describe"].iter().any(|verb| name.starts_with(verb))
+    ["Get", "List", "Describe", "Lookup"].iter().any(|verb| name.starts_with(verb))
 }
 
 impl Aws {

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use clap::Args;
-use lockstep::aws::{Aws, AwsError, Parameter, play};
+use lockstep::aws::{Aws, AwsError, Locker};
 use lockstep::local::ThisProcess;
-use lockstep::lock::{self, BEAT, EXPIRY, FENCE, Holder, Intent, Turn, Verdict};
+use lockstep::lock::{self, BEAT, EXPIRY, FENCE, Holder, Intent, Verdict};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -58,10 +58,21 @@ fn duration(text: &str) -> Result<Duration, String> {
     seconds.filter(|seconds| *seconds <= 86_400).map(Duration::from_secs).ok_or_else(wrong)
 }
 
+/// Whose lock it is, and where it is kept.
+#[derive(Clone, Copy)]
+pub struct LockPlace<'a> {
+    /// Name of the stack.
+    pub stack: &'a str,
+    /// Name of the environment.
+    pub env: &'a str,
+    /// Bucket that the stack file names.
+    pub bucket: Option<&'a str>,
+}
+
 /// One who may hold the lock of an environment.
 #[derive(Clone)]
 pub struct Contender {
-    log: Parameter,
+    locker: Locker,
     me: Holder,
     process: ThisProcess,
     serial: Arc<AtomicU64>,
@@ -69,7 +80,7 @@ pub struct Contender {
 
 impl Contender {
     /// Makes one for this run.
-    pub async fn new(context: &Context, aws: Arc<Aws>, (stack, env): (&str, &str), verb: &str) -> Self {
+    pub async fn new(context: &Context, aws: Arc<Aws>, place: LockPlace<'_>, verb: &str) -> Self {
         let process = ThisProcess::look().await;
         let random = || RandomState::new().hash_one(process.pid);
         let me = Holder {
@@ -82,8 +93,11 @@ impl Contender {
             process: process.identity(),
             pipeline: context.environment.pipeline(),
         };
-        let log = Parameter { aws, name: lock::parameter(stack, env) };
-        Self { log, me: me.shortened(), process, serial: Arc::default() }
+        let LockPlace { stack, env, bucket } = place;
+        // A bucket of the real AWS is not there in a local one, which nobody else uses.
+        let bucket = bucket.filter(|_| !context.global.local);
+        let locker = Locker::new(aws, (stack, env), bucket);
+        Self { locker, me: me.shortened(), process, serial: Arc::default() }
     }
 
     /// Plays one turn.
@@ -93,19 +107,18 @@ impl Contender {
     /// What AWS refuses.
     pub async fn turn(&self, intent: Intent) -> Result<Verdict, AwsError> {
         let serial = self.serial.fetch_add(SERIALS, Ordering::SeqCst);
-        play(&self.log, Turn::new(intent, self.me.clone(), serial)).await
+        self.locker.turn(intent, self.me.clone(), serial).await
     }
 
-    /// Says that the parameter holds no lock, or tells nothing.
+    /// Says that what is there is no lock, or tells nothing.
     pub fn unreadable(&self, verdict: &Verdict) -> CliError {
-        let name = &self.log.name;
+        let (name, removal) = (self.locker.name(), self.locker.removal());
         match verdict {
-            Verdict::Foreign => CliError::failed(format!("the parameter `{name}` holds no lock of lockstep"))
-                .hint(format!(
-                    "if nothing else needs it: aws ssm delete-parameter --name {name}; or another version of lockstep wrote it"
-                )),
-            _ => CliError::failed(format!("the parameter `{name}` cannot be made sense of"))
-                .hint("run this again; if it stays so, delete the parameter"),
+            Verdict::Foreign => CliError::failed(format!("{name} holds no lock of lockstep")).hint(format!(
+                "if nothing else needs it: {removal}; or another version of lockstep wrote it"
+            )),
+            _ => CliError::failed(format!("{name} cannot be made sense of"))
+                .hint(format!("run this again; if it stays so: {removal}")),
         }
     }
 }
@@ -135,7 +148,8 @@ impl Lock {
         (options, verb): (&LockOptions, &str),
         stop: &Stop,
     ) -> Result<Self, CliError> {
-        let place = (session.desired.stack.as_str(), session.desired.env.as_str());
+        let desired = &session.desired;
+        let place = LockPlace { stack: &desired.stack, env: &desired.env, bucket: desired.lock.as_deref() };
         let contender = Contender::new(context, Arc::clone(&session.aws), place, verb).await;
         let deadline = Instant::now() + options.lock_timeout;
         let (mut gone, mut told) = (None, false);
@@ -168,8 +182,8 @@ impl Lock {
                 context.output.note(&format!(
                     "waiting up to {} for the lock of {}/{}, which is held\n{}",
                     lock::span(options.lock_timeout),
-                    place.0,
-                    place.1,
+                    place.stack,
+                    place.env,
                     lock::describe(&holder, silent)
                 ));
             }
@@ -206,7 +220,7 @@ impl Lock {
     }
 }
 
-fn held((stack, env): (&str, &str), holder: &Holder, silent: Duration) -> CliError {
+fn held(LockPlace { stack, env, bucket: _ }: LockPlace<'_>, holder: &Holder, silent: Duration) -> CliError {
     let text = lock::describe(holder, silent);
     let end = lock::span(EXPIRY);
     CliError::failed(format!("error: the lock of {stack}/{env} is held\n{text}"))

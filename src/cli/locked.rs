@@ -5,6 +5,7 @@ use lockstep::kinds::World;
 
 use super::Context;
 use super::actor::archives;
+use super::attribution::Moved;
 use super::changes::Change;
 use super::error::CliError;
 use super::exit::Exit;
@@ -77,12 +78,14 @@ async fn run(
         return change.run(context, built, stop).await;
     }
     if terms.fixed {
-        return Err(saved::stale(&moved));
+        let since = change.session.aws.began();
+        return Err(saved::stale(change.session, world, &moved, since).await);
     }
     let again = stop.unless_asked(Change::plan(context, change.session, (change.desired, world))).await?;
     if again.plan == change.plan {
         return again.run(context, built, stop).await;
     }
+    let moved: Vec<String> = moved.iter().map(Moved::text).collect();
     context
         .output
         .note(&format!("changed since the plan was shown, so it was made again: {}", moved.join(", ")));

@@ -1,6 +1,7 @@
 //! The command line: arguments to settings to one call of the library, and its result to the terminal.
 
 mod actor;
+mod attribution;
 mod changes;
 mod command;
 mod confirm;

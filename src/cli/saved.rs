@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::attribution::{Moved, attributed};
 use super::changes::Change;
 use super::error::CliError;
 use super::session::Session;
@@ -25,6 +26,9 @@ pub struct Saved {
     stack: String,
     env: String,
     destroy: bool,
+    /// When AWS was read for it, in seconds since 1970 by its clock; for nothing but telling who changed what since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    read_at: Option<u64>,
     /// Digest of everything that the stack file wants.
     wanted: String,
     /// Digest of every resource as it was observed.
@@ -49,6 +53,7 @@ impl Saved {
             stack: desired.stack.clone(),
             env: desired.env.clone(),
             destroy,
+            read_at: change.session.aws.began(),
             wanted: wanted(desired, world),
             base: base(world),
             plan: digest(plan),
@@ -111,8 +116,13 @@ impl Saved {
     ///
     /// # Errors
     ///
-    /// The plan is stale; every resource that moved is named.
-    pub fn check_base(&self, session: &Session, desired: &Desired, world: &World) -> Result<(), CliError> {
+    /// The plan is stale; every resource that moved is named, and who moved it where CloudTrail tells.
+    pub async fn check_base(
+        &self,
+        session: &Session,
+        desired: &Desired,
+        world: &World,
+    ) -> Result<(), CliError> {
         let place = &session.desired.place;
         let pins = [
             ("account", &self.account, &place.account),
@@ -123,11 +133,14 @@ impl Saved {
         if let Some((what, saved, here)) = pins.into_iter().find(|(_, saved, here)| saved != here) {
             return Err(CliError::failed(format!("the plan is for the {what} {saved}, and this is {here}")));
         }
-        let mut moved = differences(&self.base, &base(world));
-        if self.wanted != wanted(desired, world) && moved.is_empty() {
-            moved.push("the stack file, its variables or the sources of its code were changed".to_owned());
+        let moved = differences(&self.base, &base(world));
+        if !moved.is_empty() {
+            return Err(stale(session, world, &moved, self.read_at).await);
         }
-        if moved.is_empty() { Ok(()) } else { Err(stale(&moved)) }
+        if self.wanted != wanted(desired, world) {
+            return Err(refused(&["the stack file, its variables or the sources of its code were changed"]));
+        }
+        Ok(())
     }
 
     /// Checks that planning again gives the very plan that was saved.
@@ -144,33 +157,47 @@ impl Saved {
             (self.plan == digest(&change.plan), other),
             (self.unproved.as_ref().map(|(_, digest)| digest) == unproved.as_ref(), unlike),
         ];
-        let moved: Vec<String> =
-            checks.into_iter().filter(|(same, _)| !same).map(|(_, what)| what.to_owned()).collect();
-        if moved.is_empty() { Ok(()) } else { Err(stale(&moved)) }
+        let moved: Vec<&str> = checks.into_iter().filter(|(same, _)| !same).map(|(_, what)| what).collect();
+        if moved.is_empty() { Ok(()) } else { Err(refused(&moved)) }
     }
 }
 
 /// Names what differs between two observations.
-pub fn moved(before: &World, now: &World) -> Vec<String> {
+pub fn moved(before: &World, now: &World) -> Vec<Moved> {
     differences(&base(before), &base(now))
 }
 
-fn differences(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Vec<String> {
+fn differences(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Vec<Moved> {
     let names: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
     let moved = names.into_iter().filter(|name| before.get(*name) != now.get(*name));
     moved
-        .map(|name| match (before.contains_key(name), now.contains_key(name)) {
-            (true, false) => format!("{name} is gone"),
-            (false, true) => format!("{name} is new"),
-            _ => format!("{name} was changed"),
+        .map(|name| {
+            let how = match (before.contains_key(name), now.contains_key(name)) {
+                (true, false) => "is gone",
+                (false, true) => "is new",
+                _ => "was changed",
+            };
+            Moved { address: name.clone(), how }
         })
         .collect()
 }
 
-/// Says that a plan does not fit any more, and what moved.
-pub fn stale(moved: &[String]) -> CliError {
-    let list: Vec<String> = moved.iter().map(|what| format!("  - {what}")).collect();
-    CliError::failed(format!("error: the plan is stale, and nothing was changed\n{}", list.join("\n")))
+/// Says that a plan does not fit any more, what moved, and who moved it since a time.
+pub async fn stale(session: &Session, world: &World, moved: &[Moved], since: Option<u64>) -> CliError {
+    let (lines, remark) = attributed(session, world, moved, since).await;
+    let error = listed(&lines);
+    match remark {
+        Some(remark) => error.hint(remark),
+        None => error,
+    }
+}
+
+fn refused(why: &[&str]) -> CliError {
+    listed(&why.iter().map(|why| format!("  - {why}")).collect::<Vec<_>>())
+}
+
+fn listed(lines: &[String]) -> CliError {
+    CliError::failed(format!("error: the plan is stale, and nothing was changed\n{}", lines.join("\n")))
         .hint("plan again, and look at what it shows")
 }
 

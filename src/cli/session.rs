@@ -56,6 +56,27 @@ pub struct Reached {
     pub identity: Identity,
 }
 
+impl Reached {
+    /// Returns the place that the stack goes to.
+    pub fn place(&self) -> Place {
+        Place {
+            partition: self.identity.partition.clone(),
+            account: self.identity.account.clone(),
+            region: self.aws.region.clone(),
+            function_env: BTreeMap::new(),
+        }
+    }
+}
+
+/// Returns what the command line and the environment give beside the file.
+fn inputs(context: &Context) -> Inputs {
+    Inputs {
+        env: context.global.env.clone(),
+        vars: context.global.vars.iter().cloned().collect(),
+        process_env: context.environment.all().clone(),
+    }
+}
+
 /// Reads the stack file.
 ///
 /// # Errors
@@ -96,12 +117,17 @@ impl File {
     ///
     /// What is wrong in the file for this environment.
     pub fn compile(&self, context: &Context, place: &Place) -> Result<Desired, CliError> {
-        let inputs = Inputs {
-            env: context.global.env.clone(),
-            vars: context.global.vars.iter().cloned().collect(),
-            process_env: context.environment.all().clone(),
-        };
-        self.stack.compile(&inputs, place).map_err(|found| self.refused(context, &found))
+        self.stack.compile(&inputs(context), place).map_err(|found| self.refused(context, &found))
+    }
+
+    /// Returns the bucket that the lock of the chosen environment is kept in.
+    ///
+    /// # Errors
+    ///
+    /// A variable in its name that has no value.
+    pub fn lock_bucket(&self, context: &Context, reached: &Reached) -> Result<Option<String>, CliError> {
+        let place = reached.place();
+        self.stack.lock_bucket(&inputs(context), &place).map_err(|found| self.refused(context, &found))
     }
 
     /// Returns the environment that the command is about.
@@ -161,13 +187,9 @@ pub fn local_config(context: &Context, root: &Path, region: &str) -> Result<Loca
 ///
 /// Anything wrong with the file, the credentials, the account, the region or the sources of the code.
 pub async fn connect(context: &Context, file: File) -> Result<Session, CliError> {
-    let Reached { env: _, aws, identity } = reach(context, &file).await?;
-    let place = Place {
-        partition: identity.partition,
-        account: identity.account,
-        region: aws.region.clone(),
-        function_env: BTreeMap::new(),
-    };
+    let reached = reach(context, &file).await?;
+    let place = reached.place();
+    let Reached { env: _, aws, identity } = reached;
     let mut desired = file.compile(context, &place)?;
     hash_sources(&file, &mut desired, &build_options(context, &aws)).await?;
     Ok(Session { file, desired, aws, caller: identity.arn })

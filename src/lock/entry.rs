@@ -49,13 +49,13 @@ impl Holder {
     }
 }
 
-/// One version of the parameter.
+/// What is written down: a version of the parameter, or the contents of the object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Entry {
     lockstep_lock: u32,
     /// Tells this entry from every other.
     pub id: String,
-    /// The version that it was made from; 0 where there was no parameter.
+    /// The version of the parameter that it was made from; 0 for the first, and in an object.
     pub base: u64,
     /// The id of the entry at that version.
     pub previous: Option<String>,
@@ -66,13 +66,14 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Writes an entry that follows upon another, or begins.
-    pub fn new(id: String, after: Option<(u64, String)>, (held, holder): (bool, Holder)) -> Self {
-        let (base, previous) = match after {
-            Some((version, id)) => (version, Some(id)),
-            None => (0, None),
-        };
-        Self { lockstep_lock: FORMAT, id, base, previous, holder, held }
+    /// Writes an entry.
+    pub const fn new(id: String, held: bool, holder: Holder) -> Self {
+        Self { lockstep_lock: FORMAT, id, base: 0, previous: None, holder, held }
+    }
+
+    /// Has it follow upon a version of a parameter.
+    pub fn after(self, version: u64, id: String) -> Self {
+        Self { base: version, previous: Some(id), ..self }
     }
 
     /// Tells whether the entry at a version counts, by the entry before it.
@@ -82,12 +83,12 @@ impl Entry {
         self.base.checked_add(1) == Some(version) && self.previous.as_ref() == before.map(|before| &before.id)
     }
 
-    /// Reads the value of a parameter; `None` for what no lockstep of this format wrote.
+    /// Reads what was written; `None` for what no lockstep of this format wrote.
     pub fn parse(value: &str) -> Option<Self> {
         serde_json::from_str(value).ok().filter(|entry: &Self| entry.lockstep_lock == FORMAT)
     }
 
-    /// Writes the value of a parameter.
+    /// Writes it down.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
@@ -98,8 +99,8 @@ mod tests {
     use super::*;
 
     fn entry(base: u64, previous: Option<&str>) -> Entry {
-        let after = previous.map(|id| (base, id.to_owned()));
-        Entry::new("b".to_owned(), after, (true, Holder::default()))
+        let entry = Entry::new("b".to_owned(), true, Holder::default());
+        Entry { base, previous: previous.map(str::to_owned), ..entry }
     }
 
     #[test]
@@ -126,7 +127,7 @@ mod tests {
             process: Some("z".repeat(5000)),
             pipeline: Some("p".repeat(5000)),
         };
-        let text = Entry::new(id(), Some((u64::MAX, id())), (true, holder.shortened())).to_json();
+        let text = Entry::new(id(), true, holder.shortened()).after(u64::MAX, id()).to_json();
         assert!(text.len() < 4096, "{}", text.len());
         assert!(!text.contains("{{") && !text.contains("}}"), "{text}");
     }

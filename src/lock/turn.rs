@@ -1,11 +1,11 @@
-//! One try to take, keep or leave a lock: a machine that says which call to make, and takes the answer.
+//! One try to take, keep or leave a lock: a machine that says what to ask of the store, and takes what it tells.
 
 use std::time::Duration;
 
 use super::{EXPIRY, Entry, Holder};
 
-/// How often a turn looks anew. Whoever loses an append loses to somebody who won, so this is for what is
-/// wrong with AWS, not for contenders.
+/// How often a turn looks anew. Whoever loses a swap loses to somebody who won, so this is for what is wrong
+/// with AWS, not for contenders.
 const LOOKS: u32 = 30;
 
 /// What a turn is for.
@@ -20,7 +20,7 @@ pub enum Intent {
     Keep,
     /// To let go of it.
     Leave,
-    /// To delete the parameter with it.
+    /// To delete what it is kept in.
     Remove,
     /// To free it from somebody else, by session.
     Break {
@@ -31,47 +31,43 @@ pub enum Intent {
     Look,
 }
 
-/// A call to SSM.
+/// What is asked of a store. `M` marks a state of it, so that this one and no other is changed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Call {
-    /// Reads the newest version.
-    Newest,
-    /// Reads one version.
-    Version(u64),
-    /// Writes the first version, unless there is a parameter already.
-    Create(Entry),
-    /// Appends a version.
-    Append(Entry),
-    /// Deletes the parameter. It must not be repeated.
-    Delete,
+pub enum Ask<M> {
+    /// What is there?
+    Look,
+    /// Put an entry in the place of what was read; `None` where there was nothing.
+    Swap {
+        /// What was read.
+        from: Option<M>,
+        /// What comes in its place.
+        entry: Box<Entry>,
+    },
+    /// Delete what was read.
+    Remove {
+        /// What was read.
+        at: M,
+    },
 }
 
-/// A version as it was read.
+/// What a store tells.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Found {
-    /// Its number.
-    pub version: u64,
-    /// What it says; `None` when that is no lock.
-    pub entry: Option<Entry>,
-    /// How old it is, by AWS's clock alone.
-    pub age: Duration,
-}
-
-/// What SSM answers.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Answer {
-    /// A version.
-    Found(Box<Found>),
-    /// There is no such parameter or version.
-    Absent,
-    /// There is a parameter already.
-    Exists,
-    /// The entry was written as this version.
-    Written(u64),
-    /// The parameter is deleted.
-    Deleted,
-    /// Nothing came back: the call may have been carried out or not.
-    Lost,
+pub enum Told<M> {
+    /// What is there.
+    Seen {
+        /// Marks it; `None` where there is nothing.
+        at: Option<M>,
+        /// The entry that counts, and how old it is by AWS's clock alone.
+        last: Option<Box<(Entry, Duration)>>,
+    },
+    /// What is there is no lock.
+    Foreign,
+    /// The entry is in place.
+    Swapped,
+    /// It is deleted, or was gone already.
+    Removed,
+    /// Somebody was quicker, it went meanwhile, or nothing came back: what is there now decides.
+    Unsure,
 }
 
 /// How a turn ended.
@@ -83,35 +79,22 @@ pub enum Verdict {
     Busy(Holder, Duration),
     /// Nobody holds it; who did last.
     Free(Option<Holder>),
-    /// The parameter says something that is no lock.
+    /// The store holds something that is no lock.
     Foreign,
-    /// SSM answers in a way that tells nothing.
+    /// AWS answers in a way that tells nothing.
     Unclear,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Phase {
-    Newest,
-    /// Looks whether the entry at a version counts, by the one before it.
-    Walk {
-        top: (u64, String),
-        at: Box<Found>,
-    },
-    Write {
-        call: Call,
-        from: Option<Holder>,
-    },
-    /// Looks whether what was appended follows upon what was read.
-    Verify {
-        entry: Entry,
-        from: Option<Holder>,
-    },
-    Delete,
+enum Phase<M> {
+    Look,
+    Swap { from: Option<M>, entry: Box<Entry>, dead: Option<Holder> },
+    Remove { at: M },
 }
 
 /// One try.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Turn {
+pub struct Turn<M> {
     intent: Intent,
     me: Holder,
     /// Ids of entries are unique by it.
@@ -119,13 +102,13 @@ pub struct Turn {
     /// Serial number before the turn.
     began: u64,
     looks: u32,
-    phase: Phase,
+    phase: Phase<M>,
 }
 
-impl Turn {
+impl<M: Clone> Turn<M> {
     /// Begins. `serial` is counted up from turn to turn of a session, by [`Turn::serial`].
     pub const fn new(intent: Intent, me: Holder, serial: u64) -> Self {
-        Self { intent, me, serial, began: serial, looks: 0, phase: Phase::Newest }
+        Self { intent, me, serial, began: serial, looks: 0, phase: Phase::Look }
     }
 
     /// Returns the serial number that the next turn begins with.
@@ -133,87 +116,57 @@ impl Turn {
         self.serial
     }
 
-    /// Returns the call to make.
-    pub fn call(&self) -> Call {
+    /// Returns what to ask.
+    pub fn ask(&self) -> Ask<M> {
         match &self.phase {
-            Phase::Newest => Call::Newest,
-            Phase::Walk { at, .. } => Call::Version(at.version.saturating_sub(1)),
-            Phase::Write { call, .. } => call.clone(),
-            Phase::Verify { entry, .. } => Call::Version(entry.base),
-            Phase::Delete => Call::Delete,
+            Phase::Look => Ask::Look,
+            Phase::Swap { from, entry, .. } => Ask::Swap { from: from.clone(), entry: entry.clone() },
+            Phase::Remove { at } => Ask::Remove { at: at.clone() },
         }
     }
 
-    /// Takes the answer to the call, and ends or goes on.
-    pub fn answer(&mut self, answer: Answer) -> Option<Verdict> {
-        match (self.phase.clone(), answer) {
-            (Phase::Newest, Answer::Absent) => self.decide(None, None),
-            (Phase::Newest, Answer::Found(at)) => match &at.entry {
-                None => Some(Verdict::Foreign),
-                Some(entry) => self.walk((at.version, entry.id.clone()), at),
-            },
-            (Phase::Walk { top, at }, Answer::Found(before)) => {
-                let counts =
-                    at.entry.as_ref().is_some_and(|entry| entry.counts(at.version, before.entry.as_ref()));
-                if counts { self.decide(Some(top), Some(at)) } else { self.walk(top, before) }
-            }
-            (Phase::Write { call: Call::Create(_), from }, Answer::Written(1)) => Some(self.written(from)),
-            (Phase::Write { call: Call::Append(entry), from }, Answer::Written(version))
-                if entry.base + 1 == version =>
-            {
-                self.phase = Phase::Verify { entry, from };
-                None
-            }
-            (Phase::Verify { entry, from }, Answer::Found(before))
-                if entry.counts(before.version + 1, before.entry.as_ref()) =>
-            {
-                Some(self.written(from))
-            }
-            (Phase::Delete, Answer::Deleted | Answer::Absent) => Some(Verdict::Free(None)),
-            (Phase::Delete, _) => {
+    /// Takes what was told, and ends or goes on.
+    pub fn answer(&mut self, told: Told<M>) -> Option<Verdict> {
+        match (&self.phase, told) {
+            (Phase::Look, Told::Seen { at, last }) => self.decide(at, last),
+            (Phase::Look, Told::Foreign) => Some(Verdict::Foreign),
+            (Phase::Swap { dead, .. }, Told::Swapped) => Some(match self.intent {
+                Intent::Take { .. } | Intent::Keep => Verdict::Held(dead.clone()),
+                _ => Verdict::Free(None),
+            }),
+            (Phase::Remove { .. }, Told::Removed) => Some(Verdict::Free(None)),
+            (Phase::Remove { .. }, _) => {
                 // A second call might hit the lock of somebody else.
                 self.intent = Intent::Leave;
                 self.look()
             }
-            // Somebody was quicker, the parameter went, or nothing came back: what is there now decides.
             _ => self.look(),
         }
     }
 
     fn look(&mut self) -> Option<Verdict> {
         self.looks += 1;
-        self.phase = Phase::Newest;
+        self.phase = Phase::Look;
         (self.looks > LOOKS).then_some(Verdict::Unclear)
     }
 
-    /// Looks at an entry: the first version of a parameter has none before it.
-    fn walk(&mut self, top: (u64, String), at: Box<Found>) -> Option<Verdict> {
-        if at.version > 1 {
-            self.phase = Phase::Walk { top, at };
-            return None;
-        }
-        let counts = at.entry.as_ref().is_some_and(|entry| entry.counts(1, None));
-        self.decide(Some(top), counts.then_some(at))
-    }
-
-    /// Decides by the newest version, and the newest that counts.
-    fn decide(&mut self, top: Option<(u64, String)>, counting: Option<Box<Found>>) -> Option<Verdict> {
-        let counting = counting.and_then(|found| Some((found.entry?, found.age)));
-        let renewed = counting.as_ref().is_some_and(|(entry, _)| self.wrote(&entry.id));
-        let (last, holder) = match counting {
+    /// Decides by what is there.
+    fn decide(&mut self, at: Option<M>, last: Option<Box<(Entry, Duration)>>) -> Option<Verdict> {
+        let renewed = last.as_ref().is_some_and(|last| self.wrote(&last.0.id));
+        let (last, holder) = match last.map(|last| *last) {
             Some((entry, age)) if entry.held => (None, Some((entry.holder, age))),
             Some((entry, _)) => (Some(entry.holder), None),
             None => (None, None),
         };
         match (&self.intent, holder) {
-            (Intent::Take { .. }, None) => self.write(top, true, None),
+            (Intent::Take { .. }, None) => self.swap(at, true, None),
             (Intent::Take { gone }, Some((holder, age))) => {
-                // An append of this session counted although its answer got lost.
+                // A swap of this session was made although its answer got lost.
                 if holder.session == self.me.session {
                     return Some(Verdict::Held(None));
                 }
                 let dead = age >= EXPIRY || gone.as_ref() == Some(&holder.session);
-                if dead { self.write(top, true, Some(holder)) } else { Some(Verdict::Busy(holder, age)) }
+                if dead { self.swap(at, true, Some(holder)) } else { Some(Verdict::Busy(holder, age)) }
             }
             (Intent::Look, holder) => Some(match holder {
                 Some((holder, age)) => Verdict::Busy(holder, age),
@@ -221,23 +174,26 @@ impl Turn {
             }),
             (Intent::Break { session }, Some((holder, age))) => {
                 if holder.session == *session {
-                    self.write(top, false, None)
+                    self.swap(at, false, None)
                 } else {
                     Some(Verdict::Busy(holder, age))
                 }
             }
-            // The parameter was deleted, by hand or late: nobody else has the lock, so it is written again.
-            (Intent::Keep, None) if top.is_none() => self.write(top, true, None),
+            // It was deleted, by hand or late: nobody else has the lock, so it is written again.
+            (Intent::Keep, None) if at.is_none() => self.swap(at, true, None),
             (_, None) => Some(Verdict::Free(last)),
             (_, Some((holder, age))) if holder.session != self.me.session => Some(Verdict::Busy(holder, age)),
-            // An append of this turn counted although its answer got lost.
+            // A swap of this turn was made although its answer got lost.
             (Intent::Keep, Some(_)) if renewed => Some(Verdict::Held(None)),
-            (Intent::Keep, Some(_)) => self.write(top, true, None),
-            (Intent::Remove, Some(_)) => {
-                self.phase = Phase::Delete;
-                None
-            }
-            (Intent::Leave, Some(_)) => self.write(top, false, None),
+            (Intent::Keep, Some(_)) => self.swap(at, true, None),
+            (Intent::Remove, Some(_)) => match at {
+                Some(at) => {
+                    self.phase = Phase::Remove { at };
+                    None
+                }
+                None => Some(Verdict::Free(None)),
+            },
+            (Intent::Leave, Some(_)) => self.swap(at, false, None),
         }
     }
 
@@ -249,20 +205,10 @@ impl Turn {
         format!("{}.{serial}", self.me.session)
     }
 
-    fn write(&mut self, top: Option<(u64, String)>, held: bool, from: Option<Holder>) -> Option<Verdict> {
+    fn swap(&mut self, from: Option<M>, held: bool, dead: Option<Holder>) -> Option<Verdict> {
         self.serial += 1;
-        let first = top.is_none();
-        let id = self.id(self.serial);
-        let entry = Entry::new(id, top, (held, self.me.clone()));
-        let call = if first { Call::Create(entry) } else { Call::Append(entry) };
-        self.phase = Phase::Write { call, from };
+        let entry = Box::new(Entry::new(self.id(self.serial), held, self.me.clone()));
+        self.phase = Phase::Swap { from, entry, dead };
         None
-    }
-
-    fn written(&self, from: Option<Holder>) -> Verdict {
-        match self.intent {
-            Intent::Take { .. } | Intent::Keep => Verdict::Held(from),
-            _ => Verdict::Free(None),
-        }
     }
 }

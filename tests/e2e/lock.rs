@@ -3,18 +3,16 @@
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::{Project, Proxy, Trap, hear, rest, send};
+use crate::support::{Kept, Project, Proxy, Trap, hear, rest, send, with_a_long_drain};
 
 const LOCK: &str = "/lockstep/text-encryption/test/lock";
 
-/// The newest version of the lock.
 async fn lock(project: &Project) -> Option<Value> {
-    let read = project.sdk.ssm.get_parameter().name(LOCK).send().await.ok()?;
-    Some(serde_json::from_str(read.parameter().unwrap().value().unwrap()).unwrap())
+    Kept::Parameter.read(project).await
 }
 
 async fn is_free(project: &Project) {
-    assert_eq!(lock(project).await.unwrap()["held"], false);
+    Kept::Parameter.is_free(project).await;
 }
 
 /// Has somebody on another machine take the lock, and returns what they wrote.
@@ -32,15 +30,6 @@ async fn taken_elsewhere(project: &Project) -> Value {
     let put = project.sdk.ssm.put_parameter().name(LOCK).value(entry.to_string()).overwrite(true);
     put.send().await.unwrap();
     entry
-}
-
-/// Deploys a function whose requests may take long: they are waited for in a swap, for longer than it takes to
-/// notice that a lock is lost.
-async fn with_a_long_drain() -> Project {
-    let mut project = Project::new().await;
-    project.edit("timeout: 3s\n    env: { KEY_ID", "timeout: 25s\n    env: { KEY_ID");
-    project.run(&["bootstrap", "--auto-approve"]).await.ok();
-    project
 }
 
 #[tokio::test]
@@ -95,7 +84,7 @@ async fn the_lock_of_a_killed_run_is_taken_over() {
 
 #[tokio::test]
 async fn an_interrupt_while_draining_lets_go_of_the_lock() {
-    let mut project = with_a_long_drain().await;
+    let mut project = with_a_long_drain(Kept::Parameter).await;
     project.swap("encrypt-test", "encrypt-prod");
     let mut child = project.spawn(project.endpoint(), &["apply", "--auto-approve"]);
     let errors = hear(&mut child, "for the last request under the old role").await;
@@ -115,7 +104,7 @@ async fn an_interrupt_while_draining_lets_go_of_the_lock() {
 
 #[tokio::test]
 async fn a_run_that_loses_its_lock_begins_nothing_more() {
-    let mut project = with_a_long_drain().await;
+    let mut project = with_a_long_drain(Kept::Parameter).await;
     project.swap("encrypt-test", "encrypt-prod");
     let mut child = project.spawn(project.endpoint(), &["apply", "--auto-approve"]);
     let errors = hear(&mut child, "for the last request under the old role").await;

@@ -5,11 +5,13 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod bucket_lock;
 mod command;
 mod crash;
 mod failures;
 mod local;
 mod lock;
+mod lock_faults;
 mod owner;
 mod round_trip;
 mod saved_plan;

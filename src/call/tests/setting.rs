@@ -312,6 +312,7 @@ pub(super) fn desired() -> Desired {
             function_env: BTreeMap::new(),
         },
         protect: false,
+        lock: None,
         keys: BTreeMap::new(),
         roles: BTreeMap::new(),
         twins: Vec::new(),

@@ -52,7 +52,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
     let desired = if removes { session.desired.emptied() } else { session.desired.clone() };
     let world = session.observe(context).await?;
     if let Some(saved) = &saved {
-        saved.check_base(&session, &desired, &world)?;
+        saved.check_base(&session, &desired, &world).await?;
     }
     let change = Change::plan(context, &session, (&desired, &world)).await?;
     match &saved {

@@ -7,7 +7,7 @@ use crate::cli::Context;
 use crate::cli::confirm::confirm;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::lock::Contender;
+use crate::cli::lock::{Contender, LockPlace};
 use crate::cli::session;
 
 /// Options of `unlock`.
@@ -27,7 +27,9 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
     let file = session::open(context)?;
     let reached = session::reach(context, &file).await?;
     let (stack, env) = (file.stack.name(), reached.env.as_str());
-    let contender = Contender::new(context, reached.aws, (stack, env), "unlock").await;
+    let bucket = file.lock_bucket(context, &reached)?;
+    let place = LockPlace { stack, env, bucket: bucket.as_deref() };
+    let contender = Contender::new(context, reached.aws, place, "unlock").await;
     let (holder, silent) = match contender.turn(Intent::Look).await? {
         Verdict::Busy(holder, silent) => (holder, silent),
         Verdict::Free(_) => {

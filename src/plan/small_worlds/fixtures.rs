@@ -20,6 +20,7 @@ pub fn empty() -> Desired {
             function_env: BTreeMap::new(),
         },
         protect: false,
+        lock: None,
         keys: BTreeMap::new(),
         roles: BTreeMap::new(),
         twins: Vec::new(),

@@ -12,6 +12,7 @@ mod function_parts;
 mod functions;
 mod integrations;
 mod keys;
+mod lock;
 mod log_groups;
 mod policies;
 mod roles;
@@ -62,6 +63,7 @@ pub(super) fn compile(
         env: env.to_owned(),
         place: place.clone(),
         protect: false,
+        lock: lock::compile(&cx),
         keys,
         roles,
         twins,

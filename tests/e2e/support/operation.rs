@@ -61,6 +61,7 @@ static TARGETS: &[(&str, &str)] = &[
     ("Logs_20140328", "logs"),
     ("ResourceGroupsTaggingAPI_20170126", "tag"),
     ("AmazonSSM", "ssm"),
+    ("CloudTrail_20131101", "cloudtrail"),
 ];
 
 /// What reads, and what uses what is there.
@@ -68,6 +69,7 @@ const UNCHANGING: &[&str] = &[
     "Get",
     "List",
     "Describe",
+    "Lookup",
     "Simulate",
     "Sign",
     "Encrypt",
@@ -91,13 +93,22 @@ impl Operation {
     /// Reads what a request asks for.
     pub fn of(request: &Request) -> Self {
         let named = |name: String| Self { name, args: Vec::new() };
-        if let Some((service, name)) = request.header("x-amz-target").and_then(|it| it.split_once('.')) {
-            let service = TARGETS.iter().find(|(target, _)| *target == service);
+        if let Some((service, name)) = request.header("x-amz-target").and_then(|it| it.rsplit_once('.')) {
+            let service = TARGETS.iter().find(|(target, _)| service.ends_with(target));
             return named(format!("{}:{name}", service.map_or("unknown", |(_, service)| *service)));
         }
         if let Some(action) = form(request, "Action") {
             let sts = action == "GetCallerIdentity" || action.starts_with("Assume");
             return named(format!("{}:{action}", if sts { "sts" } else { "iam" }));
+        }
+        if request.header("authorization").is_some_and(|header| header.contains("/s3/aws4_request")) {
+            let name = match request.verb() {
+                "GET" => "s3:GetObject",
+                "PUT" => "s3:PutObject",
+                "DELETE" => "s3:DeleteObject",
+                verb => verb,
+            };
+            return Self { name: name.to_owned(), args: vec![request.path().to_owned()] };
         }
         let path = request.path().split('?').next().unwrap_or_default().trim_matches('/');
         if path.contains("/_user_request_/") {
@@ -120,7 +131,7 @@ impl Operation {
 
     /// Tells whether it is about the lock of an environment, which is no part of the stack.
     pub fn is_of_lock(&self) -> bool {
-        self.name.starts_with("ssm:")
+        self.name.starts_with("ssm:") || self.name.starts_with("s3:")
     }
 
     /// What the path names at some place; empty where it names nothing.

@@ -230,6 +230,28 @@ impl Project {
         Run::new(args.join(" "), &self.command(endpoint, args).output().await.unwrap())
     }
 
+    /// Makes a user who may do everything but one thing, and returns the id and the secret of their access key.
+    pub async fn user_without(&self, action: &str) -> (String, String) {
+        let name = format!("without-{}", action.replace(':', "-"));
+        let iam = &self.sdk.iam;
+        iam.create_user().user_name(&name).send().await.unwrap();
+        let statement =
+            |effect: &str, action: &str| json!({ "Effect": effect, "Action": action, "Resource": "*" });
+        let policy = json!({ "Version": "2012-10-17", "Statement": [statement("Allow", "*"), statement("Deny", action)] });
+        let put = iam.put_user_policy().user_name(&name).policy_name("all-but-one");
+        put.policy_document(policy.to_string()).send().await.unwrap();
+        let made = iam.create_access_key().user_name(&name).send().await.unwrap();
+        let key = made.access_key().unwrap();
+        (key.access_key_id().to_owned(), key.secret_access_key().to_owned())
+    }
+
+    /// Runs the command to its end with other credentials.
+    pub async fn run_as(&self, endpoint: &str, (id, secret): &(String, String), args: &[&str]) -> Run {
+        let mut command = self.command(endpoint, args);
+        command.env("AWS_ACCESS_KEY_ID", id).env("AWS_SECRET_ACCESS_KEY", secret);
+        Run::new(args.join(" "), &command.output().await.unwrap())
+    }
+
     /// Runs the command until it ends, or until it is killed after so many changes.
     pub async fn run_until(&self, changes: usize, args: &[&str]) -> End {
         self.run_into(Trap::SilentAfter(changes), args).await

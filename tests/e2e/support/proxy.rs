@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use super::http::{Answer, Request};
 use super::operation::Operation;
 use super::strict::Strict;
+use super::trail::Trail;
 use super::trap::{Calls, Course, Trap};
 
 /// What lets roles in comes last of all that is called at the same time: should the order of a plan not hold
@@ -29,8 +30,9 @@ pub struct Proxy {
 struct State {
     upstream: String,
     strict: Option<Arc<Strict>>,
+    trail: Option<Arc<Trail>>,
     calls: Mutex<Arc<Calls>>,
-    /// What was written of the lock: no change of the stack, and nothing goes wrong with it here.
+    /// What was written of the lock, which is no change of the stack.
     locking: Mutex<Vec<String>>,
     requests: Mutex<Vec<String>>,
     /// Changes are made one after the other, so that a run can be killed between any two.
@@ -40,20 +42,30 @@ struct State {
 impl Proxy {
     /// Starts one in front of `http://HOST:PORT`.
     pub async fn start(upstream: &str, trap: Trap) -> Self {
-        Self::begin(upstream, trap, None).await
+        Self::begin(upstream, trap, (None, None)).await
+    }
+
+    /// Starts one that records who changes what, as CloudTrail does.
+    pub async fn recording(upstream: &str, trail: Arc<Trail>) -> Self {
+        Self::begin(upstream, Trap::Open, (None, Some(trail))).await
     }
 
     /// Starts one that keeps the rules of AWS, for the calls of functions too.
     pub async fn strict(upstream: &str, strict: Arc<Strict>) -> Self {
-        Self::begin(upstream, Trap::Open, Some(strict)).await
+        Self::begin(upstream, Trap::Open, (Some(strict), None)).await
     }
 
-    async fn begin(upstream: &str, trap: Trap, strict: Option<Arc<Strict>>) -> Self {
+    async fn begin(
+        upstream: &str,
+        trap: Trap,
+        (strict, trail): (Option<Arc<Strict>>, Option<Arc<Trail>>),
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let state = Arc::new(State {
             upstream: upstream.strip_prefix("http://").unwrap().to_owned(),
             strict,
+            trail,
             calls: Mutex::new(Arc::new(Calls::new(trap))),
             locking: Mutex::default(),
             requests: Mutex::default(),
@@ -134,10 +146,23 @@ impl State {
         let calls = self.calls();
         let asked = format!("{operation} {}", String::from_utf8_lossy(&request.body));
         self.requests.lock().unwrap().push(asked.clone());
+        if let Some(trail) = self.trail.as_ref().filter(|_| operation.name == "cloudtrail:LookupEvents") {
+            return Ok(trail.answer(request));
+        }
         let answer = if operation.is_of_lock() && operation.changes() {
             calls.silence().await?;
-            self.locking.lock().unwrap().push(asked);
-            self.pass(request, operation).await?
+            let made = self.locking.lock().unwrap().len();
+            match calls.course_of_lock(operation, &asked, made).await? {
+                Course::Answered(answer) => answer,
+                course => {
+                    self.locking.lock().unwrap().push(asked);
+                    let answer = self.pass(request, operation).await?;
+                    match course {
+                        Course::Instead(instead) => instead.ok_or(io::ErrorKind::ConnectionReset)?,
+                        _ => answer,
+                    }
+                }
+            }
         } else if operation.changes() {
             if self.strict.is_none() && operation.name == LAST {
                 tokio::time::sleep(HEAD_START).await;
@@ -163,6 +188,9 @@ impl State {
         if !answer.is_success() {
             calls.refused(&change);
             return Ok(answer);
+        }
+        if let Some(trail) = &self.trail {
+            trail.record(request, operation).await;
         }
         calls.made(change);
         match course {

@@ -17,10 +17,12 @@ pub enum Trap {
     Open,
     /// After so many calls that changed something none is answered any more, the last of them included.
     SilentAfter(usize),
-    /// The first try of each call that changes something goes wrong.
+    /// The first try of each call that changes something goes wrong, those of the lock left out.
     Each(Fault),
     /// The first try of each call of these operations goes wrong.
     Of(&'static [&'static str], Fault),
+    /// After so many writes of the lock AWS fails at all further ones, and does nothing.
+    LockFailsAfter(usize),
 }
 
 impl Trap {
@@ -113,7 +115,7 @@ impl Calls {
     /// Decides about a call before it is made.
     pub async fn course(&self, operation: &Operation, change: &str) -> io::Result<Course> {
         let fault = match self.trap {
-            Trap::Each(fault) => fault,
+            Trap::Each(fault) if !operation.is_of_lock() => fault,
             Trap::Of(operations, fault) if operations.contains(&operation.name.as_str()) => fault,
             _ => return Ok(Course::Made),
         };
@@ -131,6 +133,21 @@ impl Calls {
                 Course::Made
             }
         })
+    }
+
+    /// Decides about a write of the lock, of which so many were made.
+    pub async fn course_of_lock(
+        &self,
+        operation: &Operation,
+        change: &str,
+        made: usize,
+    ) -> io::Result<Course> {
+        match self.trap {
+            Trap::LockFailsAfter(most) if made >= most => {
+                Ok(Course::Answered(failure(operation, 503, "InternalFailure")))
+            }
+            _ => self.course(operation, change).await,
+        }
     }
 
     /// Lets the next try of a change go wrong as well, for AWS refused this one by itself.
@@ -153,6 +170,9 @@ impl Calls {
 }
 
 fn failure(operation: &Operation, status: u16, code: &str) -> Answer {
+    if operation.name.starts_with("s3:") {
+        return Answer::s3_refusal(status, code, "no");
+    }
     if operation.name.starts_with("iam:") {
         let code = if status == 429 { "Throttling" } else { code };
         return Answer::iam_refusal(status, code, "no");

@@ -1,54 +1,46 @@
-//! The log that a lock is kept in, as a parameter of SSM.
+//! A lock in a parameter of SSM, which is a log.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use aws_sdk_ssm::types::ParameterType;
-use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::interceptors::Intercept;
-use aws_smithy_runtime_api::client::interceptors::context::BeforeDeserializationInterceptorContextRef;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_types::DateTime;
-use aws_smithy_types::config_bag::ConfigBag;
-use aws_smithy_types::date_time::Format;
 
-use super::clients::Aws;
-use super::error::{AwsError, ErrorKind};
-use crate::lock::{Answer, Call, Entry, Found, Turn, Verdict};
+use super::heads::Heads;
+use super::{Store, is_lost};
+use crate::aws::clients::Aws;
+use crate::aws::error::AwsError;
+use crate::lock::log::{Answer, Call, Found, Steps, Version};
+use crate::lock::{Ask, Entry, Told};
 
 /// A log with numbered entries.
-pub trait Log {
+trait Log {
     /// Makes one call.
     fn make(&self, call: &Call) -> impl Future<Output = Result<Answer, AwsError>> + Send;
 }
 
-/// Plays a turn to its end.
-///
-/// # Errors
-/// What AWS refuses, and reads without an answer.
-pub async fn play(log: &impl Log, mut turn: Turn) -> Result<Verdict, AwsError> {
-    loop {
-        let answer = match log.make(&turn.call()).await {
-            Ok(answer) => answer,
-            // A write that may have been carried out: the turn looks at what is there.
-            Err(error)
-                if matches!(error.kind(), ErrorKind::Unknown | ErrorKind::Transient)
-                    && !matches!(turn.call(), Call::Newest | Call::Version(_)) =>
-            {
-                Answer::Lost
+impl<L: Log + Sync> Store for L {
+    type Mark = Version;
+
+    async fn ask(&self, ask: Ask<Version>) -> Result<Told<Version>, AwsError> {
+        let mut steps = Steps::new(&ask);
+        loop {
+            let call = steps.call();
+            let answer = match self.make(&call).await {
+                Ok(answer) => answer,
+                Err(error) if is_lost(&error) && !matches!(call, Call::Newest | Call::Version(_)) => {
+                    Answer::Lost
+                }
+                Err(error) => return Err(error),
+            };
+            if let Some(told) = steps.answer(answer) {
+                return Ok(told);
             }
-            Err(error) => return Err(error),
-        };
-        if let Some(verdict) = turn.answer(answer) {
-            return Ok(verdict);
         }
     }
 }
 
 /// A parameter by name.
 #[derive(Clone)]
-pub struct Parameter {
-    /// The connection.
+pub(super) struct Parameter {
     pub aws: Arc<Aws>,
     /// Name, with its path.
     pub name: String,
@@ -68,10 +60,10 @@ impl Log for Parameter {
 
 impl Parameter {
     async fn read(&self, name: &str) -> Result<Answer, AwsError> {
-        let date = AnswerDate::default();
+        let heads = Heads::default();
         let get = || {
             let call = self.aws.read.ssm.get_parameter().name(name);
-            call.customize().interceptor(date.clone()).send()
+            call.customize().interceptor(heads.clone()).send()
         };
         let parameter = match self.aws.call("ssm:GetParameter", get).await {
             Ok(answer) => answer.parameter,
@@ -81,10 +73,7 @@ impl Parameter {
         let Some(parameter) = parameter else { return Ok(Answer::Absent) };
         let version = u64::try_from(parameter.version).unwrap_or_default();
         let entry = parameter.value().and_then(Entry::parse);
-        // By AWS's clock on both sides: that of this machine may be minutes off.
-        let written = parameter.last_modified_date().map(DateTime::secs);
-        let age = written.and_then(|written| u64::try_from(date.seconds() - written).ok());
-        let age = Duration::from_secs(age.unwrap_or_default());
+        let age = heads.age(parameter.last_modified_date());
         Ok(Answer::Found(Box::new(Found { version, entry, age })))
     }
 
@@ -114,44 +103,15 @@ impl Parameter {
     }
 }
 
-/// Remembers the date of an answer.
-#[derive(Clone, Debug, Default)]
-struct AnswerDate(Arc<Mutex<Option<i64>>>);
-
-impl AnswerDate {
-    /// Seconds since 1970; without a date in the answer, by the clock of this machine.
-    #[expect(clippy::disallowed_methods, reason = "an AWS on this machine may give no date")]
-    fn seconds(&self) -> i64 {
-        let told = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        told.unwrap_or_else(|| {
-            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-            now.ok().and_then(|now| i64::try_from(now.as_secs()).ok()).unwrap_or_default()
-        })
-    }
-}
-
-impl Intercept for AnswerDate {
-    fn name(&self) -> &'static str {
-        "date of the answer"
-    }
-
-    fn read_before_deserialization(
-        &self,
-        context: &BeforeDeserializationInterceptorContextRef<'_>,
-        _components: &RuntimeComponents,
-        _config: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let date = context.response().headers().get("date");
-        let date = date.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = date.map(|date| date.secs());
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    use super::super::play;
     use super::*;
-    use crate::lock::{Holder, Intent};
+    use crate::aws::error::ErrorKind;
+    use crate::lock::{Holder, Intent, Turn, Verdict};
 
     /// A log whose writes come to pass and are never answered.
     #[derive(Default)]
@@ -164,7 +124,7 @@ mod tests {
                 Call::Newest => entries.len(),
                 Call::Version(version) => usize::try_from(*version).unwrap(),
                 Call::Create(entry) | Call::Append(entry) => {
-                    entries.push(entry.clone());
+                    entries.push(entry.as_ref().clone());
                     return Err(AwsError::new("ssm:PutParameter", ErrorKind::Unknown, "no answer"));
                 }
                 Call::Delete => return Err(AwsError::new("ssm:DeleteParameter", ErrorKind::Denied, "no")),

@@ -1,0 +1,84 @@
+//! What the head of an answer tells beside it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeDeserializationInterceptorContextRef;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::date_time::Format;
+
+/// Remembers the date of the last answer, and the region of the bucket that it is about.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Heads(Arc<Mutex<Told>>);
+
+#[derive(Clone, Debug, Default)]
+struct Told {
+    date: Option<i64>,
+    region: Option<String>,
+}
+
+impl Heads {
+    fn told(&self) -> Told {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Returns how old something was when AWS answered: by its clock on both sides, for that of this machine may
+    /// be minutes off.
+    pub(super) fn age(&self, written: Option<&DateTime>) -> Duration {
+        let age = written.and_then(|written| u64::try_from(self.seconds() - written.secs()).ok());
+        Duration::from_secs(age.unwrap_or_default())
+    }
+
+    /// Returns the region of the bucket, where the answer names it.
+    pub(super) fn region(&self) -> Option<String> {
+        self.told().region
+    }
+
+    /// Seconds since 1970; without a date in the answer, by the clock of this machine.
+    #[expect(clippy::disallowed_methods, reason = "an AWS on this machine may give no date")]
+    fn seconds(&self) -> i64 {
+        self.told().date.unwrap_or_else(|| {
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+            now.ok().and_then(|now| i64::try_from(now.as_secs()).ok()).unwrap_or_default()
+        })
+    }
+}
+
+impl Intercept for Heads {
+    fn name(&self) -> &'static str {
+        "head of the answer"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let headers = context.response().headers();
+        let date = headers.get("date").and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
+        let region = headers.get("x-amz-bucket-region").map(str::to_owned);
+        let told = Told { date: date.map(|date| date.secs()), region };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = told;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_is_told_by_the_clock_of_aws_alone() {
+        // By the clock of this machine it would be decades.
+        let heads = Heads(Arc::new(Mutex::new(Told { date: Some(1_000), region: None })));
+        assert_eq!(heads.age(Some(&DateTime::from_secs(940))), Duration::from_secs(60));
+        // What was written after the answer was dated is new.
+        assert_eq!(heads.age(Some(&DateTime::from_secs(1_001))), Duration::ZERO);
+        assert_eq!(heads.age(None), Duration::ZERO);
+    }
+}

@@ -1,0 +1,141 @@
+//! Who moved what a plan was made from, as far as CloudTrail tells in a few seconds.
+
+use std::time::Duration;
+
+use lockstep::aws::{Trail, changes};
+use lockstep::kinds::{Name, World};
+use lockstep::lock;
+use tokio::time::{Instant, timeout_at};
+
+use super::session::Session;
+
+/// Nobody waits longer for it.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Resources that are looked up: CloudTrail allows two calls per second.
+const RESOURCES: usize = 4;
+/// Events that are shown of each.
+const SHOWN: usize = 3;
+
+/// What a plan was made from and is not as it was.
+#[derive(Clone, Debug)]
+pub struct Moved {
+    /// Its address in the stack file.
+    pub address: String,
+    /// What became of it, such as `was changed`.
+    pub how: &'static str,
+}
+
+impl Moved {
+    /// Says it in words.
+    pub fn text(&self) -> String {
+        format!("{} {}", self.address, self.how)
+    }
+}
+
+/// Says for each resource that moved who did it, under its name, and why that is not all.
+///
+/// It never fails: what cannot be read is one line.
+pub async fn attributed(
+    session: &Session,
+    world: &World,
+    moved: &[Moved],
+    since: Option<u64>,
+) -> (Vec<String>, Option<String>) {
+    let mut lines = Vec::new();
+    let mut remark = None;
+    let end = Instant::now() + PATIENCE;
+    let (mut silent, mut looked) = (false, 0);
+    for moved in moved {
+        lines.push(format!("  - {}", moved.text()));
+        let Some(since) = since.filter(|_| remark.is_none()) else { continue };
+        let (names, global) = names(session, world, &moved.address);
+        if names.is_empty() {
+            continue;
+        }
+        if looked == RESOURCES {
+            remark = Some(format!("CloudTrail was asked about the first {RESOURCES} of them only"));
+            continue;
+        }
+        looked += 1;
+        match timeout_at(end, changes(&session.aws, &names, global, since)).await {
+            Ok(Ok(trail)) => {
+                silent |= trail.events.is_empty();
+                lines.extend(told(&trail));
+            }
+            Ok(Err(error)) if error.is_denied() => {
+                remark = Some("who did it cannot be told: allow `cloudtrail:LookupEvents`".to_owned());
+            }
+            Ok(Err(error)) => {
+                remark = Some(format!(
+                    "who did it cannot be told, for CloudTrail could not be read ({}); it takes \
+                     `cloudtrail:LookupEvents`",
+                    error.reason()
+                ));
+            }
+            Err(_) => {
+                let patience = lock::span(PATIENCE);
+                remark =
+                    Some(format!("who did it cannot be told: CloudTrail did not answer within {patience}"));
+            }
+        }
+    }
+    if silent && remark.is_none() {
+        remark = Some(
+            "CloudTrail may name who did it later: its events arrive up to about 15 minutes late".to_owned(),
+        );
+    }
+    (lines, remark)
+}
+
+fn told(trail: &Trail) -> Vec<String> {
+    let Trail { events, more } = trail;
+    let mut lines: Vec<String> = events
+        .iter()
+        .take(SHOWN)
+        .map(|event| {
+            let date = lock::date(event.at);
+            format!("      {} by {} at {date} (CloudTrail)", event.operation, event.by)
+        })
+        .collect();
+    let left = events.len().saturating_sub(SHOWN);
+    if left > 0 {
+        lines.push(format!("      and {left} changes before"));
+    }
+    if events.is_empty() {
+        lines.push("      no change of it is in CloudTrail since the plan was made".to_owned());
+    }
+    if *more {
+        lines.push("      CloudTrail has more events than were read".to_owned());
+    }
+    lines
+}
+
+/// The names that CloudTrail may know a resource by, and whether its service is global.
+fn names(session: &Session, world: &World, address: &str) -> (Vec<String>, bool) {
+    let Some((section, name)) = address.split_once('.') else { return (Vec::new(), false) };
+    let (desired, name) = (&session.desired, &Name::from(name));
+    match section {
+        "keys" => {
+            let key = world.keys.get(name).map(|key| vec![key.arn.clone(), key.id.clone()]);
+            (key.unwrap_or_default(), false)
+        }
+        "roles" => {
+            let arn = world.roles.get(name).map(|role| &role.spec.arn);
+            let arn = arn.or_else(|| desired.roles.get(name).map(|role| &role.arn));
+            let name = arn.and_then(|arn| arn.rsplit('/').next());
+            (name.map(str::to_owned).into_iter().collect(), true)
+        }
+        "functions" => {
+            let arn = world.functions.get(name).map(|function| function.arn.clone());
+            let seen = arn.as_ref().and_then(|arn| arn.rsplit(':').next()).map(str::to_owned);
+            let wanted = || desired.functions.get(name).map(|want| want.spec.function_name.clone());
+            (arn.into_iter().chain(seen.or_else(wanted)).collect(), false)
+        }
+        "apis" => (world.apis.get(name).map(|api| api.id.clone()).into_iter().collect(), false),
+        "log_groups" => {
+            let group = world.log_groups.get(name).map(|group| group.spec.group_name.clone());
+            (group.into_iter().collect(), false)
+        }
+        _ => (Vec::new(), false),
+    }
+}

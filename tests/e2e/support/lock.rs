@@ -1,0 +1,77 @@
+//! The lock as it is kept.
+
+use aws_sdk_s3::config::{Builder, Region};
+use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
+use serde_json::Value;
+
+use super::Project;
+
+/// What the lock is kept in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    Parameter,
+    Bucket,
+}
+
+impl Kept {
+    pub const BUCKET: &str = "deployments-test";
+    pub const KEY: &str = "lockstep/text-encryption/test/lock.json";
+
+    /// Has the stack keep its lock there, and makes what has to be there.
+    pub async fn prepare(self, project: &mut Project) {
+        if self == Self::Bucket {
+            Self::make_bucket(project, "ap-northeast-1").await;
+            project.edit("\nkeys:\n", "\nlock: { bucket: \"deployments-${env}\" }\nkeys:\n");
+        }
+    }
+
+    /// Makes the bucket.
+    pub async fn make_bucket(project: &Project, region: &str) {
+        let constraint = BucketLocationConstraint::from(region);
+        let place = CreateBucketConfiguration::builder().location_constraint(constraint).build();
+        let make = project.sdk.s3.create_bucket().bucket(Self::BUCKET).create_bucket_configuration(place);
+        make.customize().config_override(in_region(region)).send().await.unwrap();
+    }
+
+    /// Deletes the bucket.
+    pub async fn delete_bucket(project: &Project, region: &str) {
+        let delete = project.sdk.s3.delete_bucket().bucket(Self::BUCKET);
+        delete.customize().config_override(in_region(region)).send().await.unwrap();
+    }
+
+    /// What was written last.
+    pub async fn read(self, project: &Project) -> Option<Value> {
+        let text = match self {
+            Self::Parameter => {
+                let get = project.sdk.ssm.get_parameter().name("/lockstep/text-encryption/test/lock");
+                get.send().await.ok()?.parameter()?.value()?.to_owned()
+            }
+            Self::Bucket => {
+                let get = project.sdk.s3.get_object().bucket(Self::BUCKET).key(Self::KEY);
+                let bytes = get.send().await.ok()?.body.collect().await.unwrap().into_bytes();
+                String::from_utf8(bytes.to_vec()).unwrap()
+            }
+        };
+        Some(serde_json::from_str(&text).unwrap())
+    }
+
+    /// Demands that nobody holds it.
+    pub async fn is_free(self, project: &Project) {
+        let lock = self.read(project).await.unwrap();
+        assert_eq!(lock["held"], false, "{lock}");
+    }
+}
+
+fn in_region(region: &str) -> Builder {
+    aws_sdk_s3::Config::builder().region(Region::new(region.to_owned()))
+}
+
+/// Deploys a function whose requests may take long: they are waited for in a swap, for longer than it takes to
+/// notice that a lock is lost.
+pub async fn with_a_long_drain(kept: Kept) -> Project {
+    let mut project = Project::new().await;
+    kept.prepare(&mut project).await;
+    project.edit("timeout: 3s\n    env: { KEY_ID", "timeout: 25s\n    env: { KEY_ID");
+    project.run(&["bootstrap", "--auto-approve"]).await.ok();
+    project
+}
