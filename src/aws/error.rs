@@ -66,10 +66,11 @@ impl AwsError {
         let response = error.raw_response();
         let status = response.map(|response| response.status().as_u16());
         let retry_after = response.and_then(|response| retry_after(response.headers().get("retry-after")?));
-        let code = error.code().map(str::to_owned);
-        let request_id = error.meta().extra("aws_request_id").map(str::to_owned);
-        let told = error.message().map(str::to_owned);
+        let code = error.code().map(printable);
+        let request_id = error.meta().extra("aws_request_id").map(printable);
+        let told = error.message().map(printable);
         let answered = matches!(error, SdkError::ServiceError(_));
+        let garbled = matches!(error, SdkError::ResponseError(_));
         let unbuilt = matches!(error, SdkError::ConstructionFailure(_));
         let source = error.into_source().ok();
         let kind = match (&code, status) {
@@ -79,6 +80,7 @@ impl AwsError {
         let message = match (told, kind) {
             (Some(told), _) => told,
             (None, ErrorKind::Credentials) => "no credentials are found".to_owned(),
+            (None, _) if garbled => "the answer of AWS cannot be read".to_owned(),
             (None, ErrorKind::Unknown) => "no answer from AWS".to_owned(),
             (None, _) => "AWS gives no reason".to_owned(),
         };
@@ -228,6 +230,11 @@ impl Error for AwsError {
     }
 }
 
+/// Takes out control characters, so that whoever answers cannot drive a terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
 /// `Retry-After` in seconds. The SDK heeds only `x-amz-retry-after`, which Lambda and API Gateway do not send.
 fn retry_after(header: &str) -> Option<Duration> {
     header.trim().parse().ok().map(Duration::from_secs)
@@ -346,6 +353,12 @@ pub(super) mod tests {
         assert_eq!(error.to_string(), "kms:PutKeyPolicy: MalformedPolicyDocumentException: No (request r-1)");
         assert_eq!((error.kind(), error.status()), (ErrorKind::Invalid, Some(400)));
         assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
+    }
+
+    #[test]
+    fn a_message_cannot_drive_a_terminal() {
+        let error = answer("iam:GetRole", "Odd\u{1b}", "a\u{1b}[2Jb\nc\u{9b}d", 400);
+        assert_eq!(error.to_string(), "iam:GetRole: Odd : a [2Jb c d (request r-1)");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use aws_smithy_types::date_time::Format;
 
 use super::clients::Aws;
 use super::error::{AwsError, ErrorKind};
+use super::whole::held;
 use crate::lock::{Answer, Call, Entry, Found, Turn, Verdict};
 
 /// A log with numbered entries.
@@ -74,16 +75,15 @@ impl Parameter {
             call.customize().interceptor(date.clone()).send()
         };
         let parameter = match self.aws.call("ssm:GetParameter", get).await {
-            Ok(answer) => answer.parameter,
+            Ok(answer) => held("ssm:GetParameter", answer.parameter)?,
             Err(error) if error.is_not_found() => return Ok(Answer::Absent),
             Err(error) => return Err(error),
         };
-        let Some(parameter) = parameter else { return Ok(Answer::Absent) };
         let version = u64::try_from(parameter.version).unwrap_or_default();
         let entry = parameter.value().and_then(Entry::parse);
         // By AWS's clock on both sides: that of this machine may be minutes off.
         let written = parameter.last_modified_date().map(DateTime::secs);
-        let age = written.and_then(|written| u64::try_from(date.seconds() - written).ok());
+        let age = written.and_then(|written| u64::try_from(date.seconds().saturating_sub(written)).ok());
         let age = Duration::from_secs(age.unwrap_or_default());
         Ok(Answer::Found(Box::new(Found { version, entry, age })))
     }

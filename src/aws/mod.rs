@@ -14,12 +14,14 @@ mod lock;
 mod log_group;
 mod observe;
 mod outsiders;
+mod pages;
 mod perform;
 mod principals;
 mod retry;
 mod role;
 mod stale;
 mod wait;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 
 use lockstep::aws::Archives;
 use lockstep::kinds::World;
+use lockstep::plan::saved;
 
 use super::Context;
 use super::actor::archives;
@@ -9,7 +10,7 @@ use super::changes::Change;
 use super::error::CliError;
 use super::exit::Exit;
 use super::lock::{Lock, LockOptions};
-use super::saved;
+use super::saved::stale;
 use super::signals::Stop;
 
 /// On what terms a plan is carried out.
@@ -77,7 +78,7 @@ async fn run(
         return change.run(context, built, stop).await;
     }
     if terms.fixed {
-        return Err(saved::stale(&moved));
+        return Err(stale(&moved));
     }
     let again = stop.unless_asked(Change::plan(context, change.session, (change.desired, world))).await?;
     if again.plan == change.plan {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_yaml::granit_parser::{self, Event, Parser, ScalarStyle};
 
-use super::diagnostics::{Diagnostic, Diagnostics};
+use super::diagnostics::{Diagnostic, Diagnostics, lines};
 use super::tree::{Entry, Node, Span, Value, resolve};
 
 /// Largest file that is read, in bytes.
@@ -39,7 +39,7 @@ pub(super) fn read(text: &str, problems: &mut Diagnostics) -> Option<(Node, usiz
             Err(error) => {
                 let mark = error.marker();
                 let span = Span { line: small(mark.line()), column: small(mark.col() + 1), length: 1 };
-                let line = text.lines().nth(mark.line().saturating_sub(1)).unwrap_or_default();
+                let line = lines(text).nth(mark.line().saturating_sub(1)).unwrap_or_default();
                 let help = if error.info().starts_with("tab") {
                     Some("indent with spaces")
                 } else if line.contains("${") {
