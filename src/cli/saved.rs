@@ -1,5 +1,6 @@
 //! Saved plans as files, and what is said when one does not fit.
 
+use std::io::Read as _;
 use std::path::Path;
 
 use lockstep::kinds::World;
@@ -10,6 +11,9 @@ use lockstep::stack::desired::Desired;
 use super::changes::Change;
 use super::error::CliError;
 use super::session::Session;
+
+/// Most that is read of a file, which may have no end: the largest plan is a few megabytes.
+const MAX_BYTES: u64 = 64 * 1024 * 1024;
 
 /// A plan in a file.
 #[derive(Debug)]
@@ -54,7 +58,9 @@ impl Saved {
     /// A file that cannot be read, is no saved plan, or is of another major version.
     pub fn read(path: &Path) -> Result<Self, CliError> {
         let shown = path.display();
-        let text = std::fs::read_to_string(path)
+        let mut text = String::new();
+        std::fs::File::open(path)
+            .and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text))
             .map_err(|error| CliError::usage(format!("the plan `{shown}` cannot be read")).because(error))?;
         let saved = saved::Saved::parse(&text).map_err(|error| {
             let hint = match error {

@@ -22,7 +22,7 @@ const NODE_WEIGHT: usize = 32;
 /// YAML's syntax, or of a limit, ends the reading. Also returns what the tree weighs, in bytes.
 pub(super) fn read(text: &str, problems: &mut Diagnostics) -> Option<(Node, usize)> {
     if text.len() > MAX_BYTES {
-        let message = format!("the file has {} bytes; at most {MAX_BYTES} are read", text.len());
+        let message = format!("the file has more than {MAX_BYTES} bytes");
         problems.push(Diagnostic::error(None, "too-large", message).help("split the stack"));
         return None;
     }
