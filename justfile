@@ -14,9 +14,17 @@ fmt:
 schema:
     cargo run --quiet -- schema > docs/stack.schema.json
 
-# Licences, advisories, duplicates and sources of dependencies; needs cargo-deny.
+# Licences, duplicates, sources and build scripts of dependencies, and advisories where their database can be had.
 deny:
-    cargo deny check
+    .ci/deny
+
+# The same, and a failure where advisories cannot be checked: run this daily, for advisories come without a change.
+audit:
+    cargo deny --locked check
+
+# Feeds one fuzz target for ten minutes; needs cargo-fuzz.
+fuzz target:
+    RUSTC_BOOTSTRAP=1 cargo fuzz run -s none {{target}} -- -max_total_time=600 -timeout=10 -rss_limit_mb=2048
 
 # The example on the local AWS.
 demo:

@@ -112,3 +112,14 @@ fn the_schema_file_is_the_one_of_the_types() {
     let kept: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
     assert_eq!(kept, crate::stack::schema(), "write it anew: lockstep schema > docs/stack.schema.json");
 }
+
+/// A report of a crash is of use only with the names of the functions on the stack: `strip = "symbols"` takes them
+/// away, and `"debuginfo"` does not.
+#[test]
+fn a_release_can_tell_where_it_crashed() {
+    let manifest = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
+    let release = manifest.split("[profile.release]").nth(1).unwrap().split("\n[").next().unwrap();
+    let settings: Vec<&str> = release.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+    let strip = settings.iter().find_map(|line| line.strip_prefix("strip")?.trim().strip_prefix('='));
+    assert!(matches!(strip.map(str::trim), None | Some("\"debuginfo\"" | "\"none\"")), "{settings:?}");
+}

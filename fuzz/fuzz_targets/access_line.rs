@@ -1,14 +1,9 @@
-//! Answers lines of cases and pairs.
+//! Runs `checks/access_line.rs`.
 
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use lockstep::access::answer_line;
+#[path = "../checks/mod.rs"]
+#[allow(dead_code, reason = "one of all checks")]
+mod checks;
 
-fuzz_target!(|data: &[u8]| {
-    let Ok(line) = std::str::from_utf8(data) else { return };
-    if let Ok(answer) = answer_line(line) {
-        assert!(!answer.contains('\n'));
-        assert_eq!(answer_line(line).expect("the answer to a line is one"), answer);
-    }
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| checks::access_line::check(data));

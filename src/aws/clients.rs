@@ -28,7 +28,9 @@ use tokio::sync::OnceCell;
 use super::error::{AwsError, ErrorKind};
 use super::halt::Halt;
 use super::limits::Limits;
+use super::pages;
 use super::wait::Pace;
+use super::whole::Whole;
 use crate::access::Arn;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -139,24 +141,29 @@ impl Aws {
                 id, secret, None, None, "settings",
             ));
         }
-        let shared = loader.load().await;
+        let aws = Self::over(&loader.load().await);
+        Ok(Self {
+            region: region.clone(),
+            policy_in_effect: policy_in_effect.unwrap_or(aws.policy_in_effect),
+            ..aws
+        })
+    }
+
+    /// Makes the clients from a configuration of the SDK, such as one with another HTTP client. No call is made.
+    pub fn over(shared: &SdkConfig) -> Self {
         let seen = Seen::default();
         let local = shared.endpoint_url().filter(|endpoint| is_loopback(endpoint));
-        Ok(Self {
-            read: Clients::new(&shared, &RetryConfig::standard(), &seen),
-            write: Clients::new(&shared, &RetryConfig::disabled(), &seen),
-            region: region.clone(),
-            policy_in_effect: policy_in_effect.unwrap_or(if local.is_some() {
-                Duration::ZERO
-            } else {
-                POLICY_IN_EFFECT
-            }),
+        Self {
+            read: Clients::new(shared, &RetryConfig::standard(), &seen),
+            write: Clients::new(shared, &RetryConfig::disabled(), &seen),
+            region: shared.region().map(ToString::to_string).unwrap_or_default(),
+            policy_in_effect: if local.is_some() { Duration::ZERO } else { POLICY_IN_EFFECT },
             identity: OnceCell::new(),
             endpoint: local.map(str::to_owned),
             halt: Halt::default(),
             limits: if local.is_some() { Limits::none() } else { Limits::of_aws() },
             seen,
-        })
+        }
     }
 
     /// Returns who the caller is; AWS is asked once.
@@ -237,6 +244,7 @@ impl Clients {
                 $sdk::config::Builder::from(shared)
                     .retry_config(retry.clone())
                     .interceptor(Counter { service: $service, seen: seen.clone() })
+                    .interceptor(Whole { reads: retry.has_retry() })
             };
         }
         macro_rules! client {
@@ -296,6 +304,7 @@ impl Intercept for Counter {
         _components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
+        pages::count()?;
         if let Some(operation) = config.load::<Metadata>() {
             let name = format!("{}:{}", self.service, operation.name());
             *self.seen.calls.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;

@@ -66,10 +66,11 @@ impl AwsError {
         let response = error.raw_response();
         let status = response.map(|response| response.status().as_u16());
         let retry_after = response.and_then(|response| retry_after(response.headers().get("retry-after")?));
-        let code = error.code().map(str::to_owned);
-        let request_id = error.meta().extra("aws_request_id").map(str::to_owned);
-        let told = error.message().map(str::to_owned);
+        let code = error.code().map(printable);
+        let request_id = error.meta().extra("aws_request_id").map(printable);
+        let told = error.message().map(printable);
         let answered = matches!(error, SdkError::ServiceError(_));
+        let garbled = matches!(error, SdkError::ResponseError(_));
         let unbuilt = matches!(error, SdkError::ConstructionFailure(_));
         let source = error.into_source().ok();
         let kind = match (&code, status) {
@@ -79,6 +80,7 @@ impl AwsError {
         let message = match (told, kind) {
             (Some(told), _) => told,
             (None, ErrorKind::Credentials) => "no credentials are found".to_owned(),
+            (None, _) if garbled => "the answer of AWS cannot be read".to_owned(),
             (None, ErrorKind::Unknown) => "no answer from AWS".to_owned(),
             (None, _) => "AWS gives no reason".to_owned(),
         };
@@ -126,6 +128,14 @@ impl AwsError {
     /// Replaces the hint.
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.detail.hint = Some(hint.into());
+        self
+    }
+
+    /// Takes secrets out of the message: AWS repeats what it refuses.
+    pub fn without(mut self, secrets: &[String], in_place: &str) -> Self {
+        for secret in secrets {
+            self.detail.message = self.detail.message.replace(secret.as_str(), in_place);
+        }
         self
     }
 
@@ -228,6 +238,11 @@ impl Error for AwsError {
     }
 }
 
+/// Takes out control characters, so that whoever answers cannot drive a terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
 /// `Retry-After` in seconds. The SDK heeds only `x-amz-retry-after`, which Lambda and API Gateway do not send.
 fn retry_after(header: &str) -> Option<Duration> {
     header.trim().parse().ok().map(Duration::from_secs)
@@ -316,80 +331,5 @@ fn classify(operation: &str, code: Option<&str>, message: Option<&str>, status: 
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use aws_smithy_runtime_api::http::StatusCode;
-    use aws_smithy_types::body::SdkBody;
-    use aws_smithy_types::error::ErrorMetadata;
-
-    use super::*;
-
-    /// An error of AWS as the SDK hands it on.
-    pub(in crate::aws) fn refused(
-        code: &str,
-        message: &str,
-        status: u16,
-        retry_after: &'static str,
-    ) -> SdkError<ErrorMetadata, HttpResponse> {
-        let meta =
-            ErrorMetadata::builder().code(code).message(message).custom("aws_request_id", "r-1").build();
-        let mut response = HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::empty());
-        response.headers_mut().insert("retry-after", retry_after);
-        SdkError::service_error(meta, response)
-    }
-
-    pub(in crate::aws) fn answer(operation: &str, code: &str, message: &str, status: u16) -> AwsError {
-        AwsError::from_sdk(operation, refused(code, message, status, "7"))
-    }
-
-    #[test]
-    fn an_error_shows_operation_code_and_request() {
-        let error = answer("kms:PutKeyPolicy", "MalformedPolicyDocumentException", "No.", 400);
-        assert_eq!(error.to_string(), "kms:PutKeyPolicy: MalformedPolicyDocumentException: No (request r-1)");
-        assert_eq!((error.kind(), error.status()), (ErrorKind::Invalid, Some(400)));
-        assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
-    }
-
-    #[test]
-    fn only_no_such_entity_means_absent() {
-        let kind = |code, status| answer("iam:GetRole", code, "", status).kind();
-        assert_eq!(kind("NoSuchEntity", 404), ErrorKind::NotFound);
-        assert_eq!(kind("AccessDenied", 403), ErrorKind::Denied);
-        assert_eq!(kind("Whatever", 404), ErrorKind::Invalid);
-        assert_eq!(kind("Whatever", 503), ErrorKind::Transient);
-        assert_eq!(kind("ExpiredToken", 403), ErrorKind::Credentials);
-    }
-
-    #[test]
-    fn a_limit_is_a_rate_or_a_quota() {
-        let kind = |operation, message| answer(operation, "LimitExceededException", message, 429).kind();
-        assert_eq!(kind("kms:PutKeyPolicy", "Policy is too long"), ErrorKind::Invalid);
-        assert_eq!(kind("apigateway:CreateResource", "Too many requests"), ErrorKind::Throttled);
-        assert_eq!(kind("apigateway:CreateResource", "Maximum number of resources"), ErrorKind::Invalid);
-    }
-
-    #[test]
-    fn a_lost_answer_is_not_a_refusal() {
-        let lost: SdkError<ErrorMetadata, HttpResponse> = SdkError::timeout_error("late");
-        assert_eq!(AwsError::from_sdk("kms:CreateKey", lost).kind(), ErrorKind::Unknown);
-        let none: SdkError<ErrorMetadata, HttpResponse> =
-            SdkError::construction_failure("the credentials provider gave none");
-        assert_eq!(AwsError::from_sdk("kms:CreateKey", none).kind(), ErrorKind::Credentials);
-    }
-
-    #[test]
-    fn a_reason_stays_the_same() {
-        let denied = answer("apigateway:GetRestApis", "AccessDeniedException", "User: x/session-1", 403);
-        assert_eq!(denied.reason(), "`apigateway:GET` is not allowed");
-    }
-
-    #[test]
-    fn a_locked_out_caller_is_told_where_to_stand() {
-        let message = "The new key policy will not allow you to update the key policy in the future.";
-        let error = answer("kms:PutKeyPolicy", "MalformedPolicyDocumentException", message, 400);
-        assert!(error.hint().unwrap().contains("administrators"));
-        let message =
-            "User: u is not authorized because no resource-based policy allows the kms:GetKeyPolicy action";
-        let error = answer("kms:GetKeyPolicy", "AccessDeniedException", message, 400);
-        assert!(error.hint().unwrap().contains("key policy"));
-    }
-}
+#[path = "error_tests.rs"]
+pub(super) mod tests;

@@ -14,6 +14,7 @@ mod lock;
 mod log_group;
 mod observe;
 mod outsiders;
+mod pages;
 mod perform;
 mod principals;
 mod retry;
@@ -21,6 +22,7 @@ mod role;
 mod stale;
 mod trail;
 mod wait;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -9,6 +9,7 @@ use super::clients::Aws;
 use super::discover::denied;
 use super::error::AwsError;
 use super::role;
+use super::whole::held;
 use crate::access::{Arn, PolicyDocument, PolicyKind};
 use crate::kinds::{Outsider, Tags, outsider::Identity};
 
@@ -53,7 +54,7 @@ fn found(read: Result<Option<Identity>, String>, text: &str) -> Result<Outsider,
 
 async fn of_role(aws: &Aws, name: &str) -> Result<Option<Identity>, AwsError> {
     let found = match aws.call("iam:GetRole", || aws.read.iam.get_role().role_name(name).send()).await {
-        Ok(answer) => answer.role,
+        Ok(answer) => Some(held("iam:GetRole", answer.role)?),
         Err(error) if error.is_not_found() => None,
         Err(error) => return Err(error),
     };
@@ -67,7 +68,7 @@ async fn of_role(aws: &Aws, name: &str) -> Result<Option<Identity>, AwsError> {
 
 async fn of_user(aws: &Aws, name: &str) -> Result<Option<Identity>, AwsError> {
     let found = match aws.call("iam:GetUser", || aws.read.iam.get_user().user_name(name).send()).await {
-        Ok(answer) => answer.user,
+        Ok(answer) => Some(held("iam:GetUser", answer.user)?),
         Err(error) if error.is_not_found() => None,
         Err(error) => return Err(error),
     };

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::clients::Aws;
 use super::error::{AwsError, ErrorKind};
+use super::pages;
 
 /// What a call waits for before it is made again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -262,9 +263,10 @@ impl Aws {
             if !self.limits.take(operation, &self.halt).await {
                 return Err(AwsError::halted(operation));
             }
-            let error = match send().await {
-                Ok(output) => return Ok(output),
-                Err(error) => AwsError::from_sdk(operation, error),
+            let error = match pages::bounded(send()).await {
+                Some(Ok(output)) => return Ok(output),
+                Some(Err(error)) => AwsError::from_sdk(operation, error),
+                None => return Err(pages::endless(operation)),
             };
             let Some((awaited, patience)) = verdict(operation, &error) else { return Err(error) };
             if awaited == Awaited::PrincipalVisible && !hopeful {
@@ -273,7 +275,8 @@ impl Aws {
             }
             let waited = started.elapsed();
             let next = error.retry_after().unwrap_or(pause);
-            if waited + next > patience {
+            // AWS says how long, and may say anything.
+            if waited.saturating_add(next) > patience {
                 return Err(error.after_waiting(awaited, waited));
             }
             if !self.halt.sleep(next).await {

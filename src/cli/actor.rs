@@ -10,6 +10,7 @@ use lockstep::build;
 use lockstep::call::{self, CallError, Caller, Http, ProbeFailure, ProbeOutcome};
 use lockstep::kinds::{Expected, Ids, Name, Op, World, function};
 use lockstep::plan::Plan;
+use lockstep::report;
 use lockstep::stack::desired::Probe;
 
 use super::Context;
@@ -26,6 +27,8 @@ pub struct AwsActor<'a> {
     stop: &'a Stop,
     /// What AWS has now if nobody else changes it; `None` once that is not known any more.
     world: Mutex<Option<World>>,
+    /// Values that no message may hold, the longest first.
+    secrets: Vec<String>,
 }
 
 impl<'a> AwsActor<'a> {
@@ -38,8 +41,21 @@ impl<'a> AwsActor<'a> {
         let mut world = change.world.clone();
         world.role_arns.extend(change.desired.roles.values().map(|role| role.arn.clone()));
         let world = Mutex::new(Some(world));
-        Ok(Self { session: change.session, archives, http: Http::new()?, stop, world })
+        let secrets = secrets(change);
+        Ok(Self { session: change.session, archives, http: Http::new()?, stop, world, secrets })
     }
+}
+
+/// Lists the secrets in the variables of functions, as they are and as they shall be.
+fn secrets(change: &Change<'_>) -> Vec<String> {
+    let wanted = change.desired.functions.values().map(|want| &want.spec.config.env);
+    let there = change.world.functions.values().map(|seen| &seen.config.env);
+    let variables = wanted.chain(there).flatten();
+    // What is shorter stands in every other message by itself.
+    let named = variables.filter(|(name, value)| report::is_secret(name) && value.len() > 3);
+    let mut secrets: Vec<String> = named.map(|(_, value)| value.clone()).collect();
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    secrets
 }
 
 impl Actor for AwsActor<'_> {
@@ -55,7 +71,7 @@ impl Actor for AwsActor<'_> {
             *world = None;
         }
         drop(world);
-        result
+        result.map_err(|error| error.without(&self.secrets, report::HIDDEN))
     }
 
     async fn probe(&self, ids: &Ids, function: &Name, probe: &Probe) -> ProbeOutcome {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use lockstep::aws::{Trail, changes};
 use lockstep::kinds::{Name, World};
 use lockstep::lock;
+use lockstep::plan::saved::Moved;
 use tokio::time::{Instant, timeout_at};
 
 use super::session::Session;
@@ -15,22 +16,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const RESOURCES: usize = 4;
 /// Events that are shown of each.
 const SHOWN: usize = 3;
-
-/// What a plan was made from and is not as it was.
-#[derive(Clone, Debug)]
-pub struct Moved {
-    /// Its address in the stack file.
-    pub address: String,
-    /// What became of it, such as `was changed`.
-    pub how: &'static str,
-}
-
-impl Moved {
-    /// Says it in words.
-    pub fn text(&self) -> String {
-        format!("{} {}", self.address, self.how)
-    }
-}
 
 /// Says for each resource that moved who did it, under its name, and why that is not all.
 ///

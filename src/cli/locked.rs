@@ -2,10 +2,10 @@
 
 use lockstep::aws::Archives;
 use lockstep::kinds::World;
+use lockstep::plan::saved::Moved;
 
 use super::Context;
 use super::actor::archives;
-use super::attribution::Moved;
 use super::changes::Change;
 use super::error::CliError;
 use super::exit::Exit;
@@ -73,7 +73,7 @@ async fn run(
     (world, built): (&World, Archives),
     stop: &Stop,
 ) -> Result<Exit, CliError> {
-    let moved = saved::moved(change.world, world);
+    let moved = lockstep::plan::saved::moved(change.world, world);
     if moved.is_empty() {
         return change.run(context, built, stop).await;
     }

@@ -5,6 +5,7 @@ mod attribution;
 mod changes;
 mod command;
 mod confirm;
+mod crash;
 mod error;
 mod exit;
 mod input;
@@ -113,6 +114,7 @@ pub fn main() -> ExitCode {
     };
     let environment = Environment::read();
     let output = Output::new(cli.global.color, &environment);
+    crash::install(output);
     let context = Context { global: cli.global, environment, output };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -1,6 +1,7 @@
 //! From the command line to a connected stack: file, account, desired state, observed state.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,20 +86,11 @@ fn inputs(context: &Context) -> Inputs {
 pub fn open(context: &Context) -> Result<File, CliError> {
     let path = &context.global.file;
     let shown = path.display().to_string();
-    let text = std::fs::metadata(path)
-        .and_then(|found| {
-            // A file this large is refused anyway; reading it would only take memory.
-            if found.len() > stack::MAX_BYTES as u64 {
-                Ok("#".repeat(stack::MAX_BYTES + 1))
-            } else {
-                std::fs::read_to_string(path)
-            }
-        })
-        .map_err(|error| {
-            CliError::usage(format!("the stack file `{shown}` cannot be read"))
-                .because(error)
-                .hint("name it with --file, or write one with `lockstep init`")
-        })?;
+    let text = read(path).map_err(|error| {
+        CliError::usage(format!("the stack file `{shown}` cannot be read"))
+            .because(error)
+            .hint("name it with --file, or write one with `lockstep init`")
+    })?;
     let source = Source { file: &shown, text: &text };
     let stack = stack::parse(source)
         .map_err(|found| CliError::failed(found.render(source, context.output.error_colour)))?;
@@ -108,6 +100,16 @@ pub fn open(context: &Context) -> Result<File, CliError> {
     let root =
         path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
     Ok(File { root, path: shown, text, stack })
+}
+
+/// Reads no more of a file than is looked at, for it may have no end. One that is larger is refused by its length.
+fn read(path: &Path) -> std::io::Result<String> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(stack::MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > stack::MAX_BYTES {
+        return Ok("#".repeat(bytes.len()));
+    }
+    String::from_utf8(bytes).map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidData, error))
 }
 
 impl File {

@@ -11,6 +11,7 @@ pub mod invariant;
 mod order;
 pub mod parity;
 pub mod prove;
+pub mod saved;
 mod settle;
 mod stand_in;
 mod target;

@@ -177,7 +177,7 @@ impl Diagnostics {
 
     /// Writes every problem with its line of the file, for a terminal; the text ends with a line break.
     pub fn render(&self, source: Source<'_>, colour: bool) -> String {
-        let lines: Vec<&str> = source.text.split('\n').collect();
+        let lines: Vec<&str> = lines(source.text).collect();
         let paint = Paint { colour };
         let mut out = String::new();
         for diagnostic in self.iter() {
@@ -186,6 +186,18 @@ impl Diagnostics {
         }
         out
     }
+}
+
+/// Splits a text into lines as YAML counts them: a carriage return by itself ends one too.
+pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut left = Some(text);
+    std::iter::from_fn(move || {
+        let rest = left?;
+        let Some((line, after)) = rest.split_once(['\n', '\r']) else { return left.take() };
+        let returns = rest.as_bytes().get(line.len()) == Some(&b'\r');
+        left = Some(if returns { after.strip_prefix('\n').unwrap_or(after) } else { after });
+        Some(line)
+    })
 }
 
 #[derive(Clone, Copy)]
@@ -253,7 +265,6 @@ struct Window {
 
 /// Cuts a line so that the mark stays visible.
 fn window(line: &str, column: u32, length: u32) -> Window {
-    let line = line.trim_end_matches('\r');
     let total = line.chars().count();
     let before = usize::try_from(column.saturating_sub(1)).unwrap_or(0).min(total);
     let start = if total > SHOWN { before.saturating_sub(SHOWN / 2) } else { 0 };
@@ -297,6 +308,13 @@ mod tests {
             "error[unknown-key]: unknown key `rotaton`\n --> stack.yaml:3:10\n  |\n2 | keys:\n  | ---- in here\n\
              3 |   text: {rotaton: 1d}\n  |          ^^^^^^^\n  = help: did you mean `rotation`?\n\n"
         );
+    }
+
+    #[test]
+    fn lines_end_as_yaml_ends_them() {
+        let all = |text| lines(text).collect::<Vec<_>>();
+        assert_eq!(all("a\nb\r\nc\rd\r\r\n\n"), ["a", "b", "c", "d", "", "", ""]);
+        assert_eq!((all(""), all("a\r")), (vec![""], vec!["a", ""]));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::desired::Place;
-use super::diagnostics::{Diagnostic, Diagnostics};
+use super::diagnostics::{Diagnostic, Diagnostics, lines};
 use super::names::Names;
 use super::select::Variable;
 use super::suggest;
@@ -308,7 +308,7 @@ impl<'a> Filler<'a> {
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let mut skip = index(span.column);
         // A text in a block starts below its `|`.
-        for (line, text) in (span.line..).zip(self.text.lines().skip(index(span.line)).take(BLOCK)) {
+        for (line, text) in (span.line..).zip(lines(self.text).skip(index(span.line)).take(BLOCK)) {
             let start = text.char_indices().nth(skip).map_or(text.len(), |(at, _)| at);
             if let Some(at) = text.get(start..).and_then(|rest| rest.find(&written)) {
                 let before = text.get(..start + at).map_or(0, |before| before.chars().count());

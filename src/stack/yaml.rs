@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_yaml::granit_parser::{self, Event, Parser, ScalarStyle};
 
-use super::diagnostics::{Diagnostic, Diagnostics};
+use super::diagnostics::{Diagnostic, Diagnostics, lines};
 use super::tree::{Entry, Node, Span, Value, resolve};
 
 /// Largest file that is read, in bytes.
@@ -22,7 +22,7 @@ const NODE_WEIGHT: usize = 32;
 /// YAML's syntax, or of a limit, ends the reading. Also returns what the tree weighs, in bytes.
 pub(super) fn read(text: &str, problems: &mut Diagnostics) -> Option<(Node, usize)> {
     if text.len() > MAX_BYTES {
-        let message = format!("the file has {} bytes; at most {MAX_BYTES} are read", text.len());
+        let message = format!("the file has more than {MAX_BYTES} bytes");
         problems.push(Diagnostic::error(None, "too-large", message).help("split the stack"));
         return None;
     }
@@ -39,7 +39,7 @@ pub(super) fn read(text: &str, problems: &mut Diagnostics) -> Option<(Node, usiz
             Err(error) => {
                 let mark = error.marker();
                 let span = Span { line: small(mark.line()), column: small(mark.col() + 1), length: 1 };
-                let line = text.lines().nth(mark.line().saturating_sub(1)).unwrap_or_default();
+                let line = lines(text).nth(mark.line().saturating_sub(1)).unwrap_or_default();
                 let help = if error.info().starts_with("tab") {
                     Some("indent with spaces")
                 } else if line.contains("${") {

@@ -56,3 +56,20 @@ async fn wrong_usage_ends_with_64() {
         Run::new(args.join(" "), &output).ok();
     }
 }
+
+/// Files that are none: nobody waits for their end, and nothing but what is wrong is said.
+#[tokio::test]
+async fn a_file_without_an_end_or_of_another_kind_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("latin1.yaml"), b"stack: caf\xe9\n").unwrap();
+    let cases: [(&[&str], i32, &str); 4] = [
+        (&["validate", "--file", "/dev/zero"], 1, "more than 1048576 bytes"),
+        (&["apply", "/dev/zero"], 64, "is no saved plan"),
+        (&["validate", "--file", "latin1.yaml"], 64, "cannot be read"),
+        (&["apply", "latin1.yaml"], 64, "cannot be read"),
+    ];
+    for (args, code, says) in cases {
+        let output = bare(args).current_dir(folder.path()).output().await.unwrap();
+        Run::new(args.join(" "), &output).ends_with(code).says(says);
+    }
+}

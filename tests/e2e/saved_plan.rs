@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use aws_sdk_iam::config::{Credentials, Region};
+use serde_json::{Value, json};
 
 use crate::support::{Access, Inventory, Project, Proxy, Run, Trail, Trap};
 
@@ -116,5 +117,57 @@ async fn names_who_moved_what_it_was_made_from() {
     Inventory::take(&project.sdk).await.is(&before);
     project.sdk.iam.delete_role_policy().role_name(role).policy_name("by-hand").send().await.unwrap();
     project.apply().await.ok();
+    project.is_settled().await;
+}
+
+/// Whoever edits a saved plan, edits it in vain: each field is changed by itself.
+#[tokio::test]
+async fn is_refused_when_it_was_edited() {
+    let mut project = Project::deployed().await;
+    project.swap("encrypt-test", "encrypt-prod");
+    project.run(&SAVE).await.ok();
+    let path = project.path().join("swap.json");
+    let genuine: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let before = Inventory::take(&project.sdk).await;
+    let proxy = Proxy::start(project.endpoint(), Trap::Open).await;
+    let edits: [(&str, Value, &str); 13] = [
+        ("/format_version", "2.0".into(), "this lockstep reads 1.0"),
+        ("/format_version", 1.into(), "is no saved plan"),
+        ("/account", "999988887777".into(), "the plan is for the account 999988887777"),
+        ("/region", "eu-west-1".into(), "the plan is for the region eu-west-1"),
+        ("/stack", "\u{1b}[2J".into(), "the plan is for the stack \\u{1b}[2J"),
+        ("/env", "prod".into(), "the plan is stale"),
+        ("/destroy", true.into(), "the plan is stale"),
+        ("/wanted", "0".into(), "the stack file"),
+        ("/base/roles.encrypt-prod", "0".into(), "roles.encrypt-prod was changed"),
+        ("/base", json!({ "keys.\u{1b}": "0" }), "keys.\\u{1b} is gone"),
+        ("/plan", "0".into(), "planning again gives another plan"),
+        ("/unproved", json!(["trust me", "0"]), "what cannot be proved of it is not what it was"),
+        ("/view/phases", json!([]), "the file shows another plan than it stands for"),
+    ];
+    for (field, value, says) in edits {
+        let mut edited = genuine.clone();
+        match edited.pointer_mut(field) {
+            Some(place) => *place = value,
+            None => drop(edited.as_object_mut().unwrap().insert(field[1..].to_owned(), value)),
+        }
+        std::fs::write(&path, edited.to_string()).unwrap();
+        let mut apply = project.command(proxy.url(), &APPLY);
+        let output = apply.env_remove("LOCKSTEP_ENV").output().await.unwrap();
+        let run = Run::new(format!("apply with another {field}"), &output);
+        assert!(!run.err.contains('\u{1b}'), "{run}");
+        if field == "/env" {
+            // Another environment has nothing of this one, whatever else is said of it.
+            assert_eq!(output.status.code(), Some(1), "{run}");
+        } else {
+            assert_ne!(output.status.code(), Some(0), "{run}");
+            run.says(says);
+        }
+    }
+    assert_eq!(proxy.changes(), [""; 0]);
+    Inventory::take(&project.sdk).await.is(&before);
+    // The genuine one still is what it was.
+    std::fs::write(&path, genuine.to_string()).unwrap();
+    project.run(&APPLY).await.ok();
     project.is_settled().await;
 }

@@ -1,10 +1,17 @@
 //! Secrets of a stack go where they belong, and into nothing that anybody reads.
 
-use crate::support::{FUNCTION, Project};
+use crate::support::{FUNCTION, Fault, Project, Proxy, Run, Trap};
 
 const PLANTED: &str = "planted-2f6c1d";
 /// What `--var` is given: the secret itself.
 const VAR: &str = "db_password=planted-2f6c1d";
+const LOCK: &str = "/lockstep/text-encryption/test/lock";
+
+/// Demands that a run has not told the secret, and returns whether it told of it.
+fn tells(run: &Run) -> bool {
+    assert!(!run.out.contains(PLANTED) && !run.err.contains(PLANTED), "{run}");
+    run.out.contains("DB_PASSWORD")
+}
 
 #[tokio::test]
 async fn no_output_holds_a_planted_secret() {
@@ -17,40 +24,72 @@ async fn no_output_holds_a_planted_secret() {
         "    env: { KEY_ID: \"${keys.text.alias}\" }",
         "    env: { KEY_ID: \"${keys.text.alias}\", DB_PASSWORD: \"${var.db_password}\" }",
     );
-    let changed: [&[&str]; 6] = [
+    let changed: [&[&str]; 9] = [
+        &["plan"],
         &["plan", "--verbose"],
         &["plan", "--json"],
         &["plan", "--out", "saved.json"],
+        &["plan", "--destroy"],
+        &["drift"],
         &["drift", "--verbose"],
         &["drift", "--format", "json"],
         &["drift", "--format", "markdown"],
     ];
-    let apply: &[&str] = &["apply", "saved.json", "--verbose"];
-    let after: [&[&str]; 5] = [
+    let after: [&[&str]; 14] = [
         &["plan", "--verbose", "--json"],
         &["drift", "--format", "json"],
-        &["access", "--format", "json"],
+        &["access"],
+        &["access", "--verbose", "--format", "json"],
+        &["access", "--format", "html"],
+        &["why", "encrypt-test", "Encrypt"],
         &["why", "encrypt-test", "Encrypt", "--json"],
+        &["why", "encrypt-test", "ScheduleKeyDeletion", "--verbose"],
+        &["parity", "encrypt-test", "encrypt-prod"],
+        &["parity", "encrypt-test", "encrypt-prod", "--json"],
+        &["call", "POST", "/encrypt", "--body", "{\"text\":\"hello\"}", "--verbose"],
+        &["plan", "--destroy", "--json"],
+        &["unlock"],
         &["validate"],
     ];
-    let mut seen = 0;
-    for args in changed.into_iter().chain([apply]).chain(after) {
-        let run = project.run(&[args, &["--var", VAR]].concat()).await;
-        assert!(!run.out.contains(PLANTED) && !run.err.contains(PLANTED), "{run}");
-        seen += usize::from(run.out.contains("DB_PASSWORD"));
+    let with = |args: &[&'static str]| [args, &["--var", VAR]].concat();
+    let mut told = 0;
+    for args in changed {
+        told += usize::from(tells(&project.run(&with(args)).await));
     }
-    // It was told of, without its value, and has arrived.
-    assert!(seen >= 4, "{seen}");
+    assert!(told >= 7, "{told}");
     let saved = std::fs::read_to_string(project.path().join("saved.json")).unwrap();
-    assert!(!saved.contains(PLANTED));
+    assert!(saved.contains("DB_PASSWORD") && !saved.contains(PLANTED));
+
+    // AWS repeats what it refuses, and whatever a library might log is not asked for by these.
+    let refused = Trap::Of(&["lambda:UpdateFunctionConfiguration"], Fault::Repeats(PLANTED));
+    let proxy = Proxy::start(project.endpoint(), refused).await;
+    let mut apply = project.command(proxy.url(), &with(&["apply", "--auto-approve", "--verbose"]));
+    let output = apply.env("RUST_LOG", "trace").env("RUST_BACKTRACE", "1").output().await.unwrap();
+    let run = Run::new("apply that fails".to_owned(), &output).ends_with(1);
+    tells(&run);
+    run.says("failed to satisfy constraint").says("{(hidden)=}");
+
+    // The variable of the process in place of the argument, and the plan that was saved before.
+    let mut plan = project.command(project.endpoint(), &["plan", "--out", "saved.json", "--verbose"]);
+    let output = plan.env("LOCKSTEP_VAR_db_password", PLANTED).output().await.unwrap();
+    tells(&Run::new("plan with a variable".to_owned(), &output).ok());
+    tells(&project.run(&with(&["apply", "saved.json", "--verbose"])).await.ok());
+    for args in after {
+        tells(&project.run(&with(args)).await);
+    }
+
+    // It has arrived, and nowhere else.
     let config =
         project.sdk.lambda.get_function_configuration().function_name(FUNCTION).send().await.unwrap();
     let variables = config.environment().unwrap().variables().unwrap();
     assert_eq!(variables["DB_PASSWORD"], PLANTED);
+    let history = project.sdk.ssm.get_parameter_history().name(LOCK).send().await.unwrap();
+    let entries: Vec<&str> = history.parameters().iter().filter_map(|version| version.value()).collect();
+    assert!(entries.len() >= 2 && entries.iter().all(|entry| !entry.contains(PLANTED)), "{entries:?}");
 
     // A value that is refused is not repeated either.
     project
         .edit("DB_PASSWORD: \"${var.db_password}\"", "DB_PASSWORD: \"${var.db_password}${nothing.at.all}\"");
-    let run = project.run(&["plan", "--var", VAR]).await.ends_with(1);
-    assert!(!run.out.contains(PLANTED) && !run.err.contains(PLANTED), "{run}");
+    tells(&project.run(&with(&["plan"])).await.ends_with(1));
+    tells(&project.run(&with(&["validate", "--verbose"])).await.ends_with(1));
 }

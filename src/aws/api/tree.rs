@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_apigateway::operation::get_authorizers::GetAuthorizersError;
+use aws_sdk_apigateway::operation::get_request_validators::GetRequestValidatorsError;
 use aws_sdk_apigateway::types;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
 use futures::try_join;
 
 use super::read::{self, Names};
@@ -66,40 +70,38 @@ pub(super) async fn deployments(aws: &Aws, api: &str) -> Result<Vec<types::Deplo
     aws.call("apigateway:GetDeployments", list).await
 }
 
-/// Lists the authorizers of an API.
+/// Lists the authorizers of an API. All pages are one call, so that they are counted together.
 pub(super) async fn authorizers(aws: &Aws, api: &str) -> Result<Vec<types::Authorizer>, AwsError> {
-    let mut all = Vec::new();
-    let mut position = None;
-    loop {
-        let list = || {
+    let list = || async {
+        let (mut all, mut position) = (Vec::new(), None);
+        loop {
             let call = aws.read.apigateway.get_authorizers().rest_api_id(api).limit(500);
-            call.set_position(position.clone()).send()
-        };
-        let page = aws.call("apigateway:GetAuthorizers", list).await?;
-        all.extend(page.items.unwrap_or_default());
-        position = page.position;
-        if position.is_none() {
-            return Ok(all);
+            let page = call.set_position(position).send().await?;
+            all.extend(page.items.unwrap_or_default());
+            position = page.position;
+            if position.is_none() {
+                return Ok::<_, SdkError<GetAuthorizersError, HttpResponse>>(all);
+            }
         }
-    }
+    };
+    aws.call("apigateway:GetAuthorizers", list).await
 }
 
-/// Lists the request validators of an API.
+/// Lists the request validators of an API, in one call as well.
 pub(super) async fn validators(aws: &Aws, api: &str) -> Result<Vec<types::RequestValidator>, AwsError> {
-    let mut all = Vec::new();
-    let mut position = None;
-    loop {
-        let list = || {
+    let list = || async {
+        let (mut all, mut position) = (Vec::new(), None);
+        loop {
             let call = aws.read.apigateway.get_request_validators().rest_api_id(api).limit(500);
-            call.set_position(position.clone()).send()
-        };
-        let page = aws.call("apigateway:GetRequestValidators", list).await?;
-        all.extend(page.items.unwrap_or_default());
-        position = page.position;
-        if position.is_none() {
-            return Ok(all);
+            let page = call.set_position(position).send().await?;
+            all.extend(page.items.unwrap_or_default());
+            position = page.position;
+            if position.is_none() {
+                return Ok::<_, SdkError<GetRequestValidatorsError, HttpResponse>>(all);
+            }
         }
-    }
+    };
+    aws.call("apigateway:GetRequestValidators", list).await
 }
 
 /// Lists the gateway responses of an API: one per type, in one page.

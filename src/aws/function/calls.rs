@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
+use aws_sdk_lambda::operation::list_aliases::ListAliasesError;
+use aws_sdk_lambda::operation::list_versions_by_function::ListVersionsByFunctionError;
 use aws_sdk_lambda::types::{AliasConfiguration, FunctionConfiguration, LastUpdateStatus, State};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
 
 use super::read;
 use crate::aws::Aws;
@@ -25,41 +29,39 @@ impl Function<'_> {
         self.aws.call("lambda:GetFunction", get).await
     }
 
-    /// Lists every published version, oldest first.
+    /// Lists every published version, oldest first. All pages are one call, so that they are counted together.
     pub async fn versions(&self) -> Result<Vec<FunctionConfiguration>, AwsError> {
-        let mut versions = Vec::new();
-        let mut marker = None;
-        loop {
-            let list = || {
+        let list = || async {
+            let (mut versions, mut marker) = (Vec::new(), None);
+            loop {
                 let call = self.aws.read.lambda.list_versions_by_function().function_name(self.name);
-                call.set_marker(marker.clone()).send()
-            };
-            let page = self.aws.call("lambda:ListVersionsByFunction", list).await?;
-            let published = page.versions.unwrap_or_default().into_iter();
-            versions.extend(published.filter(|version| version.version() != Some("$LATEST")));
-            marker = page.next_marker.filter(|marker| !marker.is_empty());
-            if marker.is_none() {
-                return Ok(versions);
+                let page = call.set_marker(marker).send().await?;
+                let published = page.versions.unwrap_or_default().into_iter();
+                versions.extend(published.filter(|version| version.version() != Some("$LATEST")));
+                marker = page.next_marker.filter(|marker| !marker.is_empty());
+                if marker.is_none() {
+                    return Ok::<_, SdkError<ListVersionsByFunctionError, HttpResponse>>(versions);
+                }
             }
-        }
+        };
+        self.aws.call("lambda:ListVersionsByFunction", list).await
     }
 
-    /// Lists every alias.
+    /// Lists every alias, in one call as well.
     pub async fn aliases(&self) -> Result<Vec<AliasConfiguration>, AwsError> {
-        let mut aliases = Vec::new();
-        let mut marker = None;
-        loop {
-            let list = || {
+        let list = || async {
+            let (mut aliases, mut marker) = (Vec::new(), None);
+            loop {
                 let call = self.aws.read.lambda.list_aliases().function_name(self.name);
-                call.set_marker(marker.clone()).send()
-            };
-            let page = self.aws.call("lambda:ListAliases", list).await?;
-            aliases.extend(page.aliases.unwrap_or_default());
-            marker = page.next_marker.filter(|marker| !marker.is_empty());
-            if marker.is_none() {
-                return Ok(aliases);
+                let page = call.set_marker(marker).send().await?;
+                aliases.extend(page.aliases.unwrap_or_default());
+                marker = page.next_marker.filter(|marker| !marker.is_empty());
+                if marker.is_none() {
+                    return Ok::<_, SdkError<ListAliasesError, HttpResponse>>(aliases);
+                }
             }
-        }
+        };
+        self.aws.call("lambda:ListAliases", list).await
     }
 
     /// Reads lockstep's statements in the policy of the function or of one alias, and the policy's revision.

@@ -11,6 +11,7 @@ pub(super) use perform::perform;
 
 use super::clients::Aws;
 use super::error::AwsError;
+use super::whole::held;
 use crate::kinds::Tags;
 
 /// Reads the tags of a key, but for those of AWS itself.
@@ -30,7 +31,7 @@ pub(super) async fn describe(
     key: &str,
 ) -> Result<Option<aws_sdk_kms::types::KeyMetadata>, AwsError> {
     match aws.call("kms:DescribeKey", || aws.read.kms.describe_key().key_id(key).send()).await {
-        Ok(answer) => Ok(answer.key_metadata),
+        Ok(answer) => held("kms:DescribeKey", answer.key_metadata).map(Some),
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }

@@ -29,7 +29,8 @@ impl Heads {
     /// Returns how old something was when AWS answered: by its clock on both sides, for that of this machine may
     /// be minutes off.
     pub(super) fn age(&self, written: Option<&DateTime>) -> Duration {
-        let age = written.and_then(|written| u64::try_from(self.seconds() - written.secs()).ok());
+        let age =
+            written.and_then(|written| u64::try_from(self.seconds().saturating_sub(written.secs())).ok());
         Duration::from_secs(age.unwrap_or_default())
     }
 

@@ -8,6 +8,7 @@ use super::heads::Heads;
 use super::{Store, is_lost};
 use crate::aws::clients::Aws;
 use crate::aws::error::AwsError;
+use crate::aws::whole::held;
 use crate::lock::log::{Answer, Call, Found, Steps, Version};
 use crate::lock::{Ask, Entry, Told};
 
@@ -66,11 +67,10 @@ impl Parameter {
             call.customize().interceptor(heads.clone()).send()
         };
         let parameter = match self.aws.call("ssm:GetParameter", get).await {
-            Ok(answer) => answer.parameter,
+            Ok(answer) => held("ssm:GetParameter", answer.parameter)?,
             Err(error) if error.is_not_found() => return Ok(Answer::Absent),
             Err(error) => return Err(error),
         };
-        let Some(parameter) = parameter else { return Ok(Answer::Absent) };
         let version = u64::try_from(parameter.version).unwrap_or_default();
         let entry = parameter.value().and_then(Entry::parse);
         let age = heads.age(parameter.last_modified_date());

@@ -10,6 +10,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::access::{PolicyDocument, PolicyKind};
 use crate::aws::discover::{denied, listing};
+use crate::aws::whole::held;
 use crate::aws::{Aws, AwsError, Found, owned, owner};
 use crate::kinds::role::{Seen, Spec, stand_in_name};
 use crate::kinds::{Kind, Name, ResourceId, Tags};
@@ -131,7 +132,7 @@ async fn read_all(aws: &Aws, desired: &Desired, names: Vec<String>) -> Result<Ve
 async fn read(aws: &Aws, desired: &Desired, name: &str) -> Result<Result<Option<Seen>, String>, AwsError> {
     let role = async {
         match aws.call("iam:GetRole", || aws.read.iam.get_role().role_name(name).send()).await {
-            Ok(answer) => Ok(answer.role),
+            Ok(answer) => held("iam:GetRole", answer.role).map(Some),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }

@@ -37,6 +37,8 @@ impl Trap {
 pub enum Fault {
     /// AWS fails with this status and does nothing.
     Fails(u16),
+    /// AWS refuses it, and repeats this in its message.
+    Repeats(&'static str),
     /// AWS limits the rate and does nothing.
     Throttles,
     /// The connection breaks before AWS hears of the call.
@@ -124,6 +126,11 @@ impl Calls {
         }
         Ok(match fault {
             Fault::Fails(status) => Course::Answered(failure(operation, status, "InternalFailure")),
+            Fault::Repeats(text) => {
+                let message =
+                    format!("Value '{{{text}=}}' at 'environment.variables' failed to satisfy constraint");
+                Course::Answered(Answer::refusal(400, "ValidationException", &message))
+            }
             Fault::Throttles => Course::Answered(failure(operation, 429, "TooManyRequestsException")),
             Fault::Breaks => return Err(io::ErrorKind::ConnectionReset.into()),
             Fault::LosesAnswer => Course::Instead(None),
