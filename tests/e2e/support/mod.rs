@@ -1,6 +1,7 @@
 //! What the scenarios are written in.
 
 mod child;
+mod figure;
 mod functions;
 mod http;
 mod inventory;
@@ -14,6 +15,7 @@ mod strict;
 mod trap;
 
 pub use child::{hear, rest, send};
+pub use figure::figure;
 pub use inventory::Inventory;
 pub use load::Load;
 pub use poll::until;
