@@ -1,7 +1,7 @@
 //! What a run does not know of, and must not make a second time.
 
 use super::{APPLY, BOOTSTRAP, RULES, WHOLE, has, is_whole};
-use crate::support::{Fault, Inventory, Project, Trap};
+use crate::support::{Fault, Inventory, Project, Trap, key_of_texts};
 
 /// Creations that AWS cannot tell from a second one.
 static CREATIONS: [&str; 4] =
@@ -31,10 +31,8 @@ async fn a_key_that_waits_for_its_deletion_is_taken_back() {
     let project = Project::strict(RULES).await;
     project.run(&BOOTSTRAP).await.ok();
     let before = Inventory::take(&project.sdk).await;
-    let kms = &project.sdk.kms;
-    let described = kms.describe_key().key_id("alias/text-encryption-test-text").send().await.unwrap();
-    let key = described.key_metadata.unwrap().key_id;
-    kms.schedule_key_deletion().key_id(&key).send().await.unwrap();
+    let key = key_of_texts(&project).await;
+    project.sdk.kms.schedule_key_deletion().key_id(&key).send().await.unwrap();
 
     project.run(&["plan"]).await.ok().says("keys.text");
     project.run(&APPLY).await.ok();

@@ -19,7 +19,7 @@ pub use figure::figure;
 pub use inventory::Inventory;
 pub use load::Load;
 pub use poll::until;
-pub use project::{EXAMPLE, End, FUNCTION, Project, bare, room};
+pub use project::{EXAMPLE, End, FUNCTION, Project, bare, key_of_texts, room};
 pub use proxy::Proxy;
 pub use run::Run;
 pub use strict::{Rules, Strict, Use};

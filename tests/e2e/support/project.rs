@@ -7,7 +7,7 @@ use std::sync::Arc;
 use aws_sdk_lambda::types::LastUpdateStatus;
 use lockstep::aws::{Aws, Clients, Settings};
 use lockstep::call::{Answer, Http, Request};
-use lockstep::local::{Ephemeral, LocalConfig};
+use lockstep::local::{Ephemeral, LocalConfig, Running};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
@@ -89,17 +89,7 @@ impl Project {
         let config = LocalConfig { dir, cache: cache(), region: REGION.to_owned(), python: None };
         let aws = Ephemeral::start(&config).await.unwrap();
         let running = aws.running();
-        let settings = Settings {
-            region: REGION.to_owned(),
-            endpoint: Some(running.endpoint.clone()),
-            profile: None,
-            policy_in_effect: None,
-            static_credentials: Some((
-                running.access_key_id.clone(),
-                running.secret_access_key.expose().to_owned(),
-            )),
-        };
-        let sdk = Aws::connect(&settings).await.unwrap().read;
+        let sdk = clients(running, &running.endpoint).await;
         let http = Http::new().unwrap();
         let mut project = Self { aws, sdk, text: EXAMPLE.to_owned(), folder, http, front: None, _room: room };
         let runtime = "\n    runtime: provided.al2023";
@@ -132,6 +122,16 @@ impl Project {
         self.edit(&format!("role: {from} "), &format!("role: {to} "));
     }
 
+    /// Has the API call the function by an alias, which leads to a published version.
+    #[track_caller]
+    pub fn call_by_an_alias(&mut self) {
+        self.edit("    # What the role gets", "    aliases: { live: latest }\n    # What the role gets");
+        for route in ["POST /encrypt", "POST /decrypt"] {
+            let function = format!("{route}: {{ function: encrypt");
+            self.edit(&function, &format!("{function}, alias: live"));
+        }
+    }
+
     /// Moves the function to another role as one does in the console, and leaves the key policy as it is.
     pub async fn move_by_hand(&self, role: &str) {
         let role = format!("text-encryption-test-{role}");
@@ -159,6 +159,21 @@ impl Project {
         functions::write(project.path(), Some(proxy.url()));
         project.front = Some(Front { proxy, strict });
         project
+    }
+
+    /// Calls of the operator by hand that have to keep the rules too.
+    pub async fn by_hand(&self) -> Clients {
+        clients(self.aws.running(), self.endpoint()).await
+    }
+
+    /// Waits until something has gone wrong with the run that goes on.
+    pub async fn sprung(&self) {
+        self.front.as_ref().unwrap().proxy.sprung().await;
+    }
+
+    /// Lets the run that goes on have its answers.
+    pub fn release(&self) {
+        self.front.as_ref().unwrap().proxy.release();
     }
 
     /// What keeps the rules of AWS.
@@ -192,9 +207,7 @@ impl Project {
             .env("AWS_SECRET_ACCESS_KEY", running.secret_access_key.expose())
             .current_dir(self.path());
         if let Some(front) = &self.front {
-            // A little more than it takes.
-            let settle = front.strict.rules.policies.as_secs() + 1;
-            command.env("LOCKSTEP_SETTLE", settle.to_string());
+            command.env("LOCKSTEP_SETTLE", front.strict.rules.settle.to_string());
         }
         command
     }
@@ -301,6 +314,25 @@ impl Project {
         assert_eq!(decrypted.status, 200, "{}", decrypted.text());
         assert!(decrypted.json().unwrap()["text"] == text, "another text came back");
     }
+}
+
+/// Clients of the local operator, who may do everything.
+async fn clients(running: &Running, endpoint: &str) -> Clients {
+    let secret = running.secret_access_key.expose().to_owned();
+    let settings = Settings {
+        region: REGION.to_owned(),
+        endpoint: Some(endpoint.to_owned()),
+        profile: None,
+        policy_in_effect: None,
+        static_credentials: Some((running.access_key_id.clone(), secret)),
+    };
+    Aws::connect(&settings).await.unwrap().read
+}
+
+/// The id of the key that encrypts the texts.
+pub async fn key_of_texts(project: &Project) -> String {
+    let described = project.sdk.kms.describe_key().key_id("alias/text-encryption-test-text").send().await;
+    described.unwrap().key_metadata.unwrap().key_id
 }
 
 /// The command without anything of the surroundings that would point it at another AWS or stack.

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use super::http::Answer;
 use super::operation::Operation;
@@ -21,6 +21,8 @@ pub enum Trap {
     Each(Fault),
     /// The first try of each call of these operations goes wrong.
     Of(&'static [&'static str], Fault),
+    /// The first call of this operation is held back until it is released: what is there may change meanwhile.
+    Before(&'static str),
 }
 
 impl Trap {
@@ -64,8 +66,9 @@ pub struct Calls {
     /// What went wrong once already.
     sprung_for: Mutex<BTreeSet<String>>,
     silent: watch::Sender<bool>,
+    held: watch::Sender<bool>,
     over: watch::Sender<bool>,
-    sprung: Notify,
+    sprung: watch::Sender<bool>,
 }
 
 impl Calls {
@@ -75,8 +78,9 @@ impl Calls {
             changes: Mutex::default(),
             sprung_for: Mutex::default(),
             silent: watch::Sender::new(trap == Trap::SilentAfter(0)),
+            held: watch::Sender::new(true),
             over: watch::Sender::new(false),
-            sprung: Notify::new(),
+            sprung: watch::Sender::new(false),
         }
     }
 
@@ -87,11 +91,12 @@ impl Calls {
 
     /// Waits until the trap has sprung.
     pub async fn sprung(&self) {
-        self.sprung.notified().await;
+        self.sprung.subscribe().wait_for(|sprung| *sprung).await.unwrap();
     }
 
     /// Answers again, what was asked meanwhile included.
     pub fn release(&self) {
+        self.held.send_replace(false);
         self.silent.send_replace(false);
     }
 
@@ -102,11 +107,15 @@ impl Calls {
 
     /// Waits as long as nothing is answered.
     pub async fn silence(&self) -> io::Result<()> {
-        let (mut silent, mut over) = (self.silent.subscribe(), self.over.subscribe());
+        self.until_not(&self.silent).await
+    }
+
+    async fn until_not(&self, state: &watch::Sender<bool>) -> io::Result<()> {
+        let (mut state, mut over) = (state.subscribe(), self.over.subscribe());
         tokio::select! {
             biased;
             _ = over.wait_for(|over| *over) => Err(io::ErrorKind::ConnectionAborted.into()),
-            _ = silent.wait_for(|silent| !silent) => Ok(()),
+            _ = state.wait_for(|state| !state) => Ok(()),
         }
     }
 
@@ -115,6 +124,10 @@ impl Calls {
         let fault = match self.trap {
             Trap::Each(fault) => fault,
             Trap::Of(operations, fault) if operations.contains(&operation.name.as_str()) => fault,
+            Trap::Before(held) if held == operation.name => {
+                self.sprung.send_replace(true);
+                return self.until_not(&self.held).await.map(|()| Course::Made);
+            }
             _ => return Ok(Course::Made),
         };
         if !self.sprung_for.lock().unwrap().insert(change.to_owned()) {
@@ -147,7 +160,7 @@ impl Calls {
         };
         if matches!(self.trap, Trap::SilentAfter(most) if count >= most) {
             self.silent.send_replace(true);
-            self.sprung.notify_one();
+            self.sprung.send_replace(true);
         }
     }
 }

@@ -9,10 +9,12 @@ mod gateway;
 mod keys;
 mod monitor;
 mod rates;
+mod revisions;
 mod roles;
+mod states;
 
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lockstep::aws::Clients;
 
@@ -34,6 +36,8 @@ pub struct Rules {
     pub updates: Duration,
     /// What a second of the intervals between management calls lasts; none are kept at zero.
     pub rates: Duration,
+    /// No rule, but what the command is told to wait for a changed key policy, in seconds.
+    pub settle: u64,
 }
 
 /// The layer that keeps the rules.
@@ -67,8 +71,13 @@ impl Strict {
     /// Demands that no function ever ran under a role that a key which it uses does not let in.
     #[track_caller]
     pub fn has_no_gap(&self) {
-        let gaps = self.state.lock().unwrap().gaps.clone();
+        let gaps = self.gaps();
         assert!(gaps.is_empty(), "{gaps:#?}");
+    }
+
+    /// Returns what was seen that must never be.
+    pub fn gaps(&self) -> Vec<String> {
+        self.state.lock().unwrap().gaps.clone()
     }
 
     /// Returns how often something was refused, by code.
@@ -89,9 +98,15 @@ impl Strict {
             return Some(("TooManyRequestsException", answer.with("Retry-After", &seconds.to_string())));
         }
         match operation.name.split_once(':')?.0 {
-            "kms" => self.kms_refusal(request, operation).await,
+            "kms" => match self.kms_refusal(request, operation).await {
+                None => self.state_refusal(request, operation).await,
+                refusal => refusal,
+            },
             "iam" => self.iam_refusal(request, operation),
-            "lambda" => self.lambda_refusal(request, operation),
+            "lambda" => match self.lambda_refusal(request, operation) {
+                None => self.revision_refusal(request, operation).await,
+                refusal => refusal,
+            },
             "execute-api" => self.request_refusal(request),
             _ => None,
         }
@@ -102,11 +117,16 @@ impl Strict {
         if !answer.is_success() {
             return;
         }
+        // What is looked at below takes its time, which is no part of what AWS takes.
+        let done = Instant::now();
         let service = operation.name.split_once(':').map_or("", |(service, _)| service);
         match service {
-            "kms" => self.learn_kms(request, operation, answer),
+            "kms" => {
+                self.learn_kms(request, operation, answer);
+                self.learn_state(request, operation, answer).await;
+            }
             "iam" => self.learn_iam(request, operation, answer),
-            "lambda" => self.learn_lambda(operation, answer),
+            "lambda" => self.learn_lambda((operation, done), answer),
             "apigateway" => self.learn_gateway(operation, answer).await,
             _ => {}
         }
@@ -114,7 +134,7 @@ impl Strict {
             if service == "lambda" || service == "apigateway" {
                 self.look_at_routes().await;
             }
-            self.watch(operation).await;
+            self.watch((operation, done)).await;
         }
     }
 }
