@@ -191,6 +191,11 @@ impl Project {
         self.front.as_ref().unwrap().proxy.changes()
     }
 
+    /// Returns how many different calls of the runs went wrong since then.
+    pub fn faults(&self) -> usize {
+        self.front.as_ref().unwrap().proxy.faults()
+    }
+
     /// Address of the AWS.
     pub fn endpoint(&self) -> &str {
         self.front.as_ref().map_or(&self.aws.running().endpoint, |front| front.proxy.url())

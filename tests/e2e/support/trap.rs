@@ -89,6 +89,11 @@ impl Calls {
         self.changes.lock().unwrap().clone()
     }
 
+    /// Returns how many different calls went wrong so far.
+    pub fn faults(&self) -> usize {
+        self.sprung_for.lock().unwrap().len()
+    }
+
     /// Waits until the trap has sprung.
     pub async fn sprung(&self) {
         self.sprung.subscribe().wait_for(|sprung| *sprung).await.unwrap();
