@@ -1,7 +1,7 @@
 //! What a run does not know of, and must not make a second time.
 
-use super::{APPLY, BOOTSTRAP, RULES, WHOLE, has, is_whole};
-use crate::support::{Fault, Inventory, Project, Trap, key_of_texts};
+use super::{APPLY, BOOTSTRAP, RULES, WHOLE, has, is_whole, scaled};
+use crate::support::{End, Fault, Inventory, Project, Rules, Trap, key_of_texts};
 
 /// Creations that AWS cannot tell from a second one.
 static CREATIONS: [&str; 4] =
@@ -24,6 +24,17 @@ async fn what_was_made_without_an_answer_is_found_again() {
     has(&found, &WHOLE.map(|(kind, count)| (kind, if kind == "key-for-callers" { 1 } else { count })));
     assert_eq!(found.count("deployment"), 1);
     project.round_trip("hello").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_not_every_read_knows_yet_is_not_made_twice() {
+    let project = Project::strict(Rules { reads: scaled(360), ..RULES }).await;
+    let end = project.run_into(Trap::SilentAfterThe("kms:CreateKey"), &BOOTSTRAP).await;
+    assert!(matches!(end, End::Killed(_)), "{end:?}");
+    // Every other look finds no key. With this one, it is the last before something is made.
+    project.run(&["plan"]).await.ok();
+    project.run(&BOOTSTRAP).await.ok();
+    is_whole(&project).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -17,6 +17,8 @@ pub enum Trap {
     Open,
     /// After so many calls that changed something none is answered any more, the last of them included.
     SilentAfter(usize),
+    /// The same after the first call of this operation.
+    SilentAfterThe(&'static str),
     /// The first try of each call that changes something goes wrong.
     Each(Fault),
     /// The first try of each call of these operations goes wrong.
@@ -28,7 +30,7 @@ pub enum Trap {
 impl Trap {
     /// Whether a run that goes into it is left without answers, and has to be killed.
     pub fn kills(self) -> bool {
-        matches!(self, Self::SilentAfter(_))
+        matches!(self, Self::SilentAfter(_) | Self::SilentAfterThe(_))
     }
 }
 
@@ -63,8 +65,10 @@ pub enum Course {
 pub struct Calls {
     trap: Trap,
     changes: Mutex<Vec<String>>,
-    /// What went wrong once already.
+    /// What went wrong once already, and need not again.
     sprung_for: Mutex<BTreeSet<String>>,
+    /// What ever went wrong.
+    faults: Mutex<BTreeSet<String>>,
     silent: watch::Sender<bool>,
     held: watch::Sender<bool>,
     over: watch::Sender<bool>,
@@ -77,6 +81,7 @@ impl Calls {
             trap,
             changes: Mutex::default(),
             sprung_for: Mutex::default(),
+            faults: Mutex::default(),
             silent: watch::Sender::new(trap == Trap::SilentAfter(0)),
             held: watch::Sender::new(true),
             over: watch::Sender::new(false),
@@ -91,7 +96,7 @@ impl Calls {
 
     /// Returns how many different calls went wrong so far.
     pub fn faults(&self) -> usize {
-        self.sprung_for.lock().unwrap().len()
+        self.faults.lock().unwrap().len()
     }
 
     /// Waits until the trap has sprung.
@@ -138,6 +143,7 @@ impl Calls {
         if !self.sprung_for.lock().unwrap().insert(change.to_owned()) {
             return Ok(Course::Made);
         }
+        self.faults.lock().unwrap().insert(change.to_owned());
         Ok(match fault {
             Fault::Fails(status) => Course::Answered(failure(operation, status, "InternalFailure")),
             Fault::Throttles => Course::Answered(failure(operation, 429, "TooManyRequestsException")),
@@ -160,10 +166,15 @@ impl Calls {
     pub fn made(&self, change: String) {
         let count = {
             let mut changes = self.changes.lock().unwrap();
-            changes.push(change);
+            changes.push(change.clone());
             changes.len()
         };
-        if matches!(self.trap, Trap::SilentAfter(most) if count >= most) {
+        let springs = match self.trap {
+            Trap::SilentAfter(most) => count >= most,
+            Trap::SilentAfterThe(operation) => change.starts_with(&format!("{operation} ")),
+            _ => false,
+        };
+        if springs {
             self.silent.send_replace(true);
             self.sprung.send_replace(true);
         }
