@@ -14,7 +14,7 @@ async fn through(project: &Project, (verb, args): (&str, &[&str]), fault: Fault)
         if run.succeeded() {
             let failed = project.faults();
             assert!(failed > 0, "nothing went wrong");
-            figure(&format!("faults: {fault:?}, {verb}: {failed} different calls, {runs} runs"));
+            figure(&format!("faults: {fault:?}, {verb}: {failed} calls went wrong, {runs} runs"));
             return;
         }
         run.ends_with(1).says("help: ").says("again");
