@@ -19,14 +19,20 @@ def kill(workers):
         idle = [worker for worker in workers if not worker.in_use]
         for worker in workers:
             worker.retired = True
-    kill_at_once(idle)
+    kill_aside(idle)
+
+
+def kill_aside(workers):
+    # Each takes a tenth of a second and more to end, and whoever waits for that here answers nobody meanwhile:
+    # the requests that run elsewhere would be over time before their calls are answered.
+    threading.Thread(target=kill_at_once, args=(workers,), daemon=True).start()
 
 
 def release(worker):
     release_to_pool(worker)
     if getattr(worker, "retired", False):
         # It takes a moment to end, and its answer is waiting.
-        threading.Thread(target=kill_at_once, args=([worker],), daemon=True).start()
+        kill_aside([worker])
 
 
 def update(name, data):

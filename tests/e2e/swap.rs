@@ -8,11 +8,7 @@ const ROLES: [&str; 2] = ["encrypt-test", "encrypt-prod"];
 /// Deploys a function whose traffic goes to a published version, by way of an alias.
 async fn deployed_behind_an_alias() -> Project {
     let mut project = Project::new().await;
-    project.edit("    # What the role gets", "    aliases: { live: latest }\n    # What the role gets");
-    for route in ["POST /encrypt", "POST /decrypt"] {
-        let function = format!("{route}: {{ function: encrypt");
-        project.edit(&function, &format!("{function}, alias: live"));
-    }
+    project.call_by_an_alias();
     project.run(&["bootstrap", "--auto-approve"]).await.ok();
     project
 }

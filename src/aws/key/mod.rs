@@ -3,6 +3,7 @@
 mod grants;
 mod observe;
 mod perform;
+mod read;
 
 pub use grants::grants;
 pub use observe::key;

@@ -2,21 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_kms::types::{AliasListEntry, KeyMetadata};
-use aws_smithy_types::date_time::Format;
 use futures::future::try_join_all;
-use futures::try_join;
 
-use super::{describe, read_tags};
-use crate::access::{PolicyDocument, PolicyKind};
+use super::describe;
+use super::read::{read, read_fresh};
 use crate::aws::discover::{self, Discovered, denied};
 use crate::aws::{Aws, AwsError, ErrorKind, Found, Tagged, owned};
 use crate::kinds::key::{Seen, Spec, State};
-use crate::kinds::{Kind, Name, ResourceId, Tags};
+use crate::kinds::{Kind, Name, ResourceId};
 use crate::stack::desired::Desired;
-
-/// Days until a scheduled deletion unless the stack says otherwise.
-const DELETION_WINDOW: u32 = 30;
 
 /// Where the aliases that a stack wants lead to: the ARN of a key, nothing, or why it cannot be said.
 pub type Aliases = BTreeMap<String, Result<Option<String>, String>>;
@@ -105,7 +99,13 @@ impl<'a> Collected<'a> {
     async fn read(&mut self, aws: &Aws, keys: &BTreeMap<String, Option<ResourceId>>) -> Result<(), AwsError> {
         let desired = self.desired;
         let reads = keys.iter().map(|(arn, resource)| async move {
-            Ok::<_, AwsError>((arn, resource, denied(read(aws, desired, arn)).await?))
+            let is_wanted = |resource: &ResourceId| desired.keys.contains_key(&resource.name);
+            let key = if resource.as_ref().is_some_and(is_wanted) {
+                denied(read_fresh(aws, desired, arn)).await?
+            } else {
+                denied(read(aws, desired, arn)).await?
+            };
+            Ok::<_, AwsError>((arn, resource, key))
         });
         for (arn, resource, key) in try_join_all(reads).await? {
             let (seen, tags) = match key {
@@ -204,105 +204,11 @@ fn preference(key: &Seen, want: Option<&Spec>) -> (bool, u8) {
     (!aliased, state)
 }
 
-type Readable<T> = Result<T, String>;
-
-async fn read(aws: &Aws, desired: &Desired, arn: &str) -> Result<Option<(Seen, Readable<Tags>)>, AwsError> {
-    let (key, policy, rotation, tags, aliases) = try_join!(
-        describe(aws, arn),
-        absent_as_denied(policy(aws, arn)),
-        absent_as_denied(rotation(aws, arn)),
-        absent_as_denied(read_tags(aws, arn)),
-        absent_as_denied(aliases_of(aws, arn)),
-    )?;
-    let Some(key) = key else { return Ok(None) };
-    let mut unread = BTreeMap::new();
-    let partition = desired.place.partition.as_str();
-    let policy = policy.and_then(|text| {
-        PolicyDocument::parse(&text, PolicyKind::Key { partition }).map_err(|error| error.to_string())
-    });
-    let state = state(&key);
-    let spec = Spec {
-        key_spec: key.key_spec.as_ref().map_or("SYMMETRIC_DEFAULT", |spec| spec.as_str()).to_owned(),
-        usage: key.key_usage.as_ref().map_or("ENCRYPT_DECRYPT", |usage| usage.as_str()).to_owned(),
-        multi_region: key.multi_region.unwrap_or(false),
-        description: key.description.unwrap_or_default(),
-        enabled: state == State::Enabled,
-        rotation: or_unread(rotation, "rotation", &mut unread).flatten(),
-        aliases: or_unread(aliases, "aliases", &mut unread).unwrap_or_default(),
-        policy: or_unread(policy, "policy", &mut unread).unwrap_or_else(|| PolicyDocument::new([])),
-        tags: or_unread(tags.clone(), "tags", &mut unread).unwrap_or_default(),
-        deletion_window: DELETION_WINDOW,
-    };
-    let origin = key.origin.map_or_else(|| "AWS_KMS".to_owned(), |origin| origin.as_str().to_owned());
-    let arn = key.arn.unwrap_or_else(|| arn.to_owned());
-    Ok(Some((Seen { id: key.key_id, arn, state, spec, origin, unread }, tags)))
-}
-
-/// A part of a key that is gone meanwhile reads like one that is hidden: `DescribeKey` tells the two apart.
-async fn absent_as_denied<T>(
-    call: impl Future<Output = Result<T, AwsError>>,
-) -> Result<Readable<T>, AwsError> {
-    match call.await {
-        Ok(value) => Ok(Ok(value)),
-        Err(error) if error.is_denied() || error.is_not_found() => Ok(Err(error.reason())),
-        Err(error) => Err(error),
-    }
-}
-
-fn or_unread<T>(value: Readable<T>, field: &str, unread: &mut BTreeMap<String, String>) -> Option<T> {
-    value.map_err(|reason| unread.insert(field.to_owned(), reason)).ok()
-}
-
-fn state(key: &KeyMetadata) -> State {
-    match key.key_state.as_ref().map(|state| state.as_str()) {
-        Some("Enabled") => State::Enabled,
-        Some("Disabled") => State::Disabled,
-        Some("PendingDeletion") => {
-            State::PendingDeletion(key.deletion_date.and_then(|date| date.fmt(Format::DateTime).ok()))
-        }
-        Some(other) => State::Other(other.to_owned()),
-        None => State::Other("unknown".to_owned()),
-    }
-}
-
-async fn policy(aws: &Aws, arn: &str) -> Result<String, AwsError> {
-    let answer = aws
-        .call("kms:GetKeyPolicy", || aws.read.kms.get_key_policy().key_id(arn).policy_name("default").send())
-        .await?;
-    Ok(answer.policy.unwrap_or_default())
-}
-
-async fn rotation(aws: &Aws, arn: &str) -> Result<Option<u32>, AwsError> {
-    let answer =
-        aws.call("kms:GetKeyRotationStatus", || aws.read.kms.get_key_rotation_status().key_id(arn).send());
-    match answer.await {
-        Ok(status) if status.key_rotation_enabled => {
-            Ok(Some(status.rotation_period_in_days.and_then(|days| days.try_into().ok()).unwrap_or(365)))
-        }
-        Ok(_) => Ok(None),
-        // Keys with imported material, in custom stores or of other types do not rotate.
-        Err(error)
-            if error.has_code("UnsupportedOperationException")
-                || error.has_code("KMSInvalidStateException") =>
-        {
-            Ok(None)
-        }
-        Err(error) => Err(error),
-    }
-}
-
-async fn aliases_of(aws: &Aws, arn: &str) -> Result<BTreeSet<String>, AwsError> {
-    let entries: Vec<AliasListEntry> = aws
-        .call("kms:ListAliases", || {
-            aws.read.kms.list_aliases().key_id(arn).into_paginator().items().send().try_collect()
-        })
-        .await?;
-    Ok(entries.into_iter().filter_map(|entry| entry.alias_name).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::PolicyDocument;
+    use crate::kinds::Tags;
     use crate::stack::desired::{KeyWant, Place};
 
     fn spec(alias: &str) -> Spec {

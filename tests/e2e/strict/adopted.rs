@@ -1,7 +1,7 @@
 //! What a run does not know of, and must not make a second time.
 
-use super::{APPLY, BOOTSTRAP, RULES, WHOLE, has, is_whole};
-use crate::support::{Fault, Inventory, Project, Trap};
+use super::{APPLY, BOOTSTRAP, RULES, WHOLE, has, is_whole, scaled};
+use crate::support::{End, Fault, Inventory, Project, Rules, Trap, key_of_texts};
 
 /// Creations that AWS cannot tell from a second one.
 static CREATIONS: [&str; 4] =
@@ -27,14 +27,23 @@ async fn what_was_made_without_an_answer_is_found_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_not_every_read_knows_yet_is_not_made_twice() {
+    let project = Project::strict(Rules { reads: scaled(360), ..RULES }).await;
+    let end = project.run_into(Trap::SilentAfterThe("kms:CreateKey"), &BOOTSTRAP).await;
+    assert!(matches!(end, End::Killed(_)), "{end:?}");
+    // Every other look finds no key. With this one, it is the last before something is made.
+    project.run(&["plan"]).await.ok();
+    project.run(&BOOTSTRAP).await.ok();
+    is_whole(&project).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_that_waits_for_its_deletion_is_taken_back() {
     let project = Project::strict(RULES).await;
     project.run(&BOOTSTRAP).await.ok();
     let before = Inventory::take(&project.sdk).await;
-    let kms = &project.sdk.kms;
-    let described = kms.describe_key().key_id("alias/text-encryption-test-text").send().await.unwrap();
-    let key = described.key_metadata.unwrap().key_id;
-    kms.schedule_key_deletion().key_id(&key).send().await.unwrap();
+    let key = key_of_texts(&project).await;
+    project.sdk.kms.schedule_key_deletion().key_id(&key).send().await.unwrap();
 
     project.run(&["plan"]).await.ok().says("keys.text");
     project.run(&APPLY).await.ok();

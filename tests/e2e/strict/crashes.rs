@@ -1,7 +1,7 @@
 //! Runs that are killed after each of their changes, and run again.
 
 use super::{APPLY, BOOTSTRAP, DESTROY, ROLES, RULES, is_gone, is_whole, update};
-use crate::support::{End, Load, Project};
+use crate::support::{End, Load, Project, figure};
 
 /// Makes a stack and removes it, each with one run that is killed after so many changes and one that is not.
 /// Returns how many of the two were killed.
@@ -10,35 +10,50 @@ async fn killed_after(changes: usize) -> usize {
     let made = project.run_until(changes, &BOOTSTRAP).await;
     project.run(&BOOTSTRAP).await.ok();
     is_whole(&project).await;
+    let made = recovered("create", changes, made);
     let removed = project.run_until(changes, &DESTROY).await;
     project.run(&DESTROY).await.ok();
     is_gone(&project).await;
-    let killed = |end: &&End| matches!(end, End::Killed(done) if done.len() == changes);
-    [&made, &removed].into_iter().filter(killed).count()
+    let removed = recovered("destroy", changes, removed);
+    [made, removed].into_iter().filter(|killed| *killed).count()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn create_and_destroy_killed_after_some_changes() {
-    // The others are covered by the scenario that is killed after the first change again and again.
-    for changes in [3, 14] {
-        assert!(killed_after(changes).await > 0, "nothing has {changes} changes");
+/// Tells whether a run was killed, and prints after what. One that came to its end must have ended well.
+fn recovered(verb: &str, changes: usize, end: End) -> bool {
+    match end {
+        End::Killed(done) => {
+            assert_eq!(done.len(), changes, "{done:#?}");
+            let last = done.last().and_then(|change| change.split(' ').next()).unwrap_or_default();
+            figure(&format!("killed: {verb}, after change {changes}, {last}: recovered"));
+            true
+        }
+        End::Finished(run) => {
+            run.ok();
+            figure(&format!("not killed: {verb}, has fewer than {changes} changes"));
+            false
+        }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes long"]
 async fn create_and_destroy_killed_after_each_change() {
-    let mut changes = 1;
-    while killed_after(changes).await > 0 {
-        changes += 1;
+    // Two at a time, as many as there is room for.
+    for changes in (1..).step_by(2) {
+        let (_, next) = tokio::join!(killed_after(changes), killed_after(changes + 1));
+        if next == 0 {
+            assert!(changes >= 31, "the longer of the two has {changes} changes at most");
+            break;
+        }
     }
-    assert!(changes > 30, "{changes}");
 }
 
 /// Kills a run after one change, after two, and so on; every one of them is run again. The API is called all
 /// the time.
-async fn killed_after_each(mut change: impl FnMut(&mut Project, bool), at_least: usize) {
-    let mut project = Project::strict(RULES).await;
+async fn killed_after_each(
+    mut project: Project,
+    (verb, mut change): (&str, impl FnMut(&mut Project, bool)),
+    at_least: usize,
+) {
     project.run(&BOOTSTRAP).await.ok();
     let load = Load::start(&project).await;
     let mut back = false;
@@ -48,8 +63,7 @@ async fn killed_after_each(mut change: impl FnMut(&mut Project, bool), at_least:
         let end = project.run_until(changes, &APPLY).await;
         project.apply().await.ok();
         is_whole(&project).await;
-        if let End::Finished(run) = end {
-            run.ok();
+        if !recovered(verb, changes, end) {
             assert!(changes > at_least, "there are {} changes", changes - 1);
             break;
         }
@@ -57,16 +71,25 @@ async fn killed_after_each(mut change: impl FnMut(&mut Project, bool), at_least:
     load.stop().await;
 }
 
+fn swap(project: &mut Project, back: bool) {
+    let (from, to) = if back { (ROLES[1], ROLES[0]) } else { (ROLES[0], ROLES[1]) };
+    project.swap(from, to);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_swap_killed_after_each_change() {
-    let swap = |project: &mut Project, back: bool| {
-        let (from, to) = if back { (ROLES[1], ROLES[0]) } else { (ROLES[0], ROLES[1]) };
-        project.swap(from, to);
-    };
-    killed_after_each(swap, 4).await;
+    killed_after_each(Project::strict(RULES).await, ("swap", swap), 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_swap_by_an_alias_killed_after_each_change() {
+    let mut project = Project::strict(RULES).await;
+    project.call_by_an_alias();
+    // A version and the alias beside what a swap changes.
+    killed_after_each(project, ("swap by an alias", swap), 6).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_update_killed_after_each_change() {
-    killed_after_each(update, 6).await;
+    killed_after_each(Project::strict(RULES).await, ("update", update), 6).await;
 }

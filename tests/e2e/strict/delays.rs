@@ -2,35 +2,105 @@
 
 use std::time::Duration;
 
-use super::{BOOTSTRAP, ROLES, RULES, is_whole};
-use crate::support::{Load, Project, Rules};
+use super::{APPLY, BOOTSTRAP, ROLES, RULES, SETTLE, WHOLE, has, is_whole, scaled};
+use crate::support::{Inventory, Load, Project, Rules};
 
-/// Swaps there and back.
+/// Seconds of AWS.
+#[derive(Clone, Copy)]
+struct Delays {
+    principals: u64,
+    policies: u64,
+    updates: u64,
+    reads: u64,
+}
+
+impl From<Delays> for Rules {
+    fn from(Delays { principals, policies, updates, reads }: Delays) -> Self {
+        Self {
+            principals: scaled(principals),
+            policies: scaled(policies),
+            updates: scaled(updates),
+            reads: scaled(reads),
+            rates: Duration::ZERO,
+            settle: SETTLE,
+        }
+    }
+}
+
+/// Swaps to a role that the same run makes, and back with a run that deletes it, while the API is called.
 async fn swapped(rules: Rules) -> Project {
     let mut project = Project::strict(rules).await;
     project.run(&BOOTSTRAP).await.ok();
     is_whole(&project).await;
     let load = Load::start(&project).await;
-    for (from, to) in [(ROLES[0], ROLES[1]), (ROLES[1], ROLES[0])] {
-        project.swap(from, to);
-        project.apply().await.ok();
-    }
+    let (roles, more) = ("  authorizer:\n    managed", "  encrypt-next: { twin_of: encrypt-test }\n");
+    project.edit(roles, &format!("{more}{roles}"));
+    project.swap(ROLES[0], "encrypt-next");
+    project.run(&APPLY).await.ok();
+    project.round_trip("there").await;
+    let one_more = WHOLE.map(|(kind, count)| (kind, if kind == "role" { count + 1 } else { count }));
+    has(&Inventory::take(&project.sdk).await, &one_more);
+    project.swap("encrypt-next", ROLES[0]);
+    project.edit(more, "");
+    project.run(&APPLY).await.ok();
     is_whole(&project).await;
     load.stop().await;
     project
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_takes_any_time() {
-    swapped(Rules::default()).await;
+/// Demands that a rule refused something if it takes a minute or more, and nothing if it takes no time.
+#[track_caller]
+fn stood(project: &Project, code: &str, takes: u64, first: bool) {
+    let refused = project.rules().refused(code);
+    match takes {
+        0 => assert_eq!(refused, 0, "{code}"),
+        60.. if first => assert!(refused > 0, "{code}"),
+        _ => {}
+    }
 }
 
+macro_rules! delays {
+    ($($name:ident: [$principals:expr, $policies:expr, $updates:expr, $reads:expr];)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                let [principals, policies, updates, reads] = [$principals, $policies, $updates, $reads];
+                let project = swapped(Delays { principals, policies, updates, reads }.into()).await;
+                // What takes long has stood in the way.
+                stood(&project, "MalformedPolicyDocumentException", principals, reads <= 10);
+                stood(&project, "NoSuchEntity", reads, true);
+            }
+        )*
+    };
+}
+
+// Principals are known after, policies in effect after, updates take, and reads are stale for, in seconds.
+delays! {
+    nothing_takes_any_time: [0, 0, 0, 0];
+    policies_take_as_long_as_is_promised: [0, 120, 0, 0];
+    principals_take_two_minutes: [120, 10, 10, 10];
+    updates_take_a_minute_and_a_half: [0, 30, 90, 10];
+    reads_are_stale_for_a_minute: [60, 60, 30, 60];
+    everything_takes_half_a_minute: [30, 30, 30, 20];
+    everything_takes_two_minutes: [120, 120, 120, 60];
+}
+
+/// Without this one, the others might pass with a layer that sees nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everything_takes_its_time() {
-    let project = swapped(Rules { policies: Duration::from_millis(2500), ..RULES }).await;
-    for code in ["MalformedPolicyDocumentException", "NoSuchEntity"] {
-        assert!(project.rules().refused(code) > 0, "{code}");
-    }
+async fn policies_that_take_longer_than_is_waited_are_noticed() {
+    let mut project = Project::strict(Rules { policies: scaled(1800), ..RULES }).await;
+    project.run(&BOOTSTRAP).await.ok();
+    let load = Load::start(&project).await;
+    // Once the policies of the bootstrap are in effect.
+    tokio::time::sleep(project.rules().rules.policies).await;
+    project.rules().has_no_gap();
+    project.swap(ROLES[0], ROLES[1]);
+    // Whether it goes through or the probe has the function moved back: what was broken meanwhile was seen.
+    project.run(&APPLY).await;
+    let gaps = project.rules().gaps();
+    let broken = format!("{}-test-{} without kms:Encrypt", "text-encryption", ROLES[1]);
+    assert!(gaps.iter().any(|gap| gap.contains(&broken)), "{gaps:#?}");
+    assert!(!load.end().await.failures.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,13 +3,18 @@
 use std::time::Duration;
 
 use super::{APPLY, BOOTSTRAP, DESTROY, ROLES, RULES, is_gone, is_whole, update};
-use crate::support::{Fault, Load, Project, Rules, Trap};
+use crate::support::{Fault, Load, Project, Rules, Trap, figure};
 
-/// Runs until a run succeeds. One that stops must say what to do, and it is to run the command again.
-async fn through(project: &Project, args: &[&str]) {
-    for _ in 0..12 {
+/// Runs until a run succeeds, while the first try of each different call fails. A run that stops must say what to do,
+/// and it is to run the command again.
+async fn through(project: &Project, (verb, args): (&str, &[&str]), fault: Fault) {
+    project.arm(Trap::Each(fault));
+    for runs in 1..=12 {
         let run = project.run(args).await;
         if run.succeeded() {
+            let failed = project.faults();
+            assert!(failed > 0, "nothing went wrong");
+            figure(&format!("faults: {fault:?}, {verb}: {failed} calls went wrong, {runs} runs"));
             return;
         }
         run.ends_with(1).says("help: ").says("again");
@@ -21,18 +26,15 @@ async fn through(project: &Project, args: &[&str]) {
 async fn every_call(fault: Fault) {
     let rules = Rules { principals: Duration::ZERO, ..RULES };
     let mut project = Project::strict(rules).await;
-    project.arm(Trap::Each(fault));
-    through(&project, &BOOTSTRAP).await;
+    through(&project, ("create", &BOOTSTRAP), fault).await;
     is_whole(&project).await;
     let load = Load::start(&project).await;
     update(&mut project, false);
     project.swap(ROLES[0], ROLES[1]);
-    project.arm(Trap::Each(fault));
-    through(&project, &APPLY).await;
+    through(&project, ("update and swap", &APPLY), fault).await;
     is_whole(&project).await;
     load.stop().await;
-    project.arm(Trap::Each(fault));
-    through(&project, &DESTROY).await;
+    through(&project, ("destroy", &DESTROY), fault).await;
     is_gone(&project).await;
 }
 

@@ -5,8 +5,10 @@
 mod adopted;
 mod crashes;
 mod delays;
+mod edited;
 mod faults;
 mod recreated;
+mod states;
 
 use std::time::Duration;
 
@@ -17,13 +19,22 @@ const APPLY: [&str; 2] = ["apply", "--auto-approve"];
 const DESTROY: [&str; 2] = ["destroy", "--auto-approve"];
 const ROLES: [&str; 2] = ["encrypt-test", "encrypt-prod"];
 
-/// Everything takes its time, about a hundredth of what it may take with AWS.
+/// How long a time of AWS lasts in the scenarios: one second stands for a minute.
+const fn scaled(seconds_of_aws: u64) -> Duration {
+    Duration::from_millis(seconds_of_aws * 1000 / 60)
+}
+
+/// What a changed key policy is waited for: the two minutes of the promise.
+const SETTLE: u64 = scaled(120).as_secs();
+
+/// Everything takes its time.
 const RULES: Rules = Rules {
-    principals: Duration::from_millis(1200),
-    policies: Duration::from_millis(1500),
-    reads: Duration::from_millis(400),
-    updates: Duration::from_millis(700),
+    principals: scaled(72),
+    policies: scaled(90),
+    reads: scaled(24),
+    updates: scaled(42),
     rates: Duration::ZERO,
+    settle: SETTLE,
 };
 
 /// What a stack has, and not one of it more.

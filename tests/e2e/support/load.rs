@@ -1,7 +1,7 @@
 //! Callers of the API that do not stop while something changes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use lockstep::call::{Http, Request};
@@ -10,7 +10,7 @@ use tokio::process::Command;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::Project;
+use super::{Project, figure};
 
 /// Twenty requests per second.
 const EVERY: Duration = Duration::from_millis(50);
@@ -19,10 +19,20 @@ const AT_ONCE: usize = 16;
 /// Well within the five minutes that a token lasts.
 const TOKEN_SERVES: Duration = Duration::from_secs(120);
 
-/// Running callers.
+/// Running callers. How many requests they sent, and how many of them failed, is printed when it is dropped: also
+/// where a scenario fails on the way.
 pub struct Load {
+    scenario: String,
     over: Arc<AtomicBool>,
-    task: JoinHandle<Tally>,
+    counts: Arc<Counts>,
+    task: Option<JoinHandle<Tally>>,
+}
+
+/// What was seen so far.
+#[derive(Default)]
+struct Counts {
+    sent: AtomicUsize,
+    failed: AtomicUsize,
 }
 
 /// What the callers saw.
@@ -38,7 +48,9 @@ impl Load {
     /// Calls both routes by turns until [`Load::stop`]. The API works when this returns.
     pub async fn start(project: &Project) -> Self {
         project.round_trip("load").await;
+        let counts = Arc::<Counts>::default();
         let callers = Callers {
+            counts: Arc::clone(&counts),
             url: project.url().await,
             http: Http::new().unwrap(),
             // Of its own, for the other is edited meanwhile.
@@ -47,13 +59,16 @@ impl Load {
             minted: Instant::now(),
         };
         let over = Arc::new(AtomicBool::new(false));
-        Self { task: tokio::spawn(callers.run(Arc::clone(&over))), over }
+        // A test runs on a thread of its name.
+        let scenario = std::thread::current().name().unwrap_or("?").to_owned();
+        let task = Some(tokio::spawn(callers.run(Arc::clone(&over))));
+        Self { scenario, over, counts, task }
     }
 
     /// Ends the calls.
-    pub async fn end(self) -> Tally {
+    pub async fn end(mut self) -> Tally {
         self.over.store(true, Ordering::SeqCst);
-        self.task.await.unwrap()
+        self.task.take().unwrap().await.unwrap()
     }
 
     /// Ends the calls, and demands that all succeeded.
@@ -65,7 +80,16 @@ impl Load {
     }
 }
 
+impl Drop for Load {
+    fn drop(&mut self) {
+        let Counts { sent, failed } = &*self.counts;
+        let (sent, failed) = (sent.load(Ordering::SeqCst), failed.load(Ordering::SeqCst));
+        figure(&format!("requests: {}, sent {sent}, failed {failed}", self.scenario));
+    }
+}
+
 struct Callers {
+    counts: Arc<Counts>,
     url: String,
     http: Http,
     minter: Command,
@@ -91,16 +115,27 @@ impl Callers {
             for (path, body, field) in [("/encrypt", &text, "ciphertext"), ("/decrypt", &ciphertext, "text")]
             {
                 if running.len() >= AT_ONCE {
-                    tally.count(running.join_next().await.unwrap().unwrap());
+                    self.count(&mut tally, running.join_next().await.unwrap().unwrap());
                 }
+                self.counts.sent.fetch_add(1, Ordering::SeqCst);
                 running.spawn(call(self.http.clone(), self.request(path, body), field));
                 beat.tick().await;
             }
         }
         while let Some(result) = running.join_next().await {
-            tally.count(result.unwrap());
+            self.count(&mut tally, result.unwrap());
         }
         tally
+    }
+
+    fn count(&self, tally: &mut Tally, result: Result<(), String>) {
+        match result {
+            Ok(()) => tally.good += 1,
+            Err(failure) => {
+                self.counts.failed.fetch_add(1, Ordering::SeqCst);
+                tally.failures.push(failure);
+            }
+        }
     }
 
     fn request(&self, path: &str, body: &Value) -> Request {
@@ -117,15 +152,6 @@ impl Callers {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         self.token = String::from_utf8(output.stdout).unwrap().trim().to_owned();
         self.minted = Instant::now();
-    }
-}
-
-impl Tally {
-    fn count(&mut self, result: Result<(), String>) {
-        match result {
-            Ok(()) => self.good += 1,
-            Err(failure) => self.failures.push(failure),
-        }
     }
 }
 

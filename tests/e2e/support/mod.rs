@@ -1,6 +1,7 @@
 //! What the scenarios are written in.
 
 mod child;
+mod figure;
 mod functions;
 mod http;
 mod inventory;
@@ -16,11 +17,12 @@ mod trail;
 mod trap;
 
 pub use child::{hear, rest, send};
+pub use figure::figure;
 pub use inventory::Inventory;
 pub use load::Load;
 pub use lock::{Kept, with_a_long_drain};
 pub use poll::until;
-pub use project::{EXAMPLE, End, FUNCTION, Project, bare, room};
+pub use project::{EXAMPLE, End, FUNCTION, Project, bare, key_of_texts, room};
 pub use proxy::Proxy;
 pub use run::Run;
 pub use strict::{Rules, Strict, Use};

@@ -25,6 +25,8 @@ static REST: &[(&str, &str, &str)] = &[
     ("PUT", "functions/*/concurrency", "lambda:PutFunctionConcurrency"),
     ("DELETE", "functions/*/concurrency", "lambda:DeleteFunctionConcurrency"),
     ("POST", "functions/*/invocations", "lambda:Invoke"),
+    // API Gateway puts its tags.
+    ("POST", "tags/*", "lambda:TagResource"),
     ("POST", "restapis", "apigateway:CreateRestApi"),
     ("PATCH", "restapis/*", "apigateway:UpdateRestApi"),
     ("DELETE", "restapis/*", "apigateway:DeleteRestApi"),

@@ -8,7 +8,7 @@ use aws_sdk_iam::operation::create_role::builders::CreateRoleFluentBuilder;
 use aws_sdk_lambda::types::LastUpdateStatus;
 use lockstep::aws::{Aws, Clients, Settings};
 use lockstep::call::{Answer, Http, Request};
-use lockstep::local::{Ephemeral, LocalConfig};
+use lockstep::local::{Ephemeral, LocalConfig, Running};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -90,7 +90,8 @@ impl Project {
         let dir = folder.path().join(".lockstep");
         let config = LocalConfig { dir, cache: cache(), region: REGION.to_owned(), python: None };
         let aws = Ephemeral::start(&config).await.unwrap();
-        let sdk = connect(&aws, &aws.running().endpoint).await;
+        let running = aws.running();
+        let sdk = clients(running, &running.endpoint).await;
         let http = Http::new().unwrap();
         let mut project = Self { aws, sdk, text: EXAMPLE.to_owned(), folder, http, front: None, _room: room };
         let runtime = "\n    runtime: provided.al2023";
@@ -123,6 +124,16 @@ impl Project {
         self.edit(&format!("role: {from} "), &format!("role: {to} "));
     }
 
+    /// Has the API call the function by an alias, which leads to a published version.
+    #[track_caller]
+    pub fn call_by_an_alias(&mut self) {
+        self.edit("    # What the role gets", "    aliases: { live: latest }\n    # What the role gets");
+        for route in ["POST /encrypt", "POST /decrypt"] {
+            let function = format!("{route}: {{ function: encrypt");
+            self.edit(&function, &format!("{function}, alias: live"));
+        }
+    }
+
     /// Moves the function to another role as one does in the console, and leaves the key policy as it is.
     pub async fn move_by_hand(&self, role: &str) {
         let role = format!("text-encryption-test-{role}");
@@ -139,7 +150,7 @@ impl Project {
 
     /// Deletes a role as one does in the console, and returns how to make it again.
     pub async fn delete_role(&self, role: &str) -> CreateRoleFluentBuilder {
-        let iam = connect(&self.aws, self.endpoint()).await.iam;
+        let iam = clients(self.aws.running(), self.endpoint()).await.iam;
         let name = format!("text-encryption-test-{role}");
         let was = self.sdk.iam.get_role().role_name(&name).send().await.unwrap().role.unwrap();
         let attached = self.sdk.iam.list_attached_role_policies().role_name(&name).send().await.unwrap();
@@ -182,6 +193,21 @@ impl Project {
         project
     }
 
+    /// Calls of the operator by hand that have to keep the rules too.
+    pub async fn by_hand(&self) -> Clients {
+        clients(self.aws.running(), self.endpoint()).await
+    }
+
+    /// Waits until something has gone wrong with the run that goes on.
+    pub async fn sprung(&self) {
+        self.front.as_ref().unwrap().proxy.sprung().await;
+    }
+
+    /// Lets the run that goes on have its answers.
+    pub fn release(&self) {
+        self.front.as_ref().unwrap().proxy.release();
+    }
+
     /// What keeps the rules of AWS.
     pub fn rules(&self) -> &Strict {
         &self.front.as_ref().unwrap().strict
@@ -195,6 +221,11 @@ impl Project {
     /// Returns what the runs changed since then.
     pub fn changes(&self) -> Vec<String> {
         self.front.as_ref().unwrap().proxy.changes()
+    }
+
+    /// Returns how many different calls of the runs went wrong since then.
+    pub fn faults(&self) -> usize {
+        self.front.as_ref().unwrap().proxy.faults()
     }
 
     /// Address of the AWS.
@@ -213,9 +244,7 @@ impl Project {
             .env("AWS_SECRET_ACCESS_KEY", running.secret_access_key.expose())
             .current_dir(self.path());
         if let Some(front) = &self.front {
-            // A little more than it takes.
-            let settle = front.strict.rules.policies.as_secs() + 1;
-            command.env("LOCKSTEP_SETTLE", settle.to_string());
+            command.env("LOCKSTEP_SETTLE", front.strict.rules.settle.to_string());
         }
         command
     }
@@ -346,9 +375,8 @@ impl Project {
     }
 }
 
-/// The clients of the operator, for an AWS or what stands in front of it.
-async fn connect(aws: &Ephemeral, endpoint: &str) -> Clients {
-    let running = aws.running();
+/// Clients of the local operator, who may do everything.
+async fn clients(running: &Running, endpoint: &str) -> Clients {
     let secret = running.secret_access_key.expose().to_owned();
     let settings = Settings {
         region: REGION.to_owned(),
@@ -358,6 +386,12 @@ async fn connect(aws: &Ephemeral, endpoint: &str) -> Clients {
         static_credentials: Some((running.access_key_id.clone(), secret)),
     };
     Aws::connect(&settings).await.unwrap().read
+}
+
+/// The id of the key that encrypts the texts.
+pub async fn key_of_texts(project: &Project) -> String {
+    let described = project.sdk.kms.describe_key().key_id("alias/text-encryption-test-text").send().await;
+    described.unwrap().key_metadata.unwrap().key_id
 }
 
 /// The command without anything of the surroundings that would point it at another AWS or stack.

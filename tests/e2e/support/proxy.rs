@@ -98,6 +98,11 @@ impl Proxy {
         self.state.calls().changes()
     }
 
+    /// Returns how many different calls went wrong so far.
+    pub fn faults(&self) -> usize {
+        self.state.calls().faults()
+    }
+
     /// Returns every request of the command, as its operation and body.
     pub fn requests(&self) -> Vec<String> {
         self.state.requests.lock().unwrap().clone()

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use super::http::Answer;
 use super::operation::Operation;
@@ -17,10 +17,14 @@ pub enum Trap {
     Open,
     /// After so many calls that changed something none is answered any more, the last of them included.
     SilentAfter(usize),
+    /// The same after the first call of this operation.
+    SilentAfterThe(&'static str),
     /// The first try of each call that changes something goes wrong, those of the lock left out.
     Each(Fault),
     /// The first try of each call of these operations goes wrong.
     Of(&'static [&'static str], Fault),
+    /// The first call of this operation is held back until it is released: what is there may change meanwhile.
+    Before(&'static str),
     /// After so many writes of the lock AWS fails at all further ones, and does nothing.
     LockFailsAfter(usize),
 }
@@ -28,7 +32,7 @@ pub enum Trap {
 impl Trap {
     /// Whether a run that goes into it is left without answers, and has to be killed.
     pub fn kills(self) -> bool {
-        matches!(self, Self::SilentAfter(_))
+        matches!(self, Self::SilentAfter(_) | Self::SilentAfterThe(_))
     }
 }
 
@@ -65,11 +69,14 @@ pub enum Course {
 pub struct Calls {
     trap: Trap,
     changes: Mutex<Vec<String>>,
-    /// What went wrong once already.
+    /// What went wrong once already, and need not again.
     sprung_for: Mutex<BTreeSet<String>>,
+    /// What ever went wrong.
+    faults: Mutex<BTreeSet<String>>,
     silent: watch::Sender<bool>,
+    held: watch::Sender<bool>,
     over: watch::Sender<bool>,
-    sprung: Notify,
+    sprung: watch::Sender<bool>,
 }
 
 impl Calls {
@@ -78,9 +85,11 @@ impl Calls {
             trap,
             changes: Mutex::default(),
             sprung_for: Mutex::default(),
+            faults: Mutex::default(),
             silent: watch::Sender::new(trap == Trap::SilentAfter(0)),
+            held: watch::Sender::new(true),
             over: watch::Sender::new(false),
-            sprung: Notify::new(),
+            sprung: watch::Sender::new(false),
         }
     }
 
@@ -89,13 +98,19 @@ impl Calls {
         self.changes.lock().unwrap().clone()
     }
 
+    /// Returns how many different calls went wrong so far.
+    pub fn faults(&self) -> usize {
+        self.faults.lock().unwrap().len()
+    }
+
     /// Waits until the trap has sprung.
     pub async fn sprung(&self) {
-        self.sprung.notified().await;
+        self.sprung.subscribe().wait_for(|sprung| *sprung).await.unwrap();
     }
 
     /// Answers again, what was asked meanwhile included.
     pub fn release(&self) {
+        self.held.send_replace(false);
         self.silent.send_replace(false);
     }
 
@@ -106,11 +121,15 @@ impl Calls {
 
     /// Waits as long as nothing is answered.
     pub async fn silence(&self) -> io::Result<()> {
-        let (mut silent, mut over) = (self.silent.subscribe(), self.over.subscribe());
+        self.until_not(&self.silent).await
+    }
+
+    async fn until_not(&self, state: &watch::Sender<bool>) -> io::Result<()> {
+        let (mut state, mut over) = (state.subscribe(), self.over.subscribe());
         tokio::select! {
             biased;
             _ = over.wait_for(|over| *over) => Err(io::ErrorKind::ConnectionAborted.into()),
-            _ = silent.wait_for(|silent| !silent) => Ok(()),
+            _ = state.wait_for(|state| !state) => Ok(()),
         }
     }
 
@@ -119,11 +138,16 @@ impl Calls {
         let fault = match self.trap {
             Trap::Each(fault) if !operation.is_of_lock() => fault,
             Trap::Of(operations, fault) if operations.contains(&operation.name.as_str()) => fault,
+            Trap::Before(held) if held == operation.name => {
+                self.sprung.send_replace(true);
+                return self.until_not(&self.held).await.map(|()| Course::Made);
+            }
             _ => return Ok(Course::Made),
         };
         if !self.sprung_for.lock().unwrap().insert(change.to_owned()) {
             return Ok(Course::Made);
         }
+        self.faults.lock().unwrap().insert(change.to_owned());
         Ok(match fault {
             Fault::Fails(status) => Course::Answered(failure(operation, status, "InternalFailure")),
             Fault::Repeats(text) => {
@@ -166,12 +190,17 @@ impl Calls {
     pub fn made(&self, change: String) {
         let count = {
             let mut changes = self.changes.lock().unwrap();
-            changes.push(change);
+            changes.push(change.clone());
             changes.len()
         };
-        if matches!(self.trap, Trap::SilentAfter(most) if count >= most) {
+        let springs = match self.trap {
+            Trap::SilentAfter(most) => count >= most,
+            Trap::SilentAfterThe(operation) => change.starts_with(&format!("{operation} ")),
+            _ => false,
+        };
+        if springs {
             self.silent.send_replace(true);
-            self.sprung.notify_one();
+            self.sprung.send_replace(true);
         }
     }
 }

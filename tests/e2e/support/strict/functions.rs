@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use serde_json::{Value, json};
+use aws_sdk_lambda::types::FunctionVersion;
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::{Answer, Operation, Request, State, Strict};
 
 /// What takes its time.
-const UPDATES: &[&str] =
+pub const UPDATES: &[&str] =
     &["lambda:CreateFunction", "lambda:UpdateFunctionConfiguration", "lambda:UpdateFunctionCode"];
 /// What is refused meanwhile.
 const EXCLUSIVE: &[&str] =
@@ -24,18 +25,11 @@ pub struct Functions {
 }
 
 impl Functions {
-    /// The role whose session has this access key.
-    pub fn role_behind(&self, access_key: &str) -> Option<&str> {
-        self.roles.get(access_key).map(String::as_str)
-    }
-
     /// Takes note of the session of a function. The emulator makes its key from function and role.
-    fn note(&mut self, function: &Value) {
-        if let (Some(arn), Some(role)) = (function["FunctionArn"].as_str(), function["Role"].as_str()) {
-            let digest = Sha256::digest(format!("{arn}:{role}"));
-            let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02X}")).collect();
-            self.roles.insert(format!("ASIA{hex}"), role.to_owned());
-        }
+    fn note(&mut self, arn: &str, role: &str) {
+        let digest = Sha256::digest(format!("{arn}:{role}"));
+        let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02X}")).collect();
+        self.roles.insert(format!("ASIA{hex}"), role.to_owned());
     }
 }
 
@@ -64,16 +58,34 @@ impl Strict {
         Some((code, Answer::refusal(400, code, message)))
     }
 
-    pub(super) fn learn_lambda(&self, operation: &Operation, answer: &mut Answer) {
+    /// The role whose session has this access key.
+    pub(super) async fn role_behind(&self, access_key: &str) -> Option<String> {
+        let known = |functions: &Functions| functions.roles.get(access_key).cloned();
+        if let Some(role) = known(&self.state.lock().unwrap().functions) {
+            return Some(role);
+        }
+        // A function may run before the call that changed it is answered.
+        let list = self.sdk.lambda.list_functions().function_version(FunctionVersion::All).send().await;
+        let functions = &mut self.state.lock().unwrap().functions;
+        for function in list.unwrap().functions() {
+            let (arn, role) = (function.function_arn().unwrap(), function.role().unwrap());
+            functions.note(arn, role);
+        }
+        known(functions)
+    }
+
+    pub(super) fn learn_lambda(&self, (operation, done): (&Operation, Instant), answer: &mut Answer) {
         let State { functions, grants, roles, .. } = &mut *self.state.lock().unwrap();
         let mut body = answer.read_json();
         grants.follow(operation, &body, roles);
         let whole = body.get("Configuration").is_some();
         let function = if whole { &mut body["Configuration"] } else { &mut body };
-        functions.note(function);
+        if let (Some(arn), Some(role)) = (function["FunctionArn"].as_str(), function["Role"].as_str()) {
+            functions.note(arn, role);
+        }
         let Some(name) = function["FunctionName"].as_str().map(str::to_owned) else { return };
         if UPDATES.contains(&operation.name.as_str()) {
-            functions.updated.insert(name.clone(), Instant::now());
+            functions.updated.insert(name.clone(), done);
         }
         let latest = function["Version"].as_str() == Some("$LATEST");
         let busy = functions.updated.get(&name).is_some_and(|at| at.elapsed() < self.rules.updates);

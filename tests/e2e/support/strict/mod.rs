@@ -10,11 +10,13 @@ mod grants;
 mod keys;
 mod monitor;
 mod rates;
+mod revisions;
 mod roles;
+mod states;
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lockstep::aws::Clients;
 
@@ -36,6 +38,8 @@ pub struct Rules {
     pub updates: Duration,
     /// What a second of the intervals between management calls lasts; none are kept at zero.
     pub rates: Duration,
+    /// No rule, but what the command is told to wait for a changed key policy, in seconds.
+    pub settle: u64,
 }
 
 /// The layer that keeps the rules.
@@ -74,20 +78,25 @@ impl Strict {
     /// Demands that no function ever ran under a role that a key which it uses does not let in.
     #[track_caller]
     pub fn has_no_gap(&self) {
-        let gaps = self.state.lock().unwrap().gaps.clone();
+        let gaps = self.gaps();
         assert!(gaps.is_empty(), "{gaps:#?}");
     }
 
     /// Leaves out of account what somebody did by hand: it counts again once it was mended.
     pub async fn forgive(&self) {
         let by_hand = Operation { name: "what was done by hand".to_owned(), args: Vec::new() };
-        self.watch(&by_hand).await;
+        self.watch((&by_hand, Instant::now())).await;
         self.state.lock().unwrap().gaps.clear();
     }
 
     /// Lets the next reads of key policies show ids that nobody has in place of the ARNs of roles.
     pub fn shows_strange_ids(&self, reads: usize) {
         self.state.lock().unwrap().strange_reads = reads;
+    }
+
+    /// Returns what was seen that must never be.
+    pub fn gaps(&self) -> Vec<String> {
+        self.state.lock().unwrap().gaps.clone()
     }
 
     /// Returns how often something was refused, by code.
@@ -108,9 +117,15 @@ impl Strict {
             return Some(("TooManyRequestsException", answer.with("Retry-After", &seconds.to_string())));
         }
         match operation.name.split_once(':')?.0 {
-            "kms" => self.kms_refusal(request, operation).await,
+            "kms" => match self.kms_refusal(request, operation).await {
+                None => self.state_refusal(request, operation).await,
+                refusal => refusal,
+            },
             "iam" => self.iam_refusal(request, operation),
-            "lambda" => self.lambda_refusal(request, operation),
+            "lambda" => match self.lambda_refusal(request, operation) {
+                None => self.revision_refusal(request, operation).await,
+                refusal => refusal,
+            },
             "execute-api" => self.request_refusal(request),
             _ => None,
         }
@@ -121,11 +136,16 @@ impl Strict {
         if !answer.is_success() {
             return;
         }
+        // What is looked at below takes its time, which is no part of what AWS takes.
+        let done = Instant::now();
         let service = operation.name.split_once(':').map_or("", |(service, _)| service);
         match service {
-            "kms" => self.learn_kms(request, operation, answer),
+            "kms" => {
+                self.learn_kms(request, operation, answer);
+                self.learn_state(request, operation, answer).await;
+            }
             "iam" => self.learn_iam(request, operation, answer),
-            "lambda" => self.learn_lambda(operation, answer),
+            "lambda" => self.learn_lambda((operation, done), answer),
             "apigateway" => self.learn_gateway(operation, answer).await,
             _ => {}
         }
@@ -133,7 +153,7 @@ impl Strict {
             if service == "lambda" || service == "apigateway" {
                 self.look_at_routes().await;
             }
-            self.watch(operation).await;
+            self.watch((operation, done)).await;
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use super::functions::UPDATES;
 use super::gateway::{Route, Target};
 use super::{Operation, Strict};
 
@@ -27,13 +28,17 @@ pub struct Serving {
 
 impl Serving {
     /// Takes note of the roles that functions run under now.
-    fn becomes(&mut self, now: BTreeMap<String, BTreeSet<String>>, lasts: &BTreeMap<String, Duration>) {
+    fn becomes(
+        &mut self,
+        now: BTreeMap<String, BTreeSet<String>>,
+        (done, lasts): (Instant, &BTreeMap<String, Duration>),
+    ) {
         let before = std::mem::replace(&mut self.now, now);
         for (function, roles) in before {
             let is = self.now.get(&function).cloned().unwrap_or_default();
             for role in roles.difference(&is) {
                 let lasts = lasts.get(&function).copied().unwrap_or_default();
-                self.left.insert((function.clone(), role.clone()), (Instant::now(), lasts));
+                self.left.insert((function.clone(), role.clone()), (done, lasts));
             }
         }
         // What is served no more has no requests either.
@@ -44,15 +49,18 @@ impl Serving {
 }
 
 impl Strict {
-    /// Looks at everything that is served.
-    pub(super) async fn watch(&self, operation: &Operation) {
+    /// Looks at everything that is served, after a change that was done just now.
+    pub(super) async fn watch(&self, (operation, done): (&Operation, Instant)) {
+        // Requests go on to where they went before for as long as an update takes; an alias moves at once.
+        let updating = UPDATES.contains(&operation.name.as_str());
+        let update = if updating { self.rules.updates } else { Duration::ZERO };
         let routes = self.state.lock().unwrap().gateway.served();
         let (mut now, mut lasts) = (BTreeMap::<String, BTreeSet<String>>::new(), BTreeMap::new());
         for Target { name, alias } in routes.iter().flat_map(Route::targets) {
             let get = self.sdk.lambda.get_function_configuration().function_name(name);
             if let Ok(config) = get.set_qualifier(alias.clone()).send().await {
                 let request = Duration::from_secs(config.timeout().unwrap_or_default().try_into().unwrap());
-                lasts.insert(name.clone(), request + self.rules.updates);
+                lasts.insert(name.clone(), request + update);
                 now.entry(name.clone()).or_default().insert(config.role().unwrap().to_owned());
             }
         }
@@ -63,7 +71,7 @@ impl Strict {
             }
         }
         let state = &mut *self.state.lock().unwrap();
-        state.serving.becomes(now, &lasts);
+        state.serving.becomes(now, (done, &lasts));
         let mut gaps = Vec::new();
         for needed in self.uses.iter().filter(|it| state.serving.now.contains_key(it.function)) {
             let Some(key) = keys.get(needed.alias) else {
