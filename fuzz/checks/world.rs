@@ -26,6 +26,7 @@ pub fn place() -> Place {
         account: "111122223333".to_owned(),
         region: "eu-west-1".to_owned(),
         function_env: BTreeMap::new(),
+        longest_init: 0,
     }
 }
 

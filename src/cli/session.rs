@@ -57,6 +57,9 @@ pub struct Reached {
     pub identity: Identity,
 }
 
+/// Seconds after which Lambda gives up the init phase of a function.
+const LONGEST_INIT: u32 = 10;
+
 impl Reached {
     /// Returns the place that the stack goes to.
     pub fn place(&self) -> Place {
@@ -65,6 +68,7 @@ impl Reached {
             account: self.identity.account.clone(),
             region: self.aws.region.clone(),
             function_env: BTreeMap::new(),
+            longest_init: if self.aws.endpoint.is_some() { 0 } else { LONGEST_INIT },
         }
     }
 }
@@ -153,6 +157,7 @@ impl File {
             account: self.stack.account_for(env).unwrap_or(NO_ACCOUNT).to_owned(),
             region: self.stack.region_for(env).unwrap_or("us-east-1").to_owned(),
             function_env: BTreeMap::new(),
+            longest_init: LONGEST_INIT,
         }
     }
 

@@ -13,7 +13,8 @@ use crate::stack::desired::{Desired, Probe};
 pub struct Gate {
     /// Probes that must succeed, by function.
     pub probes: Vec<(Name, Probe)>,
-    /// Seconds until the last request under an old role is over: the longest timeout of its functions.
+    /// Seconds until the last request under an old role is over: the longest timeout of its functions, and the
+    /// time that they may take to start.
     pub drain: u32,
     /// What is done when a probe fails.
     pub rollback: Vec<Rollback>,
@@ -97,7 +98,7 @@ fn takes_use(step: &Step) -> bool {
     }
 }
 
-/// Requests that began under an old role end at the latest with the timeout of their function.
+/// Requests that began under an old role end at the latest with the start and the timeout of their function.
 fn drain(around: &Surroundings<'_>, narrow: &[Step]) -> u32 {
     let mut seconds = 0;
     for step in narrow.iter().filter(|step| takes_use(step)) {
@@ -114,7 +115,8 @@ fn drain(around: &Surroundings<'_>, narrow: &[Step]) -> u32 {
                 _ => false,
             };
             if uses_key {
-                seconds = seconds.max(seen.config.timeout);
+                // One that came right before the move may have had to start the function first.
+                seconds = seconds.max(seen.config.timeout + around.desired.place.longest_init);
             }
         }
     }

@@ -18,6 +18,8 @@ pub struct Place {
     pub region: String,
     /// Extra environment variables for every function, used by the local AWS only.
     pub function_env: BTreeMap<String, String>,
+    /// Seconds that the init phase of a function may take, which its timeout does not count.
+    pub longest_init: u32,
 }
 
 /// A stack in one environment.

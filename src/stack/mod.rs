@@ -209,6 +209,7 @@ impl StackFile {
             account: self.account_for(env).unwrap_or("000000000000").to_owned(),
             region: self.region_for(env).unwrap_or("us-east-1").to_owned(),
             function_env: BTreeMap::new(),
+            longest_init: 0,
         }
     }
 }

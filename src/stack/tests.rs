@@ -17,6 +17,7 @@ fn place() -> Place {
         account: "111122223333".to_owned(),
         region: "eu-central-1".to_owned(),
         function_env: BTreeMap::from([("AWS_ENDPOINT_URL".to_owned(), "http://127.0.0.1:4566".to_owned())]),
+        longest_init: 0,
     }
 }
 

@@ -238,6 +238,7 @@ mod tests {
             account: "111122223333".to_owned(),
             region: "eu-west-1".to_owned(),
             function_env: BTreeMap::new(),
+            longest_init: 0,
         };
         Desired {
             stack: "s".to_owned(),

@@ -310,6 +310,7 @@ pub(super) fn desired() -> Desired {
             account: "111122223333".to_owned(),
             region: "eu-west-1".to_owned(),
             function_env: BTreeMap::new(),
+            longest_init: 0,
         },
         protect: false,
         lock: None,

@@ -18,6 +18,7 @@ pub fn empty() -> Desired {
             account: ACCOUNT.to_owned(),
             region: "eu-west-1".to_owned(),
             function_env: BTreeMap::new(),
+            longest_init: 0,
         },
         protect: false,
         lock: None,

@@ -24,6 +24,7 @@ fn desired(path: &Path) -> io::Result<Desired> {
         account: "111122223333".to_owned(),
         region: "eu-west-1".to_owned(),
         function_env: BTreeMap::new(),
+        longest_init: 0,
     };
     let inputs = Inputs { env: Some("test".to_owned()), ..Inputs::default() };
     let mut desired = file.compile(&inputs, &place).unwrap();

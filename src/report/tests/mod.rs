@@ -148,6 +148,15 @@ fn mending_a_role_that_was_recreated_reads_like_two_swaps() {
 }
 
 #[test]
+fn a_request_that_had_to_start_its_function_is_waited_for_as_well() {
+    let world = applied(&stack("encrypt-test"));
+    let mut stack = stack("encrypt-prod");
+    stack.place.longest_init = 10;
+    let text = shown(&stack, &world, Style::default());
+    assert!(text.contains("narrow, after the probe and a drain of 40 s"), "{text}");
+}
+
+#[test]
 fn a_swap_reads_like_the_design() {
     let text = shown(&stack("encrypt-prod"), &applied(&stack("encrypt-test")), Style::default());
     insta::assert_snapshot!(text, @r#"
