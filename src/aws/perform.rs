@@ -21,7 +21,7 @@ pub async fn perform(
 ) -> Result<Ids, AwsError> {
     match op {
         Op::Key { name, op } => key::perform(aws, name, (op, expected), ids).await,
-        Op::Role { name, op } => role::perform(aws, name, op, ids).await,
+        Op::Role { name, op } => role::perform(aws, name, (op, expected), ids).await,
         Op::LogGroup { name, op } => log_group::perform(aws, name, op, ids).await,
         Op::Function { name, op } => function::perform(aws, (ids, archives), name, (op, expected)).await,
         Op::Api { name, op } => api::perform(aws, ids, name, op).await,

@@ -1,6 +1,6 @@
 //! What an operation replaces, for looking at it right before.
 
-use super::{Op, World, function, key};
+use super::{Op, World, function, key, role};
 use crate::access::PolicyDocument;
 
 /// What AWS should have where an operation writes, as far as overwriting it would lose something.
@@ -8,12 +8,16 @@ use crate::access::PolicyDocument;
 pub enum Expected {
     /// Nothing that could be lost, or nothing that could be read.
     Anything,
-    /// This key policy.
+    /// This key policy, or trust policy.
     Policy(Box<PolicyDocument>),
+    /// This inline policy of a role, or none.
+    Inline(Option<Box<PolicyDocument>>),
     /// This configuration of a function.
     Config(Box<function::Config>),
     /// Code with this `CodeSha256`.
     Code(String),
+    /// An alias of a function that routes to this version.
+    Version(String),
 }
 
 impl World {
@@ -33,9 +37,27 @@ impl World {
             Op::Function { name, op: function::Op::UpdateCode { .. } } => {
                 self.functions.get(name).map(|seen| Expected::Code(seen.code_sha256.clone()))
             }
+            Op::Function { name, op: function::Op::MoveAlias { alias, .. } } => {
+                let seen = self.functions.get(name).and_then(|seen| seen.aliases.get(alias));
+                // A version that the run itself has published has a number that only Lambda knows.
+                let observed = seen.filter(|alias| !alias.revision.is_empty());
+                observed.map(|alias| Expected::Version(alias.version.clone()))
+            }
+            Op::Role { name, op } => self.roles.get(name).and_then(|seen| of_role(seen, op)),
             _ => None,
         };
         found.unwrap_or(Expected::Anything)
+    }
+}
+
+fn of_role(seen: &role::Seen, op: &role::Op) -> Option<Expected> {
+    match op {
+        role::Op::PutTrust { .. } => Some(Expected::Policy(Box::new(seen.spec.trust.clone()))),
+        role::Op::PutInline { policy, .. } | role::Op::DeleteInline { policy } => {
+            let read = !seen.unread.contains_key("inline_policies");
+            read.then(|| Expected::Inline(seen.spec.inline.get(policy).cloned().map(Box::new)))
+        }
+        _ => None,
     }
 }
 
@@ -125,6 +147,54 @@ mod tests {
         assert_eq!(world.expected(&of_function(configure)), Expected::Config(Box::new(config(128))));
         let first = world.functions[&"encrypt".into()].code_sha256.clone();
         assert_eq!(world.expected(&of_function(update)), Expected::Code(first));
+    }
+
+    #[test]
+    fn a_role_is_looked_at_where_a_policy_of_it_is_replaced() {
+        let spec = role::Spec {
+            role_name: "r".to_owned(),
+            path: "/".to_owned(),
+            arn: "arn:aws:iam::111122223333:role/r".to_owned(),
+            description: String::new(),
+            max_session: 3600,
+            trust: policy("trust"),
+            managed: BTreeSet::new(),
+            inline: BTreeMap::from([("own".to_owned(), policy("own"))]),
+            boundary: None,
+            tags: BTreeMap::new(),
+        };
+        let seen = role::Seen { role_id: "AROA".to_owned(), spec, unread: BTreeMap::new() };
+        let mut world = World { roles: BTreeMap::from([("r".into(), seen)]), ..World::default() };
+        let of = |op| Op::Role { name: "r".into(), op };
+        let put = |name: &str| role::Op::PutInline { policy: name.to_owned(), document: policy("new") };
+        let trust = of(role::Op::PutTrust { trust: policy("new") });
+        assert_eq!(world.expected(&trust), Expected::Policy(Box::new(policy("trust"))));
+        assert_eq!(world.expected(&of(put("own"))), Expected::Inline(Some(Box::new(policy("own")))));
+        assert_eq!(world.expected(&of(put("other"))), Expected::Inline(None));
+        let delete = of(role::Op::DeleteInline { policy: "own".to_owned() });
+        assert_eq!(world.expected(&delete), Expected::Inline(Some(Box::new(policy("own")))));
+        world.apply(&of(put("own"))).unwrap();
+        assert_eq!(world.expected(&delete), Expected::Inline(Some(Box::new(policy("new")))));
+        let unread = &mut world.roles.get_mut(&"r".into()).unwrap().unread;
+        unread.insert("inline_policies".to_owned(), "denied".to_owned());
+        assert_eq!(world.expected(&delete), Expected::Anything);
+    }
+
+    #[test]
+    fn an_alias_is_expected_where_it_was_seen() {
+        let mut world = world();
+        let publish = of_function(function::Op::Publish);
+        world.apply(&publish).unwrap();
+        let target = |version| function::Alias { version, additional: None };
+        let name = || "live".to_owned();
+        let latest = || target(function::Version::Latest);
+        world.apply(&of_function(function::Op::CreateAlias { alias: name(), target: latest() })).unwrap();
+        let moved = of_function(function::Op::MoveAlias { alias: name(), target: latest() });
+        // Predicted, not seen.
+        assert_eq!(world.expected(&moved), Expected::Anything);
+        let seen = world.functions.get_mut(&"encrypt".into()).unwrap();
+        seen.aliases.get_mut("live").unwrap().revision = "r-1".to_owned();
+        assert_eq!(world.expected(&moved), Expected::Version("1".to_owned()));
     }
 
     #[test]

@@ -55,7 +55,7 @@ pub async fn perform(
         Op::Unreserve => function.unreserve().await?,
         Op::Publish => function.publish().await?,
         Op::CreateAlias { alias, target } => function.create_alias(alias, target).await?,
-        Op::MoveAlias { alias, target } => function.move_alias(alias, target).await?,
+        Op::MoveAlias { alias, target } => function.move_alias(alias, target, expected).await?,
         Op::DeleteAlias { alias } => function.delete_alias(alias).await?,
         Op::AddPermission { sid, permission } => permission::add(function, sid, permission).await?,
         Op::RemovePermission { sid, alias } => permission::remove(function, sid, alias.as_deref()).await?,
@@ -278,7 +278,7 @@ impl Function<'_> {
             Err(error) if error.kind() == ErrorKind::Conflict && error.says("exist") => {
                 let there = self.alias(alias).await?;
                 if there.description() == Some(ALIAS_MARK) {
-                    self.move_alias(alias, target).await
+                    self.move_alias(alias, target, &Expected::Anything).await
                 } else {
                     Err(error)
                 }
@@ -287,9 +287,16 @@ impl Function<'_> {
         }
     }
 
-    async fn move_alias(&self, alias: &str, target: &Alias) -> Result<(), AwsError> {
+    async fn move_alias(&self, alias: &str, target: &Alias, expected: &Expected) -> Result<(), AwsError> {
         let (version, routing) = self.route(target).await?;
-        let revision = self.alias(alias).await?.revision_id;
+        let is = self.alias(alias).await?;
+        if let (Expected::Version(before), Some(has)) = (expected, &is.function_version)
+            && !may_replace(has, Some(before), &version)
+        {
+            let what = format!("the alias `{alias}` of function `{}`", self.name);
+            return Err(stale("lambda:UpdateAlias", &what));
+        }
+        let revision = is.revision_id;
         let update = || {
             let call = self.aws.write.lambda.update_alias().function_name(self.name).name(alias);
             call.function_version(&version)

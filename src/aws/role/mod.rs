@@ -2,6 +2,7 @@
 
 mod observe;
 mod perform;
+mod unchanged;
 
 pub(super) use observe::{attached, decode, inline, managed_documents, observe};
 pub(super) use perform::perform;

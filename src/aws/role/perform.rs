@@ -3,21 +3,28 @@
 use aws_sdk_iam::error::BuildError;
 use aws_sdk_iam::types::{Role, Tag};
 
+use super::unchanged;
 use crate::access::PolicyDocument;
 use crate::aws::perform::{done_if_absent, known};
 use crate::aws::{Aws, AwsError, ErrorKind, principals};
 use crate::kinds::role::{Op, Spec};
-use crate::kinds::{Ids, Name, Tags};
+use crate::kinds::{Expected, Ids, Name, Tags};
 
 /// Performs one operation on a role and waits until it can be relied upon.
 ///
 /// # Errors
 /// What AWS answers, and effects that do not show in time.
-pub async fn perform(aws: &Aws, name: &Name, op: &Op, ids: &Ids) -> Result<Ids, AwsError> {
+pub async fn perform(
+    aws: &Aws,
+    name: &Name,
+    (op, expected): (&Op, &Expected),
+    ids: &Ids,
+) -> Result<Ids, AwsError> {
     if let Op::Create { spec } = op {
         return create(aws, name, spec).await;
     }
     let role = &known(ids, &format!("roles.{name}.name"))?;
+    unchanged::check(aws, role, (op, expected)).await?;
     let iam = &aws.write.iam;
     match op {
         Op::Create { .. } => {}

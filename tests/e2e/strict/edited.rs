@@ -14,7 +14,13 @@ async fn edited(project: &mut Project, trap: Trap, edit: impl AsyncFnOnce(&Proje
     project.run(&BOOTSTRAP).await.ok();
     let load = Load::start(project).await;
     project.swap(ROLES[0], ROLES[1]);
-    let project = &*project;
+    let run = held(project, trap, edit).await;
+    load.stop().await;
+    run
+}
+
+/// Applies with a run that is held somewhere while somebody else edits. It stops as stale.
+async fn held(project: &Project, trap: Trap, edit: impl AsyncFnOnce(&Project)) -> Run {
     let meanwhile = async {
         project.sprung().await;
         edit(project).await;
@@ -22,7 +28,6 @@ async fn edited(project: &mut Project, trap: Trap, edit: impl AsyncFnOnce(&Proje
     };
     let (end, ()) = tokio::join!(project.run_into(trap, &APPLY), meanwhile);
     let End::Finished(run) = end else { panic!("{end:?}") };
-    load.stop().await;
     run.ends_with(1).says("changed since the plan").says("again")
 }
 
@@ -101,4 +106,30 @@ async fn a_key_policy_between_its_two_changes() {
     project.run(&APPLY).await.ok();
     is_whole(&project).await;
     assert!(!policy(&project).await.contains("ByHand"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_policy_of_a_role_before_it_goes() {
+    const OWN: &str = "  encrypt-test:\n    managed_policies: [service-role/AWSLambdaBasicExecutionRole]\n";
+    let more = |action: &str| format!(r#"[{{ "Effect": "Allow", "Action": "{action}", "Resource": "*" }}]"#);
+    let with = format!("{OWN}    inline_policies: {{ more: {{ Statement: {} }} }}\n", more("s3:GetObject"));
+    let mut project = Project::strict(RULES).await;
+    project.edit(OWN, &with);
+    project.run(&BOOTSTRAP).await.ok();
+    // It goes last, after the key policy has changed.
+    project.edit(&with, OWN);
+    project.swap(ROLES[0], ROLES[1]);
+    let name = "text-encryption-test-encrypt-prod";
+    let edit = async |project: &Project| {
+        let edited = format!(r#"{{ "Version": "2012-10-17", "Statement": {} }}"#, more("s3:PutObject"));
+        let put = project.sdk.iam.put_role_policy().role_name(name).policy_name("more");
+        put.policy_document(edited).send().await.unwrap();
+    };
+    held(&project, Trap::Before("kms:PutKeyPolicy"), edit).await.says("the policy `more` of the role");
+    let left = project.sdk.iam.get_role_policy().role_name(name).policy_name("more").send().await.unwrap();
+    assert!(left.policy_document().contains("PutObject"), "{left:?}");
+    project.run(&["plan"]).await.ok().says("roles.encrypt-prod");
+    project.run(&APPLY).await.ok();
+    is_whole(&project).await;
+    project.sdk.iam.get_role_policy().role_name(name).policy_name("more").send().await.unwrap_err();
 }

@@ -1,0 +1,85 @@
+//! Looks at a role right before something of it is overwritten. IAM has no condition for its calls, so somebody may
+//! still change it between this look and the call.
+
+use crate::access::{PolicyDocument, PolicyKind};
+use crate::aws::role::observe::decode;
+use crate::aws::stale::{may_replace, stale};
+use crate::aws::wait::Pace;
+use crate::aws::{Aws, AwsError, ErrorKind};
+use crate::kinds::Expected;
+use crate::kinds::role::Op;
+
+/// A replica may be behind the run's own change, or show the id of a role in place of its ARN for a moment.
+const PACE: Pace = Pace::seconds(1, 5);
+
+/// Checks that what an operation replaces is what the plan was made from.
+///
+/// # Errors
+/// Somebody has changed it since.
+pub async fn check(aws: &Aws, role: &str, (op, expected): (&Op, &Expected)) -> Result<(), AwsError> {
+    match (op, expected) {
+        (Op::PutTrust { trust }, Expected::Policy(before)) => {
+            let look = || async {
+                let is = self::trust(aws, role).await?;
+                Ok(is.is_none_or(|is| may_replace(&is, Some(before.as_ref()), trust)).then_some(()))
+            };
+            let looked = aws.until("the trust policy is the one of the plan", PACE, look).await;
+            told(looked, "iam:UpdateAssumeRolePolicy", || format!("the trust policy of the role `{role}`"))
+        }
+        (Op::PutInline { policy, document }, Expected::Inline(before)) => {
+            let wanted = Some(document);
+            let looked = inline(aws, (role, policy), (before.as_deref(), wanted)).await;
+            told(looked, "iam:PutRolePolicy", || format!("the policy `{policy}` of the role `{role}`"))
+        }
+        (Op::DeleteInline { policy }, Expected::Inline(before)) => {
+            let looked = inline(aws, (role, policy), (before.as_deref(), None)).await;
+            told(looked, "iam:DeleteRolePolicy", || format!("the policy `{policy}` of the role `{role}`"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn told(
+    looked: Result<(), AwsError>,
+    operation: &str,
+    what: impl FnOnce() -> String,
+) -> Result<(), AwsError> {
+    match looked {
+        Err(error) if error.kind() == ErrorKind::Timeout => Err(stale(operation, &what())),
+        looked => looked,
+    }
+}
+
+/// Reads the trust policy; `None` where it may not be read, for whoever may write it need not be allowed to.
+async fn trust(aws: &Aws, role: &str) -> Result<Option<PolicyDocument>, AwsError> {
+    let get = || aws.read.iam.get_role().role_name(role).send();
+    let text = match aws.call("iam:GetRole", get).await {
+        Ok(answer) => answer.role.and_then(|role| role.assume_role_policy_document).unwrap_or_default(),
+        Err(error) if error.is_denied() => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    Ok(Some(parsed(&text, PolicyKind::Trust { partition: "aws" })))
+}
+
+async fn inline(
+    aws: &Aws,
+    (role, policy): (&str, &str),
+    (before, wanted): (Option<&PolicyDocument>, Option<&PolicyDocument>),
+) -> Result<(), AwsError> {
+    let look = || async {
+        let get = || aws.read.iam.get_role_policy().role_name(role).policy_name(policy).send();
+        let is = match aws.call("iam:GetRolePolicy", get).await {
+            Ok(answer) => Some(parsed(&answer.policy_document, PolicyKind::Identity)),
+            Err(error) if error.is_not_found() => None,
+            Err(error) if error.is_denied() => return Ok(Some(())),
+            Err(error) => return Err(error),
+        };
+        Ok(may_replace(&is.as_ref(), Some(&before), &wanted).then_some(()))
+    };
+    aws.until("the policy of the role is the one of the plan", PACE, look).await
+}
+
+/// A document that makes no sense is none that a plan was made from.
+fn parsed(text: &str, kind: PolicyKind<'_>) -> PolicyDocument {
+    PolicyDocument::parse(&decode(text), kind).unwrap_or_else(|_| PolicyDocument::new([]))
+}
