@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{World, function, key};
+use super::{World, function, key, role};
 
 impl World {
     /// Tells whether a function was configured with another role than the one that has its name now.
@@ -13,9 +13,17 @@ impl World {
     pub fn is_recreated(&self, seen: &function::Seen) -> bool {
         let Some(recorded) = &seen.marks.role else { return false };
         let role = self.roles.values().find(|role| role.spec.arn == seen.config.role);
-        role.is_some_and(|role| {
-            role.spec.role_name == recorded.name && !role.role_id.is_empty() && role.role_id != recorded.id
-        })
+        let another = |role: &role::Seen| !role.role_id.is_empty() && role.role_id != recorded.id;
+        recorded.is_of(&seen.config.role) && role.is_some_and(another)
+    }
+
+    /// Tells whether a role that was recorded is known to exist no more.
+    pub fn is_dead(&self, mark: &function::RoleMark) -> bool {
+        let same_name = |role: &&role::Seen| role.spec.role_name == mark.name;
+        match self.roles.values().find(same_name) {
+            Some(role) => !role.role_id.is_empty() && role.role_id != mark.id,
+            None => self.role_arns.iter().any(|arn| arn.rsplit('/').next() == Some(mark.name.as_str())),
+        }
     }
 
     /// Tells whether the role that a function was configured with is gone, and another one of its name may be

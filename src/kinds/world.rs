@@ -94,29 +94,27 @@ pub fn steps(target: &Target, world: &World) -> Vec<Draft> {
     drafts
 }
 
-/// Writes the marks again where a run ended between the change of a role and its mark: they hold the id of
-/// another role of the stack. Where a role was deleted and re-created the mark stays until the grant was renewed
-/// that it tells of.
+/// Writes the marks again where a run ended between the change of a role and its mark: they name another role.
 fn stale_marks(target: &Target, world: &World, drafts: &[Draft]) -> Vec<Draft> {
     let stale = target.functions.iter().filter(|(name, want)| {
-        let Some(seen) = world.functions.get(*name) else { return false };
-        let marked = seen.marks.role.as_ref().map(|role| &role.id);
-        let of_another =
-            |role: &role::Seen| Some(&role.role_id) == marked && role.spec.arn != want.config.role;
-        world.roles.values().any(of_another)
+        let seen = world.functions.get(*name).filter(|seen| seen.config.role == want.config.role);
+        seen.and_then(|seen| seen.marks.role.as_ref()).is_some_and(|mark| !mark.is_of(&want.config.role))
     });
     let marks = stale.map(|(name, want)| function::mark(name, want, Action::Update));
     marks.filter(|mark| drafts.iter().all(|draft| draft.op != mark.op)).collect()
 }
 
-/// Leaves the mark of a role that was lost, as long as its function stays with what has its name.
+/// Leaves the mark of a role as long as its function stays with what has its name: where the role was deleted and
+/// re-created it tells so until the grant is renewed, and one that could not be read may tell that.
 fn keep_marks(target: &Target, world: &World, drafts: &mut [Draft]) {
     for draft in drafts {
         let Op::Function { name, op: function::Op::Mark { role, .. } } = &mut draft.op else { continue };
         let (Some(want), Some(seen)) = (target.functions.get(name), world.functions.get(name)) else {
             continue;
         };
-        if seen.marks.role.is_some() && seen.config.role == want.config.role && world.has_lost_role(seen) {
+        let marked = seen.marks.role.as_ref().is_some_and(|mark| mark.is_of(&want.config.role));
+        let tells = marked && world.has_lost_role(seen) || seen.unread.contains_key("tags");
+        if tells && seen.config.role == want.config.role {
             *role = None;
         }
     }

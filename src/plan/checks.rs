@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::stand_in::is_stand_in;
 use crate::access::MAX_KEY_POLICY_BYTES;
 use crate::kinds::{Kind, Name, ResourceId, Target, World, api, key, log_group, role};
 use crate::stack::desired::{Desired, Line};
@@ -238,13 +239,13 @@ fn roles_in_use(desired: &Desired, world: &World, found: &mut Vec<Blocked>) {
                 .map(|(role, _)| role);
             if removed.is_none()
                 && !desired.roles.values().any(|role| role.arn == arn)
-                && arn.ends_with("+stand-in")
+                && is_stand_in(desired, arn)
             {
                 found.push(desired.block(
                     ResourceId::new(Kind::Function, name),
                     "aliases",
                     "an alias routes to a version that ran under a role that stood in for another, and is gone".to_owned(),
-                    "route it to another version: the one before has the same code".to_owned(),
+                    "route it to another version: the one after it has the same code".to_owned(),
                 ));
             }
             if let Some(role) = removed {

@@ -52,10 +52,9 @@ pub struct Surroundings<'a> {
 }
 
 /// Makes the gates between the widening and the narrowing steps.
-pub fn gates(around: &Surroundings<'_>, widen: &[Step], narrow: &[Step]) -> Gates {
+pub fn gates(around: &Surroundings<'_>, (widen, narrow): (&[Step], &[Step]), drain: u32) -> Gates {
     let probes = probes(around);
     let rollback = rollback(around, widen);
-    let drain = drain(around, narrow);
     let takes_use = narrow.iter().any(takes_use);
     let before_narrowing = Gate { probes: probes.clone(), drain, rollback: rollback.clone() };
     let wanted = takes_use || !widen.is_empty();
@@ -99,7 +98,7 @@ fn takes_use(step: &Step) -> bool {
 }
 
 /// Requests that began under an old role end at the latest with the start and the timeout of their function.
-fn drain(around: &Surroundings<'_>, narrow: &[Step]) -> u32 {
+pub fn drain(around: &Surroundings<'_>, narrow: &[Step]) -> u32 {
     let mut seconds = 0;
     for step in narrow.iter().filter(|step| takes_use(step)) {
         for (name, seen) in &around.world.functions {
@@ -160,7 +159,8 @@ fn rollback(around: &Surroundings<'_>, widen: &[Step]) -> Vec<Rollback> {
         let Some(has) = before.aliases.get(alias) else { continue };
         let of_function = |op| Op::Function { name: name.clone(), op };
         if !around.seen {
-            let latest = function::Alias { version: function::Version::Latest, additional: None };
+            let latest =
+                function::Alias { version: function::Version::Latest, additional: has.additional.clone() };
             if let Some(way) = ways.iter_mut().find(|way| way.function == *name) {
                 way.ops.push(of_function(function::Op::Publish));
                 way.ops.push(of_function(function::Op::MoveAlias { alias: alias.clone(), target: latest }));

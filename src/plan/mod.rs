@@ -19,7 +19,7 @@ mod target;
 #[cfg(test)]
 pub(crate) mod small_worlds;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +29,7 @@ use crate::stack::desired::Desired;
 pub use access::AccessChange;
 pub use checks::Blocked;
 pub use gate::{Gate, Rollback};
-pub use stand_in::{obstacle, original};
+pub use stand_in::{original, remedy as renewal};
 pub use target::{finally, widened};
 
 /// What is done to get from one world to another.
@@ -161,7 +161,7 @@ pub fn plan_by(desired: &Desired, world: &World, rules: Rules) -> Result<Plan, P
     let mut present = world.clone();
     present.role_arns.extend(desired.roles.values().map(|role| role.arn.clone()));
     let last = finally(desired, &present);
-    let detour = stand_in::detour(desired, &present);
+    let detour = stand_in::detour(desired, &last, &present);
     let way = detour.as_ref().unwrap_or(desired);
     let mut wide = widened(way, &finally(way, &present), &present);
     stand_in::keep_originals(&mut wide, &last);
@@ -215,16 +215,14 @@ impl<'a> Leg<'a> {
         Ok(Self { desired, seen, start, steps, end })
     }
 
+    fn around<'b>(&'b self, touched: &'b BTreeSet<ResourceId>) -> gate::Surroundings<'b> {
+        gate::Surroundings { desired: self.desired, world: &self.start, seen: self.seen, touched }
+    }
+
     /// Returns what is waited for after it, before what is taken away in `narrow` goes.
-    fn gates(&self, narrow: &[Step]) -> gate::Gates {
+    fn gates(&self, narrow: &[Step], drain: u32) -> gate::Gates {
         let touched = self.steps.iter().chain(narrow).map(|step| step.resource.clone()).collect();
-        let around = gate::Surroundings {
-            desired: self.desired,
-            world: &self.start,
-            seen: self.seen,
-            touched: &touched,
-        };
-        gate::gates(&around, &self.steps, narrow)
+        gate::gates(&self.around(&touched), (&self.steps, narrow), drain)
     }
 }
 
@@ -246,9 +244,12 @@ fn phases(legs: &[Leg<'_>], narrow: Vec<Step>) -> Vec<Phase> {
     let mut phases = Vec::new();
     let mut gate = None;
     let purposes = [Purpose::Widen, Purpose::Return];
+    // What a function ran under at the start counts as well as what it runs under halfway.
+    let drains = legs.iter().map(|leg| gate::drain(&leg.around(&BTreeSet::new()), &narrow));
+    let drain = drains.max().unwrap_or_default();
     for (index, (leg, purpose)) in legs.iter().zip(purposes).enumerate() {
         let is_last = index + 1 == legs.len();
-        let gates = leg.gates(if is_last { &narrow } else { &[] });
+        let gates = if is_last { leg.gates(&narrow, drain) } else { leg.gates(&[], 0) };
         let proof = if is_last && narrow.is_empty() { gates.proof } else { None };
         let before = std::mem::replace(&mut gate, gates.before_narrowing);
         if !leg.steps.is_empty() {

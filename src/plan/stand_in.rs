@@ -14,19 +14,19 @@ use crate::stack::desired::{Desired, FunctionWant};
 /// What a stand-in's name in the stack ends with. No name of a stack file has a `+`.
 const SUFFIX: &str = "+stand-in";
 
-/// Returns the stack as it is on the way: functions that Lambda is cut off from run under stand-ins. `None`
-/// where there are none.
-pub fn detour(desired: &Desired, world: &World) -> Option<Desired> {
+/// Returns the stack as it is on the way to `last`: functions that Lambda is cut off from run under stand-ins.
+/// `None` where there are none.
+pub fn detour(desired: &Desired, last: &Target, world: &World) -> Option<Desired> {
     let mut way = desired.clone();
     for (name, original) in &desired.roles {
         let Some((stand_in, spec)) = stand_in(desired, name, original) else { continue };
         let mut needed = false;
-        for (function, want) in &desired.functions {
+        for (function, want) in last.functions.iter().filter(|(_, want)| want.config.role == original.arn) {
             let Some(seen) = world.functions.get(function) else { continue };
-            let goes = want.spec.config.role == original.arn
-                && is_needed(world, &want.spec, seen, &spec.arn)
-                && obstacle(desired, world, function).is_none();
-            if let Some(on_the_way) = way.functions.get_mut(function).filter(|_| goes) {
+            // Whatever kept it from setting out does not keep it from arriving.
+            let free = seen.config.role == spec.arn || obstacle(desired, world, function).is_none();
+            let on_the_way = way.functions.get_mut(function);
+            if let Some(on_the_way) = on_the_way.filter(|_| free && is_needed(world, want, seen, &spec.arn)) {
                 on_the_way.spec.config.role.clone_from(&spec.arn);
                 needed = true;
             }
@@ -42,8 +42,7 @@ pub fn detour(desired: &Desired, world: &World) -> Option<Desired> {
     (way.roles.len() > desired.roles.len()).then_some(way)
 }
 
-/// Tells whether a function has to take the way round. What a role outside of the stack may do is not known, so
-/// nothing can stand in for it.
+/// Tells whether a function has to take the way round.
 fn is_needed(world: &World, want: &function::Spec, seen: &function::Seen, stand_in: &str) -> bool {
     if seen.config.role == want.config.role {
         // An environment that comes now finds the grant as dead as one that is there.
@@ -53,8 +52,8 @@ fn is_needed(world: &World, want: &function::Spec, seen: &function::Seen, stand_
     // still route to, and Lambda publishes no version twice.
     let lags = |alias: &function::SeenAlias| {
         alias.versions().filter_map(|version| seen.versions.get(version)).any(|version| {
-            let same_again =
-                version.config == want.config && version.config.is_encrypted() && mark_is_dead(world, seen);
+            let dead = seen.marks.role.as_ref().is_some_and(|mark| world.is_dead(mark));
+            let same_again = version.config == want.config && version.config.is_encrypted() && dead;
             if seen.config.role == stand_in { version.config.role != stand_in } else { same_again }
         })
     };
@@ -63,55 +62,76 @@ fn is_needed(world: &World, want: &function::Spec, seen: &function::Seen, stand_
     there.any(lags)
 }
 
-/// Tells whether the role that was recorded last is known to exist no more.
-fn mark_is_dead(world: &World, seen: &function::Seen) -> bool {
-    let hidden = world.hidden().any(|(listing, _)| listing.kind == Kind::Role);
-    let recorded = seen.marks.role.as_ref();
-    recorded.is_some_and(|recorded| !hidden && !world.roles.values().any(|role| role.role_id == recorded.id))
+/// Says what renews Lambda's grant for a function, in one line.
+pub fn remedy(desired: &Desired, world: &World, function: &Name) -> String {
+    match obstacle(desired, world, function) {
+        None => "lockstep apply moves it to a role that stands in, and back: only that renews Lambda's grant"
+            .to_owned(),
+        Some(Obstacle { why, by_hand: true }) => format!(
+            "set another role on it, publish a version, and set this one again, for only that renews Lambda's grant; \
+             lockstep does not, because {why}"
+        ),
+        Some(Obstacle { why, by_hand: false }) => why,
+    }
 }
 
-/// Says why a function cannot take the way round, in words that follow `because`.
-pub fn obstacle(desired: &Desired, world: &World, function: &Name) -> Option<String> {
+/// Why a function cannot take the way round.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    /// In words: what to do, or what follows `because`.
+    pub why: String,
+    /// Whether it can be done by hand all the same.
+    pub by_hand: bool,
+}
+
+/// Finds what keeps a function from the way round.
+pub fn obstacle(desired: &Desired, world: &World, function: &Name) -> Option<Obstacle> {
     let (want, seen) = (desired.functions.get(function)?, world.functions.get(function)?);
-    let role = &want.spec.config.role;
-    let Some(name) = desired.role_by_arn(role) else {
-        return Some(
-            "its role is not part of the stack, so what may stand in for it is not known".to_owned(),
-        );
-    };
+    let name = desired.role_by_arn(&want.spec.config.role)?;
     let original = desired.roles.get(name)?;
-    if stand_in(desired, name, original).is_none() {
-        return Some(format!("the name of roles.{name} leaves no room for that of another role"));
+    if let Some(why) = pinned(want, seen, &original.arn) {
+        return Some(Obstacle { why, by_hand: false });
     }
-    if let Some((alias, version)) = pinned(want, seen, role) {
-        return Some(format!(
-            "the alias {alias} routes to version {version}, which keeps the grant that it was published with: let the \
-             alias follow `latest`"
-        ));
-    }
-    let denying = desired.keys.iter().find(|(_, key)| denies(&key.spec.policy, original));
-    denying.map(|(key, _)| {
-        format!("a statement of keys.{key} denies something by the name of {name}, and would not bind another role")
+    let why = if stand_in(desired, name, original).is_none() {
+        format!("the name of roles.{name} leaves no room for that of another role")
+    } else {
+        let keys = desired.keys.iter().map(|(key, want)| (format!("keys.{key}"), &want.spec.policy));
+        let trusts = desired.roles.iter().map(|(role, spec)| (format!("roles.{role}"), &spec.trust));
+        let (place, _) = keys.chain(trusts).find(|(_, policy)| denies(policy, &original.arn))?;
+        format!(
+            "a statement of {place} denies something by the name of a role, and would not bind another one"
+        )
+    };
+    Some(Obstacle { why, by_hand: true })
+}
+
+/// Finds an alias that stays with a version under a role, and says what to do about it.
+fn pinned(want: &FunctionWant, seen: &function::Seen, role: &str) -> Option<String> {
+    let under = |version: &str| seen.versions.get(version).is_some_and(|it| it.config.role == role);
+    want.spec.aliases.iter().find_map(|(alias, target)| match (&target.version, &target.additional) {
+        (function::Version::Number(number), _) if under(number) => Some(format!(
+            "the alias {alias} routes to version {number}, which keeps the grant that it was published with: let it \
+             follow `latest`"
+        )),
+        (_, Some((number, _))) if under(number) => Some(format!(
+            "the alias {alias} sends a share to version {number}, which keeps the grant that it was published with: \
+             take the share out"
+        )),
+        _ => None,
     })
 }
 
-/// Finds an alias that stays with a version under a role.
-fn pinned<'a>(want: &'a FunctionWant, seen: &function::Seen, role: &str) -> Option<(&'a str, &'a str)> {
-    want.spec.aliases.iter().find_map(|(alias, target)| {
-        let fixed = match &target.version {
-            function::Version::Number(number) => Some(number),
-            function::Version::Latest => None,
+/// Tells whether a policy denies something to a role as such, or to everybody by the names of roles.
+fn denies(policy: &PolicyDocument, original: &str) -> bool {
+    let original = Principal::Arn(original.to_owned());
+    policy.statements().iter().filter(|statement| statement.effect == Effect::Deny).any(|statement| {
+        let named = match &statement.principals {
+            Clause::Is(principals) | Clause::IsNot(principals) => principals.contains(&original),
+            Clause::Absent => false,
         };
-        let mut fixed = fixed.into_iter().chain(target.additional.iter().map(|(version, _)| version));
-        let under = |version: &&String| seen.versions.get(*version).is_some_and(|it| it.config.role == role);
-        fixed.find(under).map(|version| (alias.as_str(), version.as_str()))
+        let text = PolicyDocument::new([statement.clone()]).to_json().to_ascii_lowercase();
+        named || ["aws:principalarn", "aws:userid"].iter().any(|key| text.contains(key))
     })
-}
-
-fn denies(policy: &PolicyDocument, original: &role::Spec) -> bool {
-    let denials = policy.statements().iter().filter(|statement| statement.effect == Effect::Deny);
-    let denials = PolicyDocument::new(denials.cloned());
-    denials.to_json().contains(original.role_name.as_str())
 }
 
 /// Adds the stand-in wherever its original is let in.
@@ -146,6 +166,13 @@ pub fn keep_originals(wide: &mut Target, last: &Target) {
             spec.policy = key::policy::widened(&spec.policy, &last.policy, |_| true);
         }
     }
+}
+
+/// Tells whether an ARN is that of a stand-in of a role of the stack.
+pub fn is_stand_in(desired: &Desired, arn: &str) -> bool {
+    desired.roles.iter().any(|(name, original)| {
+        stand_in(desired, name, original).is_some_and(|(_, stand_in)| stand_in.arn == arn)
+    })
 }
 
 /// Returns the role that a stand-in stands in for, by its name in the stack.

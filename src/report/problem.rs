@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::short::{self, Names};
+use crate::kinds::function::RoleMark;
 use crate::kinds::{Kind, Name, ResourceId, World, key};
 use crate::plan::invariant::{self, Gap};
-use crate::plan::obstacle;
+use crate::plan::renewal;
 use crate::stack::desired::{Desired, Line, use_sid};
 
 /// Something that fails now, with its cause and what mends it.
@@ -107,17 +108,7 @@ impl Around<'_> {
         Told {
             what: format!("was configured with {name} before that role was deleted and re-created"),
             consequence: "Lambda cannot decrypt its environment variables, and every request fails",
-            remedy: match obstacle(self.desired, self.world, function) {
-                None => {
-                    "lockstep apply moves it to a role that stands in, and back: only that renews Lambda's \
-                         grant{line}"
-                        .to_owned()
-                }
-                Some(why) => format!(
-                    "set another role on it and then this one again, for only that renews Lambda's grant, and remove \
-                     its tag lockstep:role-id; lockstep does not, because {why}{{line}}"
-                ),
-            },
+            remedy: format!("{}{{line}}", renewal(self.desired, self.world, function)),
             field: format!("functions.{function}.role"),
         }
     }
@@ -155,16 +146,17 @@ impl Around<'_> {
         let wanted = self.desired.functions.get(function);
         let swapped = wanted.is_some_and(|want| want.spec.config.role != *role);
         let all = wanted.and_then(|want| want.uses.get(key)).is_some_and(|uses| uses.len() == lacks.len());
-        let recorded =
-            self.world.functions.get(function).and_then(|seen| Some(seen.marks.role.as_ref()?.id.as_str()));
+        let recorded = self.world.functions.get(function).and_then(|seen| seen.marks.role.as_ref());
         let dead = key::policy::dead_ids(&seen.spec.policy);
-        let anew = match recorded.filter(|id| dead.contains(id)) {
-            Some(id) => format!(" (it names {id}, the role of that name before it was re-created)"),
+        let before = match recorded.filter(|mark| mark.is_of(role) && dead.contains(mark.id.as_str())) {
+            Some(RoleMark { id, .. }) => {
+                format!(" (it names {id}, the role of that name before it was re-created)")
+            }
             None => String::new(),
         };
         let actions = short::actions(lacks).join(", ");
         let what = format!(
-            "{}, which the policy of keys.{key} does not allow {actions}{anew}",
+            "{}, which the policy of keys.{key} does not allow {actions}{before}",
             self.runs(function, role)
         );
         let (remedy, field) = if swapped {

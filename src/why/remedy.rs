@@ -3,6 +3,7 @@
 use super::{Asked, Known, Moment, Remedy, shown};
 use crate::access::{Layer, Outcome, Reason};
 use crate::kinds::{Name, key};
+use crate::plan::renewal;
 use crate::stack::desired::Desired;
 
 /// Finds the way out; `None` where all is well.
@@ -68,7 +69,8 @@ impl Asked<'_> {
         let (name, _) = under.find(|(_, seen)| world.is_cut_off(seen))?;
         let what = format!(
             "functions.{name} fails all the same: it was configured before the role was deleted and re-created, \
-             so Lambda cannot decrypt its environment variables; run lockstep apply, which renews Lambda's grant"
+             so Lambda cannot decrypt its environment variables; {}",
+            renewal(self.desired(), world, name)
         );
         Some(self.at(what, &format!("functions.{name}.role")))
     }

@@ -165,6 +165,7 @@ fn a_role_that_may_is_not_all_that_a_function_needs() {
     assert_eq!(
         remedy,
         "functions.f fails all the same: it was configured before the role was deleted and re-created, so Lambda \
-         cannot decrypt its environment variables; run lockstep apply, which renews Lambda's grant @2"
+         cannot decrypt its environment variables; lockstep apply moves it to a role that stands in, and back: only \
+         that renews Lambda's grant @2"
     );
 }

@@ -61,7 +61,7 @@ pub(super) fn marks(tags: &mut Tags) -> Marks {
     Marks {
         source: tags.remove(tag::SOURCE),
         code: tags.remove(tag::CODE),
-        role: tags.remove(tag::ROLE_ID).and_then(|text| RoleMark::parse(&text)),
+        role: tags.remove(tag::ROLE_ID).map(|text| RoleMark::parse(&text)),
     }
 }
 

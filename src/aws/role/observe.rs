@@ -41,7 +41,10 @@ pub async fn observe(aws: &Aws, desired: &Desired) -> Result<(Found<Seen>, Docum
                 // Those that a run of before may have left are looked for by name.
                 let prefix = desired.prefix();
                 let stand_ins = wanted.keys().filter_map(|name| stand_in_name(&prefix, name));
-                Ok((read_all(aws, desired, stand_ins.collect()).await?, Some(reason)))
+                let mut stand_ins = read_all(aws, desired, stand_ins.collect()).await?;
+                // That the rest cannot be seen is told already.
+                stand_ins.retain(|(_, read)| read.is_ok());
+                Ok((stand_ins, Some(reason)))
             }
         }
     };

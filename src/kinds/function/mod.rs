@@ -171,10 +171,16 @@ impl RoleMark {
         Self { id: id.to_owned(), name: name.to_owned() }
     }
 
-    /// Reads what [`Display`](fmt::Display) writes.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (id, name) = text.split_once(' ')?;
-        Some(Self { id: id.to_owned(), name: name.to_owned() })
+    /// Reads what [`Display`](fmt::Display) writes. An id alone, as it was written before names were, may be of
+    /// any role.
+    pub fn parse(text: &str) -> Self {
+        let (id, name) = text.split_once(' ').unwrap_or((text, ""));
+        Self { id: id.to_owned(), name: name.to_owned() }
+    }
+
+    /// Tells whether the role has the name of this one, by its ARN.
+    pub fn is_of(&self, arn: &str) -> bool {
+        self.name.is_empty() || arn.rsplit('/').next() == Some(self.name.as_str())
     }
 }
 

@@ -7,9 +7,10 @@ use super::rich::{function_of, key_of, n};
 use super::scenarios::{self as way, Scenario};
 use super::{BOTH, Course, apply, ops, settle};
 use crate::access::{PolicyDocument, Principal, Statement};
-use crate::kinds::{Name, Op, World, function, key, role};
+use crate::kinds::{Ids, Name, Op, World, function, key, role};
 use crate::plan::access::actions;
-use crate::plan::{obstacle, original, plan, plan_by};
+use crate::plan::stand_in::obstacle;
+use crate::plan::{original, plan, plan_by};
 use crate::stack::desired::Desired;
 
 /// Ids of the roles that Lambda made its grants to: for `$LATEST` of each function, and for its versions.
@@ -189,9 +190,33 @@ fn where_a_stand_in_would_not_do_everything_else_is_mended() {
         let start = way.start();
         let plan = plan(&way.to, &start).unwrap();
         assert!(!plan.steps().any(|step| original(&step.resource.name).is_some()), "{why}");
-        assert!(obstacle(&way.to, &start, &n("first")).unwrap().starts_with(why));
+        assert!(obstacle(&way.to, &start, &n("first")).unwrap().why.starts_with(why));
         let end = apply(&plan, &Course::new(&way.from, &way.to), &start).unwrap().pop().unwrap();
         // What is not mended is told until it is.
         assert!(end.is_cut_off(&end.functions[&n("first")]), "{why}");
     }
+}
+
+#[test]
+fn a_version_is_the_same_again_when_references_are_filled_in() {
+    let way = way::role_recreated_and_moved();
+    let mut ids = Ids::default();
+    for (name, value) in
+        [("keys.text.arn", "arn:aws:kms:eu-west-1:111122223333:key/1"), ("apis.api.id", "a1")]
+    {
+        ids.set(name.to_owned(), value);
+    }
+    let start: World = ids.resolve(&way.start()).unwrap();
+    assert_ne!(start.functions[&n("first")].config.env, way.to.functions[&n("first")].spec.config.env);
+    let start = World { ids, ..start };
+    let stands_in = |world: &World| {
+        let plan = plan(&way.to, world).unwrap();
+        plan.steps().any(|step| original(&step.resource.name).is_some())
+    };
+    assert!(stands_in(&start));
+    // Who may not list roles knows of this one all the same.
+    let mut hidden = start;
+    let listing = crate::kinds::ResourceId::new(crate::kinds::Kind::Role, &n("*"));
+    hidden.unread.insert(listing, "denied".to_owned());
+    assert!(stands_in(&hidden));
 }

@@ -36,6 +36,12 @@ const LEFT: Effect = effect(
     "a run ended before it was done with renewing a grant of Lambda",
     "lockstep apply finishes it",
 );
+const UNDER: Effect = effect(
+    Rank::Changed,
+    "under-stand-in",
+    "a run ended before it was done with renewing a grant of Lambda",
+    "lockstep apply finishes it",
+);
 const NOT_INVOKED: Effect =
     effect(Rank::Breaks, "not-invoked", "requests that the API sends to it fail", RESTORES);
 const MORE_ACCESS: Effect =
@@ -94,7 +100,7 @@ pub fn of(desired: &Desired, world: &World, draft: &Draft, change: &Change) -> E
                 world.roles.iter().find(|(_, role)| stands_in(role, &seen.config.role)).map(|(name, _)| name)
             });
             if change.field == "role" && under.is_some_and(|role| original(role).is_some()) {
-                return LEFT;
+                return UNDER;
             }
             let wanted = desired.functions.get(name).map(|want| want.spec.code.source.as_str());
             let recorded = seen.and_then(|seen| seen.marks.source.as_deref());
