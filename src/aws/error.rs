@@ -133,8 +133,14 @@ impl AwsError {
 
     /// Takes secrets out of the message: AWS repeats what it refuses.
     pub fn without(mut self, secrets: &[String], in_place: &str) -> Self {
+        let message = &mut self.detail.message;
         for secret in secrets {
-            self.detail.message = self.detail.message.replace(secret.as_str(), in_place);
+            // As it is, as part of JSON, and both as they are made fit to print.
+            let json = serde_json::to_string(secret).unwrap_or_default();
+            let escaped = json.trim_matches('"').to_owned();
+            for form in [printable(secret), printable(&escaped), secret.clone(), escaped] {
+                *message = message.replace(form.as_str(), in_place);
+            }
         }
         self
     }
@@ -287,6 +293,8 @@ fn classify(operation: &str, code: Option<&str>, message: Option<&str>, status: 
         | "RequestExpired"
         | "RequestTimeTooSkewed"
         | "InvalidAccessKeyId" => Some(ErrorKind::Credentials),
+        // With the status 501, and never any better.
+        "NotImplemented" => Some(ErrorKind::Invalid),
         // One code, two meanings: a rate for API Gateway (HTTP 429, unless it speaks of a maximum), a quota
         // or the size of a policy for KMS and Logs.
         "LimitExceededException" => {

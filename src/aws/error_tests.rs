@@ -78,3 +78,15 @@ fn a_locked_out_caller_is_told_where_to_stand() {
     let error = answer("kms:GetKeyPolicy", "AccessDeniedException", message, 400);
     assert!(error.hint().unwrap().contains("key policy"));
 }
+
+#[test]
+fn a_secret_is_hidden_in_every_form_in_which_it_is_repeated() {
+    let secret = "a\"b\nc\\d".to_owned();
+    let json = serde_json::to_string(&secret).unwrap();
+    for repeated in [secret.clone(), json.clone(), serde_json::to_string(&json).unwrap()] {
+        let error = answer("lambda:UpdateFunctionConfiguration", "X", &format!("measured: {repeated}."), 400);
+        let shown =
+            error.without(&[secret.clone(), json.trim_matches('"').to_owned()], "(hidden)").to_string();
+        assert!(shown.contains("(hidden)") && !shown.contains("a\\\"b") && !shown.contains("c\\"), "{shown}");
+    }
+}

@@ -274,7 +274,7 @@ impl Aws {
                 hopeful = true;
             }
             let waited = started.elapsed();
-            let next = error.retry_after().unwrap_or(pause);
+            let next = error.retry_after().map_or(pause, |asked| asked.max(pause));
             // AWS says how long, and may say anything.
             if waited.saturating_add(next) > patience {
                 return Err(error.after_waiting(awaited, waited));

@@ -3,6 +3,7 @@
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
+use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
@@ -25,9 +26,17 @@ impl Intercept for Whole {
         &self,
         context: &AfterDeserializationInterceptorContextRef<'_>,
         _components: &RuntimeComponents,
-        _config: &mut ConfigBag,
+        config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
+        // What a function answers is its own affair.
+        if config.load::<Metadata>().is_some_and(|operation| operation.name() == "Invoke") {
+            return Ok(());
+        }
         let response = context.response();
+        // Of what went wrong the status is enough, and a proxy may say it in HTML.
+        if response.status().as_u16() >= 400 {
+            return Ok(());
+        }
         let Some(body) = response.body().bytes() else { return Ok(()) };
         let nothing = self.reads && response.status().is_success() && body.trim_ascii().is_empty();
         if nothing || !is_closed(body) { Err("the answer of AWS breaks off".into()) } else { Ok(()) }

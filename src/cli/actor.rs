@@ -46,11 +46,13 @@ impl<'a> AwsActor<'a> {
     }
 }
 
-/// Lists the secrets in the variables of functions, as they are and as they shall be.
+/// Lists the secrets in the variables of functions and stages, as they are and as they shall be.
 fn secrets(change: &Change<'_>) -> Vec<String> {
-    let wanted = change.desired.functions.values().map(|want| &want.spec.config.env);
-    let there = change.world.functions.values().map(|seen| &seen.config.env);
-    let variables = wanted.chain(there).flatten();
+    let Change { desired, world, .. } = change;
+    let wanted = desired.functions.values().map(|want| &want.spec.config.env);
+    let there = world.functions.values().map(|seen| &seen.config.env);
+    let stages = desired.apis.values().map(|api| &api.stage.variables);
+    let variables = wanted.chain(there).chain(stages).flatten();
     // What is shorter stands in every other message by itself.
     let named = variables.filter(|(name, value)| report::is_secret(name) && value.len() > 3);
     let mut secrets: Vec<String> = named.map(|(_, value)| value.clone()).collect();

@@ -44,7 +44,7 @@ pub async fn attributed(
         looked += 1;
         match timeout_at(end, changes(&session.aws, &names, global, since)).await {
             Ok(Ok(trail)) => {
-                silent |= trail.events.is_empty();
+                silent |= trail.events.is_empty() && !trail.more;
                 lines.extend(told(&trail));
             }
             Ok(Err(error)) if error.is_denied() => {
@@ -86,11 +86,17 @@ fn told(trail: &Trail) -> Vec<String> {
     if left > 0 {
         lines.push(format!("      and {left} changes before"));
     }
-    if events.is_empty() {
-        lines.push("      no change of it is in CloudTrail since the plan was made".to_owned());
-    }
-    if *more {
-        lines.push("      CloudTrail has more events than were read".to_owned());
+    match (events.is_empty(), more) {
+        (true, false) => {
+            lines.push("      no change of it is in CloudTrail since the plan was made".to_owned())
+        }
+        // What uses a key is recorded as well.
+        (true, true) => lines.push(
+            "      no change of it is among its newest events in CloudTrail, and older ones were not read"
+                .to_owned(),
+        ),
+        (false, true) => lines.push("      CloudTrail has more events than were read".to_owned()),
+        (false, false) => {}
     }
     lines
 }

@@ -154,9 +154,17 @@ impl Lock {
         let deadline = Instant::now() + options.lock_timeout;
         let (mut gone, mut told) = (None, false);
         let begun = loop {
-            let begun = Instant::now();
+            let mut begun = Instant::now();
             let (holder, silent) = match contender.turn(Intent::Take { gone: gone.take() }).await? {
                 Verdict::Held(dead) => {
+                    // An entry that took long to show may have ended before it was seen.
+                    if begun.elapsed() >= BEAT {
+                        begun = Instant::now();
+                        match contender.turn(Intent::Keep).await? {
+                            Verdict::Held(_) => {}
+                            _ => continue,
+                        }
+                    }
                     if let Some(dead) = dead {
                         context.output.note(&format!(
                             "taking over the lock of a run that is gone: lockstep {} by {} on {}, process {}",

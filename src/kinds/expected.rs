@@ -16,8 +16,8 @@ pub enum Expected {
     Config(Box<function::Config>),
     /// Code with this `CodeSha256`.
     Code(String),
-    /// An alias of a function that routes to this version.
-    Version(String),
+    /// An alias of a function that routes to this version, and this share to another.
+    Alias(String, Option<(String, u32)>),
 }
 
 impl World {
@@ -41,7 +41,7 @@ impl World {
                 let seen = self.functions.get(name).and_then(|seen| seen.aliases.get(alias));
                 // A version that the run itself has published has a number that only Lambda knows.
                 let observed = seen.filter(|alias| !alias.revision.is_empty());
-                observed.map(|alias| Expected::Version(alias.version.clone()))
+                observed.map(|alias| Expected::Alias(alias.version.clone(), alias.additional.clone()))
             }
             Op::Role { name, op } => self.roles.get(name).and_then(|seen| of_role(seen, op)),
             _ => None,
@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(world.expected(&moved), Expected::Anything);
         let seen = world.functions.get_mut(&"encrypt".into()).unwrap();
         seen.aliases.get_mut("live").unwrap().revision = "r-1".to_owned();
-        assert_eq!(world.expected(&moved), Expected::Version("1".to_owned()));
+        assert_eq!(world.expected(&moved), Expected::Alias("1".to_owned(), None));
     }
 
     #[test]

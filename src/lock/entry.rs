@@ -85,7 +85,10 @@ impl Entry {
 
     /// Reads what was written; `None` for what no lockstep of this format wrote.
     pub fn parse(value: &str) -> Option<Self> {
-        serde_json::from_str(value).ok().filter(|entry: &Self| entry.lockstep_lock == FORMAT)
+        let entry: Self = serde_json::from_str(value).ok()?;
+        // Whoever may write it, need not be lockstep.
+        let holder = entry.holder.shortened();
+        (entry.lockstep_lock == FORMAT).then_some(Self { holder, ..entry })
     }
 
     /// Writes it down.

@@ -290,8 +290,13 @@ impl Function<'_> {
     async fn move_alias(&self, alias: &str, target: &Alias, expected: &Expected) -> Result<(), AwsError> {
         let (version, routing) = self.route(target).await?;
         let is = self.alias(alias).await?;
-        if let (Expected::Version(before), Some(has)) = (expected, &is.function_version)
-            && !may_replace(has, Some(before), &version)
+        let wanted = (version.clone(), target.additional.clone());
+        let routes = |is: &GetAliasOutput| {
+            let version = is.function_version().unwrap_or_default().to_owned();
+            (version, read::share(is.routing_config()))
+        };
+        if let Expected::Alias(before, share) = expected
+            && !may_replace(&routes(&is), Some(&(before.clone(), share.clone())), &wanted)
         {
             let what = format!("the alias `{alias}` of function `{}`", self.name);
             return Err(stale("lambda:UpdateAlias", &what));
@@ -309,7 +314,7 @@ impl Function<'_> {
             // An attempt before this one went through although no answer came back.
             Err(error) if error.kind() == ErrorKind::Conflict => {
                 let is = self.alias(alias).await?;
-                let done = is.function_version() == Some(&version) && is.description() == Some(ALIAS_MARK);
+                let done = routes(&is) == wanted && is.description() == Some(ALIAS_MARK);
                 if done { Ok(()) } else { Err(error) }
             }
             answer => answer.map(drop),

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use aws_sdk_lambda::types::{AliasConfiguration, FunctionConfiguration, TracingMode};
+use aws_sdk_lambda::types::{
+    AliasConfiguration, AliasRoutingConfiguration, FunctionConfiguration, TracingMode,
+};
 use serde_json::Value;
 
 use crate::kinds::function::{ALIAS_MARK, Config, Marks, Permission, RoleMark, SeenAlias, Vpc};
@@ -65,13 +67,17 @@ pub(super) fn marks(tags: &mut Tags) -> Marks {
     }
 }
 
+/// Reads the second version of an alias and its share in millionths.
+pub(super) fn share(routing: Option<&AliasRoutingConfiguration>) -> Option<(String, u32)> {
+    let weights = routing.and_then(|routing| routing.additional_version_weights())?;
+    weights.iter().next().map(|(version, weight)| (version.clone(), millionths(*weight)))
+}
+
 /// Reads an alias; `None` for one without a name or version, which Lambda does not have.
 pub(super) fn alias(from: &AliasConfiguration) -> Option<(String, SeenAlias)> {
-    let weights = from.routing_config().and_then(|routing| routing.additional_version_weights());
-    let additional = weights.and_then(|weights| weights.iter().next());
     let seen = SeenAlias {
         version: from.function_version()?.to_owned(),
-        additional: additional.map(|(version, weight)| (version.clone(), millionths(*weight))),
+        additional: share(from.routing_config()),
         managed: from.description() == Some(ALIAS_MARK),
         revision: from.revision_id().unwrap_or_default().to_owned(),
     };

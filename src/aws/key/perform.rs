@@ -149,7 +149,8 @@ async fn unchanged(
             Err(error) if error.is_denied() => return Ok(Some(())),
             Err(error) => return Err(error),
         };
-        let found = PolicyDocument::parse(&text, PolicyKind::Key { partition: "aws" });
+        let partition = &aws.identity().await?.partition;
+        let found = PolicyDocument::parse(&text, PolicyKind::Key { partition });
         Ok(found.is_ok_and(|found| may_replace(&found, Some(before), wanted)).then_some(()))
     };
     // A replica may be behind the run's own change, or show the id of a role in place of its ARN for a moment.

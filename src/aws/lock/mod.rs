@@ -11,6 +11,12 @@ use super::error::{AwsError, ErrorKind};
 use crate::lock::{self, Ask, Holder, Intent, Told, Turn, Verdict};
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Time after which no further call of a turn begins.
+const LONGEST_TURN: Duration = Duration::from_secs(90);
 
 /// A store that changes what was read, and nothing else.
 trait Store {
@@ -23,9 +29,14 @@ trait Store {
 
 /// Plays a turn to its end.
 async fn play<S: Store + Sync>(store: &S, mut turn: Turn<S::Mark>) -> Result<Verdict, AwsError> {
+    let begun = Instant::now();
     loop {
         if let Some(verdict) = turn.answer(store.ask(turn.ask()).await?) {
             return Ok(verdict);
+        }
+        // Every call has its own patience; all of them together have this.
+        if begun.elapsed() > LONGEST_TURN {
+            return Ok(Verdict::Unclear);
         }
     }
 }

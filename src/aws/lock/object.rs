@@ -3,6 +3,9 @@
 use std::sync::Arc;
 
 use aws_sdk_s3::primitives::ByteStream;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest as _, Sha256};
 
 use super::heads::Heads;
 use super::{Store, is_lost};
@@ -63,9 +66,8 @@ impl Object {
         if short.is_none_or(|length| length > LONGEST) {
             return Ok(Told::Foreign);
         }
-        let body = found.body.collect().await.map_err(|error| {
-            AwsError::new("s3:GetObject", ErrorKind::Unknown, format!("the answer broke off: {error}"))
-        })?;
+        // An answer that breaks off tells nothing.
+        let Ok(body) = found.body.collect().await else { return Ok(Told::Unsure) };
         let entry = std::str::from_utf8(&body.into_bytes()).ok().and_then(Entry::parse);
         Ok(match entry {
             Some(entry) => Told::Seen { at: Some(tag), last: Some(Box::new((entry, age))) },
@@ -75,10 +77,12 @@ impl Object {
 
     async fn put(&self, entry: &Entry, from: Option<&Tag>) -> Result<Told<Tag>, AwsError> {
         let (text, heads) = (entry.to_json(), Heads::default());
+        // A bucket with Object Lock takes nothing without one.
+        let checksum = STANDARD.encode(Sha256::digest(&text));
         let put = || {
             let call = self.aws.write.s3.put_object().bucket(&self.bucket).key(&self.key);
-            let call =
-                call.content_type("application/json").body(ByteStream::from(text.clone().into_bytes()));
+            let call = call.content_type("application/json").checksum_sha256(&checksum);
+            let call = call.body(ByteStream::from(text.clone().into_bytes()));
             let call = match from {
                 None => call.if_none_match("*"),
                 Some(Tag(tag)) => call.if_match(tag),
@@ -88,6 +92,7 @@ impl Object {
         // A second try after a lost answer fails, for the first has changed the tag.
         match self.aws.call("s3:PutObject", put).await {
             Ok(_) => Ok(Told::Swapped),
+            Err(error) if error.has_code("NotImplemented") => Err(self.explained(error, &heads)),
             Err(error) if is_beaten(&error) || is_lost(&error) => Ok(Told::Unsure),
             Err(error) => Err(self.explained(error, &heads)),
         }
@@ -112,6 +117,10 @@ impl Object {
         let elsewhere =
             ["PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"];
         let hint = match error.code() {
+            Some("NotImplemented") => format!(
+                "what keeps the bucket `{bucket}` has no conditional writes, by which a lock is taken: name a bucket of \
+                 S3 itself, or take `lock` out to keep the lock in a parameter"
+            ),
             Some("NoSuchBucket") => format!(
                 "there is no bucket `{bucket}`: make it (aws s3 mb s3://{bucket}), correct `lock.bucket` in the \
                  stack file, or take `lock` out to keep the lock in a parameter"

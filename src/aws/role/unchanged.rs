@@ -58,7 +58,8 @@ async fn trust(aws: &Aws, role: &str) -> Result<Option<PolicyDocument>, AwsError
         Err(error) if error.is_denied() => return Ok(None),
         Err(error) => return Err(error),
     };
-    Ok(Some(parsed(&text, PolicyKind::Trust { partition: "aws" })))
+    let partition = &aws.identity().await?.partition;
+    Ok(Some(parsed(&text, PolicyKind::Trust { partition })))
 }
 
 async fn inline(
