@@ -1,6 +1,7 @@
 //! Reads one key with everything that a plan looks at.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use aws_sdk_kms::types::{AliasListEntry, KeyMetadata};
 use aws_smithy_types::date_time::Format;
@@ -106,7 +107,25 @@ fn state(key: &KeyMetadata) -> State {
     }
 }
 
+/// Looks at a key policy until two reads in a row agree: for about a minute after a change some of them go to a
+/// replica that has not heard of it, and what is planned from such a read does not fit.
+const LOOKS: u32 = 60;
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
 async fn policy(aws: &Aws, arn: &str) -> Result<String, AwsError> {
+    let mut before = policy_once(aws, arn).await?;
+    for _ in 0..LOOKS {
+        let again = policy_once(aws, arn).await?;
+        if again == before {
+            break;
+        }
+        before = again;
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
+    Ok(before)
+}
+
+async fn policy_once(aws: &Aws, arn: &str) -> Result<String, AwsError> {
     let answer = aws
         .call("kms:GetKeyPolicy", || aws.read.kms.get_key_policy().key_id(arn).policy_name("default").send())
         .await?;
