@@ -17,7 +17,7 @@ use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::{
     BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
 };
-use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, Metadata};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::config_bag::ConfigBag;
@@ -286,6 +286,12 @@ struct Seen {
     began: Arc<OnceLock<u64>>,
 }
 
+/// Returns when an answer was given, in seconds since 1970 by the clock of AWS.
+pub(super) fn date(answer: &HttpResponse) -> Option<i64> {
+    let date = DateTime::from_str(answer.headers().get("date")?, Format::HttpDate);
+    date.ok().map(|date| date.secs())
+}
+
 /// Counts every request that is sent, and dates the first answer.
 #[derive(Debug)]
 struct Counter {
@@ -319,9 +325,7 @@ impl Intercept for Counter {
         _components: &RuntimeComponents,
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let date = context.response().headers().get("date");
-        let date = date.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
-        if let Some(at) = date.and_then(|date| u64::try_from(date.secs()).ok()) {
+        if let Some(at) = date(context.response()).and_then(|date| u64::try_from(date).ok()) {
             self.seen.began.get_or_init(|| at);
         }
         Ok(())

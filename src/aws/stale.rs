@@ -1,6 +1,28 @@
 //! Changes that somebody else made since a plan: they are not overwritten.
 
+use super::clients::Aws;
 use super::error::{AwsError, ErrorKind};
+use super::wait::Pace;
+
+/// Looks, right before a call, until what it replaces is what the plan was made from. A replica may be behind the
+/// run's own change, or show the id of a role in place of its ARN for a moment.
+///
+/// # Errors
+/// `what` was changed by somebody else, and what the look meets.
+pub(super) async fn unchanged<Look>(
+    aws: &Aws,
+    (operation, what): (&str, &str),
+    look: impl Fn() -> Look,
+) -> Result<(), AwsError>
+where
+    Look: Future<Output = Result<bool, AwsError>>,
+{
+    let look = || async { Ok(look().await?.then_some(())) };
+    match aws.until(&format!("{what} is as in the plan"), Pace::seconds(1, 5), look).await {
+        Err(error) if error.kind() == ErrorKind::Timeout => Err(stale(operation, what)),
+        looked => looked,
+    }
+}
 
 /// The error of a call that was not made, for it would overwrite what somebody else has changed.
 pub(super) fn stale(operation: &str, what: &str) -> AwsError {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lockstep::aws::{Trail, changes};
-use lockstep::kinds::{Name, World};
+use lockstep::kinds::{Name, World, role};
 use lockstep::lock;
 use lockstep::plan::saved::Moved;
 use tokio::time::{Instant, timeout_at};
@@ -113,8 +113,7 @@ fn names(session: &Session, world: &World, address: &str) -> (Vec<String>, bool)
         "roles" => {
             let arn = world.roles.get(name).map(|role| &role.spec.arn);
             let arn = arn.or_else(|| desired.roles.get(name).map(|role| &role.arn));
-            let name = arn.and_then(|arn| arn.rsplit('/').next());
-            (name.map(str::to_owned).into_iter().collect(), true)
+            (arn.map(|arn| role::name_in(arn).to_owned()).into_iter().collect(), true)
         }
         "functions" => {
             let arn = world.functions.get(name).map(|function| function.arn.clone());

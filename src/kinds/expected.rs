@@ -63,10 +63,11 @@ fn of_role(seen: &role::Seen, op: &role::Op) -> Option<Expected> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
 
     use super::*;
     use crate::access::Statement;
+    use crate::plan::small_worlds::fixtures;
 
     fn policy(sid: &str) -> PolicyDocument {
         PolicyDocument::new([Statement::allow(sid).actions(["kms:Decrypt"]).resource("*")])
@@ -85,21 +86,7 @@ mod tests {
     }
 
     fn config(memory: u32) -> function::Config {
-        function::Config {
-            role: "arn:aws:iam::111122223333:role/r".to_owned(),
-            description: String::new(),
-            runtime: "provided.al2023".to_owned(),
-            handler: "bootstrap".to_owned(),
-            memory,
-            timeout: 3,
-            env: BTreeMap::new(),
-            env_key: None,
-            ephemeral_storage: 512,
-            layers: Vec::new(),
-            vpc: None,
-            tracing: false,
-            log_group: "/aws/lambda/encrypt".to_owned(),
-        }
+        function::Config { memory, ..fixtures::function("encrypt", "r", &[]).spec.config }
     }
 
     fn code(source: &str) -> function::Code {
@@ -108,27 +95,9 @@ mod tests {
 
     /// A key with the policy `first`, and a function with 128 MB and the code `first`.
     fn world() -> World {
-        let key = key::Spec {
-            key_spec: "SYMMETRIC_DEFAULT".to_owned(),
-            usage: "ENCRYPT_DECRYPT".to_owned(),
-            multi_region: false,
-            description: String::new(),
-            enabled: true,
-            rotation: None,
-            aliases: BTreeSet::new(),
-            policy: policy("first"),
-            tags: BTreeMap::new(),
-            deletion_window: 30,
-        };
-        let function = function::Spec {
-            function_name: "encrypt".to_owned(),
-            config: config(128),
-            code: code("first"),
-            reserved_concurrency: None,
-            aliases: BTreeMap::new(),
-            permissions: BTreeMap::new(),
-            tags: BTreeMap::new(),
-        };
+        let key = key::Spec { policy: policy("first"), ..fixtures::key().spec };
+        let spec = fixtures::function("encrypt", "r", &[]).spec;
+        let function = function::Spec { config: config(128), code: code("first"), ..spec };
         let mut world = World::default();
         world
             .keys
@@ -151,18 +120,8 @@ mod tests {
 
     #[test]
     fn a_role_is_looked_at_where_a_policy_of_it_is_replaced() {
-        let spec = role::Spec {
-            role_name: "r".to_owned(),
-            path: "/".to_owned(),
-            arn: "arn:aws:iam::111122223333:role/r".to_owned(),
-            description: String::new(),
-            max_session: 3600,
-            trust: policy("trust"),
-            managed: BTreeSet::new(),
-            inline: BTreeMap::from([("own".to_owned(), policy("own"))]),
-            boundary: None,
-            tags: BTreeMap::new(),
-        };
+        let inline = BTreeMap::from([("own".to_owned(), policy("own"))]);
+        let spec = role::Spec { trust: policy("trust"), inline, ..fixtures::role("r") };
         let seen = role::Seen { role_id: "AROA".to_owned(), spec, unread: BTreeMap::new() };
         let mut world = World { roles: BTreeMap::from([("r".into(), seen)]), ..World::default() };
         let of = |op| Op::Role { name: "r".into(), op };

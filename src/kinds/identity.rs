@@ -22,7 +22,7 @@ impl World {
         let same_name = |role: &&role::Seen| role.spec.role_name == mark.name;
         match self.roles.values().find(same_name) {
             Some(role) => !role.role_id.is_empty() && role.role_id != mark.id,
-            None => self.role_arns.iter().any(|arn| arn.rsplit('/').next() == Some(mark.name.as_str())),
+            None => self.role_arns.iter().any(|arn| role::name_in(arn) == mark.name),
         }
     }
 

@@ -237,10 +237,7 @@ fn roles_in_use(desired: &Desired, world: &World, found: &mut Vec<Blocked>) {
                 .iter()
                 .find(|(role, seen)| seen.spec.arn == arn && !desired.roles.contains_key(*role))
                 .map(|(role, _)| role);
-            if removed.is_none()
-                && !desired.roles.values().any(|role| role.arn == arn)
-                && is_stand_in(desired, arn)
-            {
+            if removed.is_none() && is_stand_in(desired, arn) {
                 found.push(desired.block(
                     ResourceId::new(Kind::Function, name),
                     "aliases",

@@ -162,21 +162,24 @@ pub fn plan_by(desired: &Desired, world: &World, rules: Rules) -> Result<Plan, P
     present.role_arns.extend(desired.roles.values().map(|role| role.arn.clone()));
     let last = finally(desired, &present);
     let detour = stand_in::detour(desired, &last, &present);
-    let way = detour.as_ref().unwrap_or(desired);
-    let mut wide = widened(way, &finally(way, &present), &present);
-    stand_in::keep_originals(&mut wide, &last);
+    let (way, wide) = match &detour {
+        None => (desired, widened(desired, &last, &present)),
+        Some(way) => (way, stand_in::widened(way, &last, &present)),
+    };
     let blocked = checks::blocked(desired, &present, &wide);
     if !blocked.is_empty() {
         return Err(PlanError::Blocked(blocked));
     }
 
-    let mut legs = vec![Leg::new(way, (present, true), &wide, rules)?];
-    if detour.is_some() {
-        let halfway = legs.last().map(|leg| leg.end.clone()).unwrap_or_default();
-        let wide = widened(desired, &last, &halfway);
-        legs.push(Leg::new(desired, (halfway, false), &wide, rules)?);
-    }
-    let mut between = legs.last().map(|leg| leg.end.clone()).unwrap_or_default();
+    let there = Leg::new(way, (present, true), &wide, rules)?;
+    let back = match &detour {
+        None => None,
+        Some(_) => {
+            let wide = widened(desired, &last, &there.end);
+            Some(Leg::new(desired, (there.end.clone(), false), &wide, rules)?)
+        }
+    };
+    let mut between = back.as_ref().unwrap_or(&there).end.clone();
     let mut drafts = world::steps(&last, &between);
     // Whatever is left to do takes something away, a last key policy included.
     drafts.iter_mut().for_each(|draft| draft.narrows = true);
@@ -184,7 +187,8 @@ pub fn plan_by(desired: &Desired, world: &World, rules: Rules) -> Result<Plan, P
     for step in &narrow {
         between.apply(&step.op).map_err(PlanError::Refused)?;
     }
-    Ok(Plan { phases: phases(&legs, narrow) })
+    let legs: Vec<Leg<'_>> = std::iter::once(there).chain(back).collect();
+    Ok(Plan { phases: phases(legs, narrow) })
 }
 
 /// A part of a plan that takes nothing away.
@@ -240,20 +244,21 @@ pub fn after(plan: &Plan, desired: &Desired, world: &World) -> Result<World, Pla
     Ok(world)
 }
 
-fn phases(legs: &[Leg<'_>], narrow: Vec<Step>) -> Vec<Phase> {
+fn phases(legs: Vec<Leg<'_>>, narrow: Vec<Step>) -> Vec<Phase> {
     let mut phases = Vec::new();
     let mut gate = None;
     let purposes = [Purpose::Widen, Purpose::Return];
     // What a function ran under at the start counts as well as what it runs under halfway.
     let drains = legs.iter().map(|leg| gate::drain(&leg.around(&BTreeSet::new()), &narrow));
     let drain = drains.max().unwrap_or_default();
-    for (index, (leg, purpose)) in legs.iter().zip(purposes).enumerate() {
-        let is_last = index + 1 == legs.len();
+    let count = legs.len();
+    for (index, (leg, purpose)) in legs.into_iter().zip(purposes).enumerate() {
+        let is_last = index + 1 == count;
         let gates = if is_last { leg.gates(&narrow, drain) } else { leg.gates(&[], 0) };
         let proof = if is_last && narrow.is_empty() { gates.proof } else { None };
         let before = std::mem::replace(&mut gate, gates.before_narrowing);
         if !leg.steps.is_empty() {
-            phases.push(Phase { purpose, gate: before, steps: leg.steps.clone(), proof });
+            phases.push(Phase { purpose, gate: before, steps: leg.steps, proof });
         }
     }
     if !narrow.is_empty() {

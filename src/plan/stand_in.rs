@@ -6,40 +6,40 @@
 //! away before its replacement was seen working. A run that ends on the way leaves a function under a stand-in,
 //! which the next run moves like any other.
 
+use super::target;
 use crate::access::{Clause, Effect, PolicyDocument, Principal, Statement};
-use crate::kinds::role::stand_in_name;
+use crate::kinds::role::{STAND_IN, stand_in_name};
 use crate::kinds::{Kind, Name, ResourceId, Target, World, function, key, role};
 use crate::stack::desired::{Desired, FunctionWant};
-
-/// What a stand-in's name in the stack ends with. No name of a stack file has a `+`.
-const SUFFIX: &str = "+stand-in";
 
 /// Returns the stack as it is on the way to `last`: functions that Lambda is cut off from run under stand-ins.
 /// `None` where there are none.
 pub fn detour(desired: &Desired, last: &Target, world: &World) -> Option<Desired> {
-    let mut way = desired.clone();
+    let mut detour = None;
     for (name, original) in &desired.roles {
         let Some((stand_in, spec)) = stand_in(desired, name, original) else { continue };
-        let mut needed = false;
-        for (function, want) in last.functions.iter().filter(|(_, want)| want.config.role == original.arn) {
-            let Some(seen) = world.functions.get(function) else { continue };
+        let goes = |(function, want): &(&Name, &function::Spec)| {
+            let Some(seen) = world.functions.get(*function) else { return false };
             // Whatever kept it from setting out does not keep it from arriving.
-            let free = seen.config.role == spec.arn || obstacle(desired, world, function).is_none();
-            let on_the_way = way.functions.get_mut(function);
-            if let Some(on_the_way) = on_the_way.filter(|_| free && is_needed(world, want, seen, &spec.arn)) {
-                on_the_way.spec.config.role.clone_from(&spec.arn);
-                needed = true;
-            }
+            want.config.role == original.arn
+                && is_needed(world, want, seen, &spec.arn)
+                && (seen.config.role == spec.arn || obstacle(desired, world, function).is_none())
+        };
+        let going: Vec<&Name> = last.functions.iter().filter(goes).map(|(function, _)| function).collect();
+        if going.is_empty() {
+            continue;
         }
-        if needed {
-            let (original, stand_in_arn) = (original.arn.as_str(), spec.arn.as_str());
-            way.roles.insert(stand_in, spec.clone());
-            let keys = way.keys.values_mut().map(|key| &mut key.spec.policy);
-            let trusts = way.roles.values_mut().map(|role| &mut role.trust);
-            keys.chain(trusts).for_each(|policy| let_in(policy, original, stand_in_arn));
+        let way = detour.get_or_insert_with(|| desired.clone());
+        for (_, want) in way.functions.iter_mut().filter(|(function, _)| going.contains(function)) {
+            want.spec.config.role.clone_from(&spec.arn);
         }
+        let arn = spec.arn.clone();
+        way.roles.insert(stand_in, spec);
+        let keys = way.keys.values_mut().map(|key| &mut key.spec.policy);
+        let trusts = way.roles.values_mut().map(|role| &mut role.trust);
+        keys.chain(trusts).for_each(|policy| let_in(policy, &original.arn, &arn));
     }
-    (way.roles.len() > desired.roles.len()).then_some(way)
+    detour
 }
 
 /// Tells whether a function has to take the way round.
@@ -159,13 +159,16 @@ fn let_in(policy: &mut PolicyDocument, original: &str, stand_in: &str) {
     *policy = wider;
 }
 
-/// Lets the roles of the stack keep, or get back, what they may do while others stand in for them.
-pub fn keep_originals(wide: &mut Target, last: &Target) {
+/// Returns the widened world on the way round, in which the roles of the stack keep, or get back, what they may do
+/// while others stand in for them.
+pub fn widened(way: &Desired, last: &Target, world: &World) -> Target {
+    let mut wide = target::widened(way, &target::finally(way, world), world);
     for (name, spec) in &mut wide.keys {
         if let Some(last) = last.keys.get(name) {
             spec.policy = key::policy::widened(&spec.policy, &last.policy, |_| true);
         }
     }
+    wide
 }
 
 /// Tells whether an ARN is that of a stand-in of a role of the stack.
@@ -177,12 +180,12 @@ pub fn is_stand_in(desired: &Desired, arn: &str) -> bool {
 
 /// Returns the role that a stand-in stands in for, by its name in the stack.
 pub fn original(name: &Name) -> Option<&str> {
-    name.as_str().strip_suffix(SUFFIX)
+    name.as_str().strip_suffix(STAND_IN)
 }
 
 /// A stand-in may do what its original may do, and no more. `None` where there is no room for its name.
 fn stand_in(desired: &Desired, name: &Name, original: &role::Spec) -> Option<(Name, role::Spec)> {
-    let stand_in = Name::new(format!("{name}{SUFFIX}"));
+    let stand_in = Name::new(format!("{name}{STAND_IN}"));
     let role_name = stand_in_name(&desired.prefix(), &original.role_name)?;
     let folder = original.arn.strip_suffix(original.role_name.as_str()).unwrap_or_default();
     let mut tags = original.tags.clone();

@@ -1,108 +1,45 @@
 //! The lock in a bucket that the stack names.
 
-use aws_sdk_s3::primitives::ByteStream;
 use rustix::process::Signal;
-use serde_json::{Value, json};
 
+use crate::lock::{comes_second, goes_with_the_stack, is_lost, outlives_a_killed_run};
 use crate::support::{Kept, Project, Proxy, Trap, hear, rest, send, with_a_long_drain};
 
 const KEPT: Kept = Kept::Bucket;
 
-/// Has somebody on another machine take the lock, and returns what they wrote.
-async fn taken_elsewhere(project: &Project) -> Value {
-    let holder = json!({
-        "session": "of-ann", "verb": "apply", "who": "arn:aws:iam::000000000000:user/ann", "since": 1_700_000_000,
-        "host": "ci-7", "pid": 4242, "process": "elsewhere boot/1", "pipeline": "https://ci.example/runs/7"
-    });
-    let entry = json!({
-        "lockstep_lock": 1, "id": "of-ann.1", "base": 0, "previous": null, "holder": holder, "held": true
-    });
-    put(project, entry.to_string()).await;
-    entry
-}
-
-async fn put(project: &Project, text: String) {
-    let put = project.sdk.s3.put_object().bucket(Kept::BUCKET).key(Kept::KEY);
-    put.body(ByteStream::from(text.into_bytes())).send().await.unwrap();
+async fn deployed() -> Project {
+    let mut project = Project::new().await;
+    KEPT.prepare(&mut project).await;
+    project.run(&["bootstrap", "--auto-approve"]).await.ok();
+    project
 }
 
 #[tokio::test]
 async fn the_second_is_told_who_was_first_and_can_wait_or_take_over() {
-    let mut project = Project::new().await;
-    KEPT.prepare(&mut project).await;
-    project.run(&["bootstrap", "--auto-approve"]).await.ok();
-    KEPT.is_free(&project).await;
+    let mut project = deployed().await;
     // There is no other lock beside it.
     assert_eq!(Kept::Parameter.read(&project).await, None);
-    project.edit("rate: 50", "rate: 40");
-    let entry = taken_elsewhere(&project).await;
-    let proxy = Proxy::start(project.endpoint(), Trap::Open).await;
-    let run = project.run_at(proxy.url(), &["apply", "--auto-approve"]).await.ends_with(1);
-    let run =
-        run.says("the lock of text-encryption/test is held").says("user/ann").says("2023-11-14 22:13:20");
-    run.says("on ci-7, process 4242").says("https://ci.example/runs/7").says("lockstep unlock --env test");
-    assert_eq!(proxy.writes(), [""; 0]);
-    assert_eq!(KEPT.read(&project).await.unwrap(), entry);
-
-    // Whoever waits gets it.
-    let mut waiting =
-        project.spawn(project.endpoint(), &["apply", "--auto-approve", "--lock-timeout", "10m"]);
-    let errors = hear(&mut waiting, "last seen").await;
-    project.run(&["unlock"]).await.ends_with(64).says("user/ann");
-    project.run(&["unlock", "--auto-approve"]).await.ok().says("The lock is free");
-    assert_eq!(waiting.wait().await.unwrap().code(), Some(0), "{}", rest(errors).await);
-    project.run(&["unlock"]).await.ok().says("Nobody holds the lock of text-encryption/test");
-    KEPT.is_free(&project).await;
-    project.is_settled().await;
+    comes_second(&mut project, KEPT).await;
 
     // What is no lock is not written over.
-    put(&project, "hello".to_owned()).await;
+    KEPT.write(&project, "hello".to_owned()).await;
     project.edit("rate: 40", "rate: 50");
     let run = project.apply().await.ends_with(1);
     run.says("holds no lock of lockstep")
         .says("aws s3 rm s3://deployments-test/lockstep/text-encryption/test/");
     project.sdk.s3.delete_object().bucket(Kept::BUCKET).key(Kept::KEY).send().await.unwrap();
-
-    // What is gone leaves no lock behind.
-    project.run(&["destroy", "--auto-approve"]).await.ok();
-    assert_eq!(KEPT.read(&project).await, None);
+    goes_with_the_stack(&project, KEPT).await;
 }
 
 #[tokio::test]
 async fn the_lock_of_a_killed_run_is_taken_over() {
-    let mut project = Project::new().await;
-    KEPT.prepare(&mut project).await;
-    project.run(&["bootstrap", "--auto-approve"]).await.ok();
-    project.swap("encrypt-test", "encrypt-prod");
-    let proxy = Proxy::start(project.endpoint(), Trap::SilentAfter(1)).await;
-    let mut child = project.spawn(proxy.url(), &["apply", "--auto-approve"]);
-    proxy.sprung().await;
-    // Nobody else gets in meanwhile.
-    project.apply().await.ends_with(1).says("is held").says("running   lockstep apply on");
-    child.kill().await.unwrap();
-    assert_eq!(KEPT.read(&project).await.unwrap()["held"], true);
-    project.apply().await.ok().says("taking over the lock of a run that is gone");
-    KEPT.is_free(&project).await;
-    project.is_settled().await;
+    outlives_a_killed_run(&mut deployed().await, KEPT).await;
 }
 
 #[tokio::test]
 async fn a_run_that_loses_its_lock_begins_nothing_more() {
     let mut project = with_a_long_drain(KEPT).await;
-    project.swap("encrypt-test", "encrypt-prod");
-    let mut child = project.spawn(project.endpoint(), &["apply", "--auto-approve"]);
-    let errors = hear(&mut child, "for the last request under the old role").await;
-    taken_elsewhere(&project).await;
-    let ended = tokio::time::timeout(std::time::Duration::from_secs(120), child.wait()).await;
-    assert_eq!(ended.unwrap().unwrap().code(), Some(1));
-    let said = rest(errors).await;
-    assert!(
-        said.contains("error: the lock was taken over: lockstep apply by") && said.contains("ci-7"),
-        "{said}"
-    );
-    // It took nothing back.
-    assert_eq!(KEPT.read(&project).await.unwrap()["id"], "of-ann.1");
-    project.run(&["unlock", "--force"]).await.ok();
+    is_lost(&mut project, KEPT).await;
 
     let mut child = project.spawn(project.endpoint(), &["apply", "--auto-approve"]);
     let errors = hear(&mut child, "for the last request under the old role").await;

@@ -1,50 +1,23 @@
 //! One apply at a time: who comes second, who finds a dead one's lock, and who loses his own.
 
 use rustix::process::Signal;
-use serde_json::{Value, json};
 
 use crate::support::{Kept, Project, Proxy, Trap, hear, rest, send, with_a_long_drain};
 
-const LOCK: &str = "/lockstep/text-encryption/test/lock";
+const KEPT: Kept = Kept::Parameter;
 
-async fn lock(project: &Project) -> Option<Value> {
-    Kept::Parameter.read(project).await
-}
-
-async fn is_free(project: &Project) {
-    Kept::Parameter.is_free(project).await;
-}
-
-/// Has somebody on another machine take the lock, and returns what they wrote.
-async fn taken_elsewhere(project: &Project) -> Value {
-    let read = project.sdk.ssm.get_parameter().name(LOCK).send().await.unwrap();
-    let before = lock(project).await.unwrap();
-    let base = read.parameter().unwrap().version();
-    let holder = json!({
-        "session": "of-ann", "verb": "apply", "who": "arn:aws:iam::000000000000:user/ann", "since": 1_700_000_000,
-        "host": "ci-7", "pid": 4242, "process": "elsewhere boot/1", "pipeline": "https://ci.example/runs/7"
-    });
-    let entry = json!({
-        "lockstep_lock": 1, "id": "of-ann.1", "base": base, "previous": before["id"], "holder": holder, "held": true
-    });
-    let put = project.sdk.ssm.put_parameter().name(LOCK).value(entry.to_string()).overwrite(true);
-    put.send().await.unwrap();
-    entry
-}
-
-#[tokio::test]
-async fn the_second_is_told_who_was_first_and_can_wait_or_take_over() {
-    let mut project = Project::deployed().await;
-    is_free(&project).await;
+/// The second is told who was first, can wait for the lock, and can take it away.
+pub async fn comes_second(project: &mut Project, kept: Kept) {
+    kept.is_free(project).await;
     project.edit("rate: 50", "rate: 40");
-    let entry = taken_elsewhere(&project).await;
+    let entry = kept.taken_elsewhere(project).await;
     let proxy = Proxy::start(project.endpoint(), Trap::Open).await;
     let run = project.run_at(proxy.url(), &["apply", "--auto-approve"]).await.ends_with(1);
     let run =
         run.says("the lock of text-encryption/test is held").says("user/ann").says("2023-11-14 22:13:20");
     run.says("on ci-7, process 4242").says("https://ci.example/runs/7").says("lockstep unlock --env test");
     assert_eq!(proxy.writes(), [""; 0]);
-    assert_eq!(lock(&project).await.unwrap(), entry);
+    assert_eq!(kept.read(project).await.unwrap(), entry);
     // Nobody is kept from looking.
     project.run(&["plan"]).await.ok();
     project.run(&["drift"]).await.ends_with(2);
@@ -57,17 +30,18 @@ async fn the_second_is_told_who_was_first_and_can_wait_or_take_over() {
     project.run(&["unlock", "--auto-approve"]).await.ok().says("The lock is free");
     assert_eq!(waiting.wait().await.unwrap().code(), Some(0), "{}", rest(errors).await);
     project.run(&["unlock"]).await.ok().says("Nobody holds the lock of text-encryption/test");
-    is_free(&project).await;
+    kept.is_free(project).await;
     project.is_settled().await;
-
-    // What is gone leaves no lock behind.
-    project.run(&["destroy", "--auto-approve"]).await.ok();
-    assert_eq!(lock(&project).await, None);
 }
 
-#[tokio::test]
-async fn the_lock_of_a_killed_run_is_taken_over() {
-    let mut project = Project::deployed().await;
+/// What is gone leaves no lock behind.
+pub async fn goes_with_the_stack(project: &Project, kept: Kept) {
+    project.run(&["destroy", "--auto-approve"]).await.ok();
+    assert_eq!(kept.read(project).await, None);
+}
+
+/// The lock of a killed run is taken over, and not before it is dead.
+pub async fn outlives_a_killed_run(project: &mut Project, kept: Kept) {
     project.swap("encrypt-test", "encrypt-prod");
     let proxy = Proxy::start(project.endpoint(), Trap::SilentAfter(1)).await;
     let mut child = project.spawn(proxy.url(), &["apply", "--auto-approve"]);
@@ -75,26 +49,55 @@ async fn the_lock_of_a_killed_run_is_taken_over() {
     // Nobody else gets in meanwhile.
     project.apply().await.ends_with(1).says("is held").says("running   lockstep apply on");
     child.kill().await.unwrap();
-    assert_eq!(lock(&project).await.unwrap()["held"], true);
+    assert_eq!(kept.read(project).await.unwrap()["held"], true);
     project.apply().await.ok().says("taking over the lock of a run that is gone");
-    is_free(&project).await;
+    kept.is_free(project).await;
     project.round_trip("hello").await;
     project.is_settled().await;
 }
 
-#[tokio::test]
-async fn an_interrupt_while_draining_lets_go_of_the_lock() {
-    let mut project = with_a_long_drain(Kept::Parameter).await;
+/// A run that loses its lock begins nothing more, and takes nothing back.
+pub async fn is_lost(project: &mut Project, kept: Kept) {
     project.swap("encrypt-test", "encrypt-prod");
     let mut child = project.spawn(project.endpoint(), &["apply", "--auto-approve"]);
     let errors = hear(&mut child, "for the last request under the old role").await;
-    assert_eq!(lock(&project).await.unwrap()["held"], true);
+    kept.taken_elsewhere(project).await;
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(120), child.wait()).await;
+    assert_eq!(ended.unwrap().unwrap().code(), Some(1));
+    let said = rest(errors).await;
+    assert!(
+        said.contains("error: the lock was taken over: lockstep apply by") && said.contains("ci-7"),
+        "{said}"
+    );
+    assert_eq!(kept.read(project).await.unwrap()["id"], "of-ann.1");
+    project.run(&["unlock", "--force"]).await.ok();
+}
+
+#[tokio::test]
+async fn the_second_is_told_who_was_first_and_can_wait_or_take_over() {
+    let mut project = Project::deployed().await;
+    comes_second(&mut project, KEPT).await;
+    goes_with_the_stack(&project, KEPT).await;
+}
+
+#[tokio::test]
+async fn the_lock_of_a_killed_run_is_taken_over() {
+    outlives_a_killed_run(&mut Project::deployed().await, KEPT).await;
+}
+
+#[tokio::test]
+async fn an_interrupt_while_draining_lets_go_of_the_lock() {
+    let mut project = with_a_long_drain(KEPT).await;
+    project.swap("encrypt-test", "encrypt-prod");
+    let mut child = project.spawn(project.endpoint(), &["apply", "--auto-approve"]);
+    let errors = hear(&mut child, "for the last request under the old role").await;
+    assert_eq!(KEPT.read(&project).await.unwrap()["held"], true);
     send(&child, Signal::INT);
     let ended = tokio::time::timeout(std::time::Duration::from_secs(120), child.wait()).await;
     assert_eq!(ended.unwrap().unwrap().code(), Some(130));
     let said = rest(errors).await;
     assert!(said.contains("stopped as asked") && said.contains("not done: "), "{said}");
-    is_free(&project).await;
+    KEPT.is_free(&project).await;
     project.round_trip("hello").await;
 
     project.apply().await.ok();
@@ -104,21 +107,8 @@ async fn an_interrupt_while_draining_lets_go_of_the_lock() {
 
 #[tokio::test]
 async fn a_run_that_loses_its_lock_begins_nothing_more() {
-    let mut project = with_a_long_drain(Kept::Parameter).await;
-    project.swap("encrypt-test", "encrypt-prod");
-    let mut child = project.spawn(project.endpoint(), &["apply", "--auto-approve"]);
-    let errors = hear(&mut child, "for the last request under the old role").await;
-    taken_elsewhere(&project).await;
-    let ended = tokio::time::timeout(std::time::Duration::from_secs(120), child.wait()).await;
-    assert_eq!(ended.unwrap().unwrap().code(), Some(1));
-    let said = rest(errors).await;
-    assert!(
-        said.contains("error: the lock was taken over: lockstep apply by") && said.contains("ci-7"),
-        "{said}"
-    );
-    // It took nothing back.
-    assert_eq!(lock(&project).await.unwrap()["id"], "of-ann.1");
-    project.run(&["unlock", "--force"]).await.ok();
+    let mut project = with_a_long_drain(KEPT).await;
+    is_lost(&mut project, KEPT).await;
     project.apply().await.ok();
     project.is_settled().await;
 }

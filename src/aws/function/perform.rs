@@ -18,7 +18,7 @@ use crate::aws::perform::{done_if_absent, known};
 use crate::aws::stale::{may_replace, stale};
 use crate::aws::{Archives, Aws, AwsError, ErrorKind};
 use crate::kinds::function::{ALIAS_MARK, Alias, Code, Config, Op, RoleMark, Spec, Version};
-use crate::kinds::{Expected, Ids, Name, Tags, tag};
+use crate::kinds::{Expected, Ids, Name, Tags, role, tag};
 
 /// Performs one operation on a function and waits until AWS is done with it.
 ///
@@ -235,8 +235,7 @@ impl Function<'_> {
     }
 
     async fn role_mark(&self, arn: &str) -> Result<Option<RoleMark>, AwsError> {
-        let name = arn.rsplit('/').next().unwrap_or(arn);
-        let get = || self.aws.read.iam.get_role().role_name(name).send();
+        let get = || self.aws.read.iam.get_role().role_name(role::name_in(arn)).send();
         let role = self.aws.call("iam:GetRole", get).await?.role;
         Ok(role.map(|role| RoleMark::new(&role.role_id, arn)))
     }

@@ -7,7 +7,7 @@ use super::describe;
 use crate::access::{PolicyDocument, PolicyKind};
 use crate::aws::discover::tagged_keys;
 use crate::aws::perform::{done_if_absent, known};
-use crate::aws::stale::{may_replace, stale};
+use crate::aws::stale::{self, may_replace};
 use crate::aws::{Aws, AwsError, ErrorKind, Pace, principals};
 use crate::kinds::key::{Op, Spec};
 use crate::kinds::{Expected, Ids, Name, Tags};
@@ -146,20 +146,14 @@ async fn unchanged(
         let text = match aws.call("kms:GetKeyPolicy", get).await {
             Ok(answer) => answer.policy.unwrap_or_default(),
             // Whoever may put a policy need not be allowed to read it.
-            Err(error) if error.is_denied() => return Ok(Some(())),
+            Err(error) if error.is_denied() => return Ok(true),
             Err(error) => return Err(error),
         };
         let partition = &aws.identity().await?.partition;
         let found = PolicyDocument::parse(&text, PolicyKind::Key { partition });
-        Ok(found.is_ok_and(|found| may_replace(&found, Some(before), wanted)).then_some(()))
+        Ok(found.is_ok_and(|found| may_replace(&found, Some(before), wanted)))
     };
-    // A replica may be behind the run's own change, or show the id of a role in place of its ARN for a moment.
-    match aws.until("the key policy is the one of the plan", Pace::seconds(1, 5), look).await {
-        Err(error) if error.kind() == ErrorKind::Timeout => {
-            Err(stale("kms:PutKeyPolicy", &format!("the policy of the key `{id}`")))
-        }
-        looked => looked,
-    }
+    stale::unchanged(aws, ("kms:PutKeyPolicy", &format!("the policy of the key `{id}`")), look).await
 }
 
 async fn put_policy(aws: &Aws, id: &str, policy: &PolicyDocument) -> Result<(), AwsError> {

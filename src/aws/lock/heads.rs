@@ -9,7 +9,8 @@ use aws_smithy_runtime_api::client::interceptors::context::BeforeDeserialization
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::config_bag::ConfigBag;
-use aws_smithy_types::date_time::Format;
+
+use crate::aws::clients;
 
 /// Remembers the date of the last answer, and the region of the bucket that it is about.
 #[derive(Clone, Debug, Default)]
@@ -60,10 +61,9 @@ impl Intercept for Heads {
         _components: &RuntimeComponents,
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let headers = context.response().headers();
-        let date = headers.get("date").and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
-        let region = headers.get("x-amz-bucket-region").map(str::to_owned);
-        let told = Told { date: date.map(|date| date.secs()), region };
+        let answer = context.response();
+        let region = answer.headers().get("x-amz-bucket-region").map(str::to_owned);
+        let told = Told { date: clients::date(answer), region };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = told;
         Ok(())
     }

@@ -3,14 +3,10 @@
 
 use crate::access::{PolicyDocument, PolicyKind};
 use crate::aws::role::observe::decode;
-use crate::aws::stale::{may_replace, stale};
-use crate::aws::wait::Pace;
-use crate::aws::{Aws, AwsError, ErrorKind};
+use crate::aws::stale::{may_replace, unchanged};
+use crate::aws::{Aws, AwsError};
 use crate::kinds::Expected;
 use crate::kinds::role::Op;
-
-/// A replica may be behind the run's own change, or show the id of a role in place of its ARN for a moment.
-const PACE: Pace = Pace::seconds(1, 5);
 
 /// Checks that what an operation replaces is what the plan was made from.
 ///
@@ -21,32 +17,18 @@ pub async fn check(aws: &Aws, role: &str, (op, expected): (&Op, &Expected)) -> R
         (Op::PutTrust { trust }, Expected::Policy(before)) => {
             let look = || async {
                 let is = self::trust(aws, role).await?;
-                Ok(is.is_none_or(|is| may_replace(&is, Some(before.as_ref()), trust)).then_some(()))
+                Ok(is.is_none_or(|is| may_replace(&is, Some(before.as_ref()), trust)))
             };
-            let looked = aws.until("the trust policy is the one of the plan", PACE, look).await;
-            told(looked, "iam:UpdateAssumeRolePolicy", || format!("the trust policy of the role `{role}`"))
+            let what = format!("the trust policy of the role `{role}`");
+            unchanged(aws, ("iam:UpdateAssumeRolePolicy", &what), look).await
         }
         (Op::PutInline { policy, document }, Expected::Inline(before)) => {
-            let wanted = Some(document);
-            let looked = inline(aws, (role, policy), (before.as_deref(), wanted)).await;
-            told(looked, "iam:PutRolePolicy", || format!("the policy `{policy}` of the role `{role}`"))
+            inline(aws, "iam:PutRolePolicy", (role, policy), (before.as_deref(), Some(document))).await
         }
         (Op::DeleteInline { policy }, Expected::Inline(before)) => {
-            let looked = inline(aws, (role, policy), (before.as_deref(), None)).await;
-            told(looked, "iam:DeleteRolePolicy", || format!("the policy `{policy}` of the role `{role}`"))
+            inline(aws, "iam:DeleteRolePolicy", (role, policy), (before.as_deref(), None)).await
         }
         _ => Ok(()),
-    }
-}
-
-fn told(
-    looked: Result<(), AwsError>,
-    operation: &str,
-    what: impl FnOnce() -> String,
-) -> Result<(), AwsError> {
-    match looked {
-        Err(error) if error.kind() == ErrorKind::Timeout => Err(stale(operation, &what())),
-        looked => looked,
     }
 }
 
@@ -64,6 +46,7 @@ async fn trust(aws: &Aws, role: &str) -> Result<Option<PolicyDocument>, AwsError
 
 async fn inline(
     aws: &Aws,
+    operation: &str,
     (role, policy): (&str, &str),
     (before, wanted): (Option<&PolicyDocument>, Option<&PolicyDocument>),
 ) -> Result<(), AwsError> {
@@ -72,12 +55,12 @@ async fn inline(
         let is = match aws.call("iam:GetRolePolicy", get).await {
             Ok(answer) => Some(parsed(&answer.policy_document, PolicyKind::Identity)),
             Err(error) if error.is_not_found() => None,
-            Err(error) if error.is_denied() => return Ok(Some(())),
+            Err(error) if error.is_denied() => return Ok(true),
             Err(error) => return Err(error),
         };
-        Ok(may_replace(&is.as_ref(), Some(&before), &wanted).then_some(()))
+        Ok(may_replace(&is.as_ref(), Some(&before), &wanted))
     };
-    aws.until("the policy of the role is the one of the plan", PACE, look).await
+    unchanged(aws, (operation, &format!("the policy `{policy}` of the role `{role}`")), look).await
 }
 
 /// A document that makes no sense is none that a plan was made from.

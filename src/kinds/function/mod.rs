@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::kinds::{Tags, Text};
+use crate::kinds::{Tags, Text, role};
 
 pub use predict::{predict, uploaded};
 pub use steps::{mark, newest_version, steps};
@@ -167,8 +167,7 @@ pub struct RoleMark {
 impl RoleMark {
     /// Marks a role by its id and its ARN.
     pub fn new(id: &str, arn: &str) -> Self {
-        let name = arn.rsplit('/').next().unwrap_or(arn);
-        Self { id: id.to_owned(), name: name.to_owned() }
+        Self { id: id.to_owned(), name: role::name_in(arn).to_owned() }
     }
 
     /// Reads what [`Display`](fmt::Display) writes. An id alone, as it was written before names were, may be of
@@ -180,7 +179,7 @@ impl RoleMark {
 
     /// Tells whether the role has the name of this one, by its ARN.
     pub fn is_of(&self, arn: &str) -> bool {
-        self.name.is_empty() || arn.rsplit('/').next() == Some(self.name.as_str())
+        self.name.is_empty() || role::name_in(arn) == self.name
     }
 }
 

@@ -12,7 +12,7 @@ use crate::access::PolicyDocument;
 use crate::kinds::{Change, Tags};
 
 pub use predict::{predict, predicted_id};
-pub use stand_in::stand_in_name;
+pub use stand_in::{STAND_IN, stand_in_name};
 pub use steps::steps;
 
 /// A role as the stack wants it.
@@ -113,6 +113,11 @@ pub enum Op {
     },
     /// `DeleteRole`.
     Delete,
+}
+
+/// Returns the name of a role, the last part of its ARN.
+pub fn name_in(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
 }
 
 /// Names the settings of a role that differ and that IAM can never change.

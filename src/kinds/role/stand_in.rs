@@ -2,7 +2,8 @@
 
 use sha2::{Digest as _, Sha256};
 
-const SUFFIX: &str = "+stand-in";
+/// What the name of a stand-in ends with, in the stack and as a rule in IAM. No name of a stack file has a `+`.
+pub const STAND_IN: &str = "+stand-in";
 /// Longest name of a role in IAM.
 const LONGEST: usize = 64;
 /// Fewest digits of a digest that tell roles of one stack apart.
@@ -11,7 +12,7 @@ const DIGITS: usize = 8;
 /// Returns the name in IAM of the role that stands in for another. It has the prefix of the stack, for roles are
 /// found by it; `None` where that leaves no room.
 pub fn stand_in_name(prefix: &str, original: &str) -> Option<String> {
-    let whole = format!("{original}{SUFFIX}");
+    let whole = format!("{original}{STAND_IN}");
     if whole.len() <= LONGEST {
         return Some(whole);
     }

@@ -235,7 +235,7 @@ fn runs(seen: &function::Seen, want: &function::Spec) -> bool {
 
 /// The configuration under the role of the stack, where another one stands in for it.
 fn own(config: &function::Config) -> function::Config {
-    let role = config.role.strip_suffix("+stand-in").unwrap_or(&config.role).to_owned();
+    let role = config.role.strip_suffix(role::STAND_IN).unwrap_or(&config.role).to_owned();
     function::Config { role, ..config.clone() }
 }
 

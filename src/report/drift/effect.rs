@@ -95,11 +95,9 @@ pub fn of(desired: &Desired, world: &World, draft: &Draft, change: &Change) -> E
         Op::Role { name, op } => role(desired, world.roles.get(name), op),
         Op::Function { name, op } => {
             let seen = world.functions.get(name);
-            let stands_in = |role: &role::Seen, arn: &str| role.spec.arn == arn;
-            let under = seen.and_then(|seen| {
-                world.roles.iter().find(|(_, role)| stands_in(role, &seen.config.role)).map(|(name, _)| name)
-            });
-            if change.field == "role" && under.is_some_and(|role| original(role).is_some()) {
+            let runs_as = seen.map(|seen| seen.config.role.as_str());
+            let under = world.roles.iter().find(|(_, role)| Some(role.spec.arn.as_str()) == runs_as);
+            if change.field == "role" && under.is_some_and(|(role, _)| original(role).is_some()) {
                 return UNDER;
             }
             let wanted = desired.functions.get(name).map(|want| want.spec.code.source.as_str());

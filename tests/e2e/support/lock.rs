@@ -1,8 +1,9 @@
 //! The lock as it is kept.
 
 use aws_sdk_s3::config::{Builder, Region};
+use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Project;
 
@@ -14,6 +15,7 @@ pub enum Kept {
 }
 
 impl Kept {
+    const NAME: &str = "/lockstep/text-encryption/test/lock";
     pub const BUCKET: &str = "deployments-test";
     pub const KEY: &str = "lockstep/text-encryption/test/lock.json";
 
@@ -43,7 +45,7 @@ impl Kept {
     pub async fn read(self, project: &Project) -> Option<Value> {
         let text = match self {
             Self::Parameter => {
-                let get = project.sdk.ssm.get_parameter().name("/lockstep/text-encryption/test/lock");
+                let get = project.sdk.ssm.get_parameter().name(Self::NAME);
                 get.send().await.ok()?.parameter()?.value()?.to_owned()
             }
             Self::Bucket => {
@@ -53,6 +55,44 @@ impl Kept {
             }
         };
         Some(serde_json::from_str(&text).unwrap())
+    }
+
+    /// Writes over what is there.
+    pub async fn write(self, project: &Project, text: String) {
+        match self {
+            Self::Parameter => {
+                let put = project.sdk.ssm.put_parameter().name(Self::NAME).value(text).overwrite(true);
+                put.send().await.unwrap();
+            }
+            Self::Bucket => {
+                let put = project.sdk.s3.put_object().bucket(Self::BUCKET).key(Self::KEY);
+                put.body(ByteStream::from(text.into_bytes())).send().await.unwrap();
+            }
+        }
+    }
+
+    /// Has somebody on another machine take the lock, and returns what they wrote.
+    pub async fn taken_elsewhere(self, project: &Project) -> Value {
+        // A parameter is a log, whose entries say what they were made from.
+        let (base, previous) = match self {
+            Self::Parameter => {
+                let read = project.sdk.ssm.get_parameter().name(Self::NAME).send().await.unwrap();
+                let before = self.read(project).await.unwrap();
+                (read.parameter().unwrap().version(), before["id"].clone())
+            }
+            Self::Bucket => (0, Value::Null),
+        };
+        let holder = json!({
+            "session": "of-ann", "verb": "apply", "who": "arn:aws:iam::000000000000:user/ann",
+            "since": 1_700_000_000, "host": "ci-7", "pid": 4242, "process": "elsewhere boot/1",
+            "pipeline": "https://ci.example/runs/7"
+        });
+        let entry = json!({
+            "lockstep_lock": 1, "id": "of-ann.1", "base": base, "previous": previous, "holder": holder,
+            "held": true
+        });
+        self.write(project, entry.to_string()).await;
+        entry
     }
 
     /// Demands that nobody holds it.

@@ -1,5 +1,6 @@
 //! What the scenarios are written in.
 
+mod by_hand;
 mod child;
 mod figure;
 mod functions;
