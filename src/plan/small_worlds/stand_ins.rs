@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::fixtures::{alias, role_arn};
+use super::fixtures::{alias as alias_to, role_arn};
 use super::rich::{function_of, key_of, n};
 use super::scenarios::{self as way, Scenario};
 use super::{BOTH, Course, apply, ops, settle};
@@ -10,7 +10,7 @@ use crate::access::{PolicyDocument, Principal, Statement};
 use crate::kinds::{Ids, Name, Op, World, function, key, role};
 use crate::plan::access::actions;
 use crate::plan::stand_in::obstacle;
-use crate::plan::{original, plan, plan_by};
+use crate::plan::{Purpose, Rollback, original, plan, plan_by};
 use crate::stack::desired::Desired;
 
 /// Ids of the roles that Lambda made its grants to: for `$LATEST` of each function, and for its versions.
@@ -174,7 +174,7 @@ fn where_a_stand_in_would_not_do_everything_else_is_mended() {
     let mut pinned = way::role_recreated();
     let live = |stack: &mut Desired| {
         let aliases = &mut function_of(stack, "first").spec.aliases;
-        aliases.insert("live".to_owned(), alias(function::Version::Number("1".to_owned())));
+        aliases.insert("live".to_owned(), alias_to(function::Version::Number("1".to_owned())));
     };
     live(&mut pinned.to);
     let mut denied = way::role_recreated();
@@ -184,6 +184,8 @@ fn where_a_stand_in_would_not_do_everything_else_is_mended() {
         *policy = PolicyDocument::new(policy.statements().iter().cloned().chain([deny]).collect::<Vec<_>>());
     };
     deny(&mut denied.to);
+    // New code has its marks written, and that of the role stays.
+    function_of(&mut denied.to, "first").spec.code.source = "2".to_owned();
     for (way, why) in
         [(pinned, "the alias live routes to version 1"), (denied, "a statement of keys.text denies")]
     {
@@ -219,4 +221,39 @@ fn a_version_is_the_same_again_when_references_are_filled_in() {
     let listing = crate::kinds::ResourceId::new(crate::kinds::Kind::Role, &n("*"));
     hidden.unread.insert(listing, "denied".to_owned());
     assert!(stands_in(&hidden));
+}
+
+#[test]
+fn a_failed_return_goes_back_without_numbers_that_only_lambda_knows() {
+    let way = way::role_recreated();
+    let plan = plan(&way.to, &way.start()).unwrap();
+    let [_, back, narrow] = plan.phases.as_slice() else { panic!("{plan:#?}") };
+    assert_eq!(back.purpose, Purpose::Return);
+    let ways = &narrow.gate.as_ref().unwrap().rollback;
+    let [Rollback { ops, .. }] = ways.as_slice() else { panic!("{ways:#?}") };
+    let [configure, publish, alias] = ops.as_slice() else { panic!("{ops:#?}") };
+    let function_op = |op: &Op| match op {
+        Op::Function { op, .. } => op.clone(),
+        other => panic!("{other:?}"),
+    };
+    let function::Op::Configure { config } = function_op(configure) else { panic!("{configure:?}") };
+    assert!(config.role.ends_with(role::STAND_IN), "{}", config.role);
+    assert_eq!(function_op(publish), function::Op::Publish);
+    let latest = alias_to(function::Version::Latest);
+    assert_eq!(function_op(alias), function::Op::MoveAlias { alias: "live".to_owned(), target: latest });
+}
+
+#[test]
+fn requests_under_roles_of_the_start_are_waited_for_at_the_end() {
+    let slow = |stack: &mut Desired| {
+        let second = function_of(stack, "second");
+        second.spec.config.timeout = 60;
+        second.uses.clear();
+    };
+    let mut way = way::role_recreated_and_other_swap();
+    slow(&mut way.from);
+    slow(&mut way.to);
+    let plan = plan(&way.to, &way.start()).unwrap();
+    assert_eq!(plan.phases.len(), 3);
+    assert_eq!(plan.phases[2].gate.as_ref().unwrap().drain, 60);
 }

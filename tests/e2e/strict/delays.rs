@@ -111,3 +111,16 @@ async fn calls_are_limited_to_the_rates_of_aws() {
     is_whole(&project).await;
     assert!(project.rules().refused("TooManyRequestsException") > 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_right_after_a_swap_has_nothing_to_do() {
+    // Every other read of the key policy shows the one before.
+    let rules = Rules { reads: Duration::from_secs(5), ..RULES };
+    let mut project = Project::strict(rules).await;
+    project.run(&BOOTSTRAP).await.ok();
+    project.swap(ROLES[0], ROLES[1]);
+    project.apply().await.ok();
+    for _ in 0..2 {
+        project.is_settled().await;
+    }
+}

@@ -208,6 +208,16 @@ pub fn role_recreated_with_statements() -> Scenario {
     Scenario { drift, ..between("somebody re-created a role that statements name", named, named) }
 }
 
+/// Another function moves to another role meanwhile, and its old one goes.
+pub fn role_recreated_and_other_swap() -> Scenario {
+    let drift = |world: &mut World| recreate(world, "a");
+    let way = changed("somebody re-created a role, and another function moves on", |to| {
+        swap(to, "second", "c");
+        to.roles.remove(&n("b"));
+    });
+    Scenario { drift, ..way }
+}
+
 pub fn role_recreated_and_swap() -> Scenario {
     let drift = |world: &mut World| recreate(world, "a");
     Scenario { drift, name: "somebody re-created a role, and the function moves on", ..role_swap() }
