@@ -11,6 +11,7 @@ pub mod invariant;
 mod order;
 pub mod parity;
 pub mod prove;
+mod repair;
 pub mod saved;
 mod settle;
 mod stand_in;
@@ -209,6 +210,7 @@ impl<'a> Leg<'a> {
         rules: Rules,
     ) -> Result<Self, PlanError> {
         let mut drafts = world::steps(wide, &start);
+        repair::denials_first(desired, &start, &mut drafts);
         drafts.retain(|draft| !draft.narrows);
         settle::before_moves(desired, &start, wide, &mut drafts);
         let steps = order::steps(desired, &start, drafts, rules)?;

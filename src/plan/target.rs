@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::access;
-use crate::access::{PolicyDocument, Principal, Statement};
+use crate::access::{Change, PolicyDocument, PolicyKind, Principal, Statement, compare};
 use crate::kinds::{Kind, Name, Target, World, key, role};
 use crate::stack::desired::{Desired, KeyWant, use_sid};
 
@@ -57,7 +57,7 @@ pub fn widened(desired: &Desired, last: &Target, world: &World) -> Target {
     }
     for (name, spec) in &mut wide.roles {
         if let Some(seen) = world.roles.get(name) {
-            keep_permissions(spec, seen);
+            keep_permissions(&desired.place.partition, spec, seen);
         }
     }
     wide
@@ -117,9 +117,17 @@ fn gone_role(arn: &str, desired: &Desired) -> bool {
 
 /// Policies keep what they allow, the trust policy too; attached policies and a missing boundary stay, for
 /// taking them away is no step to a widened world.
-fn keep_permissions(spec: &mut role::Spec, seen: &role::Seen) {
+fn keep_permissions(partition: &str, spec: &mut role::Spec, seen: &role::Seen) {
     let dead = |principal: &Principal| matches!(principal, Principal::UniqueId(_));
-    spec.trust = key::policy::widened(&spec.trust, &seen.spec.trust, |principal| !dead(principal));
+    let covers_all = matches!(
+        compare(&seen.spec.trust, &spec.trust, PolicyKind::Trust { partition }).1,
+        Change::None | Change::Narrows
+    );
+    // A trust policy that only has too much stays as it is until the last phase.
+    spec.trust = match covers_all && key::policy::dead_ids(&seen.spec.trust).is_empty() {
+        true => seen.spec.trust.clone(),
+        false => key::policy::widened(&spec.trust, &seen.spec.trust, |principal| !dead(principal)),
+    };
     for (policy, document) in &mut spec.inline {
         if let Some(has) = seen.spec.inline.get(policy) {
             *document = key::policy::widened(document, has, |_| true);

@@ -1,11 +1,14 @@
 //! What is broken right now, and why: functions that serve traffic under a role that cannot do its work.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::short::{self, Names};
+use crate::access::{Layer, Outcome, Reason, may_assume};
 use crate::kinds::function::RoleMark;
 use crate::kinds::{Kind, Name, ResourceId, World, key};
-use crate::plan::invariant::{self, Gap};
+use crate::plan::invariant::{self, Cause, Gap};
 use crate::plan::renewal;
 use crate::stack::desired::{Desired, Line, use_sid};
 
@@ -16,8 +19,10 @@ pub struct Problem {
     pub function: Name,
     /// The role that it runs under: its name in the stack, else its ARN.
     pub role: String,
-    /// The key that it cannot use; `None` where the role itself is at fault.
+    /// The key that it cannot use; `None` where the role or the function itself is at fault.
     pub key: Option<Name>,
+    /// The part of AWS that stops it.
+    pub blocker: Blocker,
     /// The cause, to be read after `functions.NAME`.
     pub what: String,
     /// What comes of it.
@@ -28,12 +33,43 @@ pub struct Problem {
     pub line: Option<Line>,
 }
 
+/// The part of AWS that stops a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Blocker {
+    /// The role does not exist, or Lambda knows another one of its name.
+    Role,
+    /// The trust policy of the role.
+    Trust,
+    /// The permissions of the role: its policies, or its boundary.
+    Permissions,
+    /// The key, or its policy.
+    Key,
+    /// The settings of the function.
+    Settings,
+}
+
+impl Blocker {
+    /// Returns the name, as in the id of a finding.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Role => "role",
+            Self::Trust => "trust",
+            Self::Permissions => "permissions",
+            Self::Key => "key",
+            Self::Settings => "settings",
+        }
+    }
+}
+
 /// Lists what is broken, in the order of functions.
 ///
 /// Keys that do not exist are left out while they are only about to be made, which `deployed` denies.
 pub fn problems(desired: &Desired, world: &World, deployed: bool) -> Vec<Problem> {
     let around = Around { desired, world, names: short::names(desired, world) };
     let mut problems = around.roles();
+    problems.extend(around.untrusted());
+    problems.extend(around.throttled());
     let gaps = invariant::gaps(desired, world).into_iter().filter(|gap| {
         // What cannot be read is neither whole nor broken.
         let judged = world.keys.get(&gap.key).map_or(deployed, |key| !key.unread.contains_key("policy"));
@@ -57,6 +93,7 @@ struct Told {
     /// `{line}` stands for the place.
     remedy: String,
     field: String,
+    blocker: Blocker,
 }
 
 impl Around<'_> {
@@ -67,6 +104,7 @@ impl Around<'_> {
             function: function.clone(),
             role: short::role(&self.names, role),
             key: key.cloned(),
+            blocker: told.blocker,
             what: told.what,
             consequence: told.consequence.to_owned(),
             remedy: told.remedy.replace("{line}", &place),
@@ -99,7 +137,67 @@ impl Around<'_> {
             consequence: "every request fails",
             remedy: self.role_remedy(function, role),
             field: format!("functions.{function}.role"),
+            blocker: Blocker::Role,
         }
+    }
+
+    /// Lists functions whose role Lambda may not assume: a trust policy that was edited stops one that runs.
+    fn untrusted(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for function in self.desired.functions.keys() {
+            let Some(seen) = self.world.functions.get(function) else { continue };
+            for arn in seen.live_roles() {
+                let Some((role, has)) = self.world.roles.iter().find(|(_, role)| role.spec.arn == arn) else {
+                    continue;
+                };
+                let account = &self.desired.place.account;
+                match may_assume(&has.spec.trust, "lambda.amazonaws.com", &seen.arn, account) {
+                    _ if has.unread.contains_key("trust") => continue,
+                    Outcome::Allow | Outcome::Unknown => continue,
+                    Outcome::ImplicitDeny | Outcome::ExplicitDeny => {}
+                }
+                let declared = self.desired.roles.get(role);
+                let remedy = match declared.is_some_and(|want| want.trust != has.spec.trust) {
+                    true => format!("lockstep apply restores the trust policy of {role}{{line}}"),
+                    false => format!(
+                        "let the trust policy of {role} allow lambda.amazonaws.com sts:AssumeRole{{line}}"
+                    ),
+                };
+                let told = Told {
+                    what: format!(
+                        "{}, whose trust policy does not let Lambda assume it",
+                        self.runs(function, arn)
+                    ),
+                    consequence: "Lambda cannot start the function, and every request fails",
+                    remedy,
+                    field: format!("roles.{role}.trust"),
+                    blocker: Blocker::Trust,
+                };
+                problems.push(self.problem((function, arn, None), told));
+            }
+        }
+        problems
+    }
+
+    /// Lists functions that may not run at all.
+    fn throttled(&self) -> Vec<Problem> {
+        let stopped = self.world.functions.iter().filter(|(_, seen)| seen.reserved_concurrency == Some(0));
+        let told = stopped.filter_map(|(function, seen)| {
+            let want = self.desired.functions.get(function)?;
+            let remedy = match want.spec.reserved_concurrency {
+                Some(0) => "set another reserved_concurrency{line}, and run lockstep apply",
+                _ => "lockstep apply restores it{line}",
+            };
+            let told = Told {
+                what: "has a reserved concurrency of 0".to_owned(),
+                consequence: "every request is throttled",
+                remedy: remedy.to_owned(),
+                field: format!("functions.{function}.reserved_concurrency"),
+                blocker: Blocker::Settings,
+            };
+            Some(self.problem((function, &seen.config.role, None), told))
+        });
+        told.collect()
     }
 
     /// Lambda gives a role a grant on the key of the environment when it is configured, by the role's id.
@@ -110,19 +208,23 @@ impl Around<'_> {
             consequence: "Lambda cannot decrypt its environment variables, and every request fails",
             remedy: format!("{}{{line}}", renewal(self.desired, self.world, function)),
             field: format!("functions.{function}.role"),
+            blocker: Blocker::Role,
         }
     }
 
     fn gap(&self, gap: Gap) -> Problem {
-        let told = match self.world.keys.get(&gap.key) {
-            None => Told {
+        let told = match (self.world.keys.get(&gap.key), &gap.cause) {
+            (None, _) | (_, Cause::Missing) => Told {
                 what: format!("uses keys.{}, which does not exist", gap.key),
                 consequence: "every request that needs it fails",
                 remedy: "lockstep apply makes the key{line}".to_owned(),
                 field: format!("keys.{}", gap.key),
+                blocker: Blocker::Key,
             },
-            Some(key) if !key.spec.enabled => self.unusable(&gap.key, key),
-            Some(key) => self.not_allowed(&gap, key),
+            (Some(key), Cause::Disabled) => self.unusable(&gap.key, key),
+            (Some(_), Cause::Denied(Reason::ExplicitDeny(layer), by)) => self.denied(&gap, *layer, by),
+            (Some(_), Cause::Denied(Reason::BoundaryNoAllow, _)) => self.capped(&gap),
+            (Some(key), Cause::Denied(..)) => self.not_allowed(&gap, key),
         };
         self.problem((&gap.function, &gap.role, Some(&gap.key)), told)
     }
@@ -139,13 +241,81 @@ impl Around<'_> {
             consequence: "every request that needs it fails",
             remedy: remedy.to_owned(),
             field: format!("keys.{name}.enabled"),
+            blocker: Blocker::Key,
         }
     }
 
-    fn not_allowed(&self, Gap { function, role, key, lacks }: &Gap, seen: &key::Seen) -> Told {
+    /// A statement denies what the key policy and the stack file allow.
+    fn denied(&self, gap: &Gap, layer: Layer, by: &BTreeSet<String>) -> Told {
+        let Gap { function, role, key, .. } = gap;
+        let by: Vec<&str> = by.iter().map(String::as_str).collect();
+        let what = format!(
+            "{}, which is explicitly denied {} on keys.{key} (by {})",
+            self.runs(function, role),
+            short::actions(&gap.lacks).join(", "),
+            by.join(", ")
+        );
+        match layer {
+            Layer::KeyPolicy => Told {
+                what,
+                consequence: self.consequence(gap),
+                remedy: format!("lockstep apply restores the policy of keys.{key}{{line}}"),
+                field: format!("functions.{function}.keys.{key}"),
+                blocker: Blocker::Key,
+            },
+            Layer::Identity | Layer::Boundary | Layer::Session | Layer::Scp | Layer::Rcp => Told {
+                what,
+                consequence: self.consequence(gap),
+                remedy: self.permissions_remedy(role),
+                field: self.role_field(role),
+                blocker: Blocker::Permissions,
+            },
+        }
+    }
+
+    /// A boundary caps a role that the key policy names.
+    fn capped(&self, gap: &Gap) -> Told {
+        let Gap { function, role, key, .. } = gap;
+        Told {
+            what: format!(
+                "{}, whose permissions boundary does not allow {} on keys.{key}",
+                self.runs(function, role),
+                short::actions(&gap.lacks).join(", ")
+            ),
+            consequence: self.consequence(gap),
+            remedy: self.permissions_remedy(role),
+            field: self.role_field(role),
+            blocker: Blocker::Permissions,
+        }
+    }
+
+    fn role_field(&self, arn: &str) -> String {
+        self.desired.role_by_arn(arn).map_or_else(String::new, |role| format!("roles.{role}"))
+    }
+
+    fn permissions_remedy(&self, arn: &str) -> String {
+        match self.desired.role_by_arn(arn) {
+            Some(role) => format!("lockstep apply restores the policies and the boundary of {role}{{line}}"),
+            None => "change the policies of that role, or run lockstep apply to put the declared role back"
+                .to_owned(),
+        }
+    }
+
+    fn consequence(&self, Gap { function, role, key, lacks, .. }: &Gap) -> &'static str {
         let wanted = self.desired.functions.get(function);
         let swapped = wanted.is_some_and(|want| want.spec.config.role != *role);
         let all = wanted.and_then(|want| want.uses.get(key)).is_some_and(|uses| uses.len() == lacks.len());
+        match (all, swapped) {
+            (true, true) => "every request fails",
+            (true, false) => "every request that needs the key fails",
+            (false, _) => "every request that needs this fails",
+        }
+    }
+
+    fn not_allowed(&self, gap: &Gap, seen: &key::Seen) -> Told {
+        let Gap { function, role, key, lacks, cause: _ } = gap;
+        let wanted = self.desired.functions.get(function);
+        let swapped = wanted.is_some_and(|want| want.spec.config.role != *role);
         let recorded = self.world.functions.get(function).and_then(|seen| seen.marks.role.as_ref());
         let dead = key::policy::dead_ids(&seen.spec.policy);
         let before = match recorded.filter(|mark| mark.is_of(role) && dead.contains(mark.id.as_str())) {
@@ -165,12 +335,7 @@ impl Around<'_> {
             let remedy = format!("lockstep apply puts {} into the key policy{{line}}", use_sid(function));
             (remedy, format!("functions.{function}.keys.{key}"))
         };
-        let consequence = match (all, swapped) {
-            (true, true) => "every request fails",
-            (true, false) => "every request that needs the key fails",
-            (false, _) => "every request that needs this fails",
-        };
-        Told { what, consequence, remedy, field }
+        Told { what, consequence: self.consequence(gap), remedy, field, blocker: Blocker::Key }
     }
 
     fn runs(&self, function: &Name, role: &str) -> String {

@@ -124,6 +124,7 @@ fn whole(names: &Names, field: &str, value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => "(none)".to_owned(),
         Some(Value::String(text)) => text_line(names, text),
+        Some(Value::Number(number)) if last(field) == "rate_millis" => rate(number),
         Some(Value::Number(number)) => format!("{number}{}", unit(field)),
         Some(Value::Array(items)) if items.iter().all(|item| !item.is_object() && !item.is_array()) => {
             let items: Vec<String> = items.iter().map(|item| whole(names, field, Some(item))).collect();
@@ -133,6 +134,27 @@ fn whole(names: &Names, field: &str, value: Option<&Value>) -> String {
             let told = part(other).or_else(|| permission(other)).unwrap_or_else(|| object(other));
             printable(&with_known_after_apply(&told))
         }
+    }
+}
+
+/// Writes the name of a field as people say it: a limit of a whole stage is its throttle.
+pub fn label(field: &str) -> String {
+    match field {
+        "stage.methods.*/*.rate_millis" => "stage throttle".to_owned(),
+        "stage.methods.*/*.burst" => "stage throttle burst".to_owned(),
+        _ => match field.strip_suffix(".rate_millis") {
+            Some(owner) => printable(&format!("{owner} throttle")),
+            None => printable(field),
+        },
+    }
+}
+
+/// Writes thousandths of requests a second.
+fn rate(millis: &serde_json::Number) -> String {
+    let Some(millis) = millis.as_u64() else { return millis.to_string() };
+    match millis % 1000 {
+        0 => format!("rate {} requests/s", millis / 1000),
+        rest => format!("rate {}.{} requests/s", millis / 1000, format!("{rest:03}").trim_end_matches('0')),
     }
 }
 

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use crate::access::{Clause, PolicyDocument, Principal, Statement};
 use crate::kinds::{Name, Op, World, api, function, ids, key, log_group, role};
 use crate::plan::access::actions;
-use crate::plan::invariant::lacking;
 use crate::stack::desired::Desired;
 
 /// Something that is wrong in a world.
@@ -306,4 +305,16 @@ pub fn lost(before: &World, after: &World) -> Vec<String> {
         lost.extend((!kept).then(|| format!("roles.{name} lost policies")));
     }
     lost
+}
+
+/// Lists the actions, without `kms:`, that a key policy does not give a role by its name: an opinion that does not
+/// depend on the evaluator.
+fn lacking(key: Option<&key::Seen>, role: &str, needed: &BTreeSet<String>) -> BTreeSet<String> {
+    let principal = Principal::Arn(role.to_owned());
+    let has = key
+        .filter(|key| key.spec.enabled)
+        .map(|key| actions(&key.spec.policy, &principal))
+        .unwrap_or_default();
+    let needed = needed.iter().map(|action| action.strip_prefix("kms:").unwrap_or(action));
+    needed.filter(|action| !has.contains(*action)).map(str::to_owned).collect()
 }

@@ -92,7 +92,7 @@ pub fn of(desired: &Desired, world: &World, draft: &Draft, change: &Change) -> E
             Some(seen) => key_policy(desired, &seen.spec.policy, policy),
             None => CHANGED,
         },
-        Op::Role { name, op } => role(desired, world.roles.get(name), op),
+        Op::Role { name, op } => role(desired, world, (world.roles.get(name), op)),
         Op::Function { name, op } => {
             let seen = world.functions.get(name);
             let runs_as = seen.map(|seen| seen.config.role.as_str());
@@ -140,7 +140,7 @@ fn direction(seen: &PolicyDocument, wanted: &PolicyDocument, kind: PolicyKind<'_
     }
 }
 
-fn role(desired: &Desired, seen: Option<&role::Seen>, op: &role::Op) -> Effect {
+fn role(desired: &Desired, world: &World, (seen, op): (Option<&role::Seen>, &role::Op)) -> Effect {
     match op {
         role::Op::PutTrust { trust } => match seen {
             Some(seen) => {
@@ -148,6 +148,12 @@ fn role(desired: &Desired, seen: Option<&role::Seen>, op: &role::Op) -> Effect {
             }
             None => CHANGED,
         },
+        role::Op::DeleteInline { policy }
+            if seen.and_then(|seen| seen.spec.inline.get(policy)).is_some_and(only_denies) =>
+        {
+            LESS_ACCESS
+        }
+        role::Op::Detach { arn } if world.managed_documents.get(arn).is_some_and(only_denies) => LESS_ACCESS,
         role::Op::PutInline { policy, document } => {
             match seen.and_then(|seen| seen.spec.inline.get(policy)) {
                 Some(has) => direction(has, document, PolicyKind::Identity),
@@ -158,6 +164,12 @@ fn role(desired: &Desired, seen: Option<&role::Seen>, op: &role::Op) -> Effect {
         role::Op::Detach { .. } | role::Op::DeleteInline { .. } | role::Op::PutBoundary { .. } => MORE_ACCESS,
         _ => CHANGED,
     }
+}
+
+/// Returns whether a policy allows nothing and denies something: taking it away gives access back.
+fn only_denies(policy: &PolicyDocument) -> bool {
+    !policy.statements().is_empty()
+        && policy.statements().iter().all(|statement| statement.effect == access::Effect::Deny)
 }
 
 fn function(op: &function::Op, change: &Change, recorded_as_wanted: bool) -> Effect {

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::effect::{self, Effect};
 use super::{Finding, Rank};
-use crate::kinds::{Action, Change, Draft, Kind, Name, Op, ResourceId, World, api, function, key, world};
+use crate::kinds::{
+    Action, Change, Draft, Kind, Name, Op, ResourceId, World, api, function, key, role, world,
+};
 use crate::plan::{self, finally, original};
-use crate::report::problem::{self, Problem};
+use crate::report::problem::{self, Blocker, Problem};
 use crate::report::short::{self, Names};
 use crate::report::{policy, value};
 use crate::stack::desired::Desired;
@@ -69,11 +71,12 @@ pub fn sorted(desired: &Desired, world: &World) -> Vec<Finding> {
 }
 
 fn broken(problem: &Problem) -> Finding {
-    let Problem { function, role, key, what, consequence, remedy, line } = problem;
+    let Problem { function, role, key, blocker, what, consequence, remedy, line } = problem;
     let resource = format!("functions.{function}");
-    let about = key.as_ref().map_or_else(|| "role".to_owned(), |key| format!("keys.{key}"));
+    let about = key.as_ref().map_or_else(|| blocker.as_str().to_owned(), |key| format!("keys.{key}"));
+    let rule = if *blocker == Blocker::Settings { "stopped" } else { "no-access" };
     Finding {
-        id: format!("no-access:{resource}:{about}:{role}"),
+        id: format!("{rule}:{resource}:{about}:{role}"),
         rank: Rank::Breaks,
         resource,
         what: value::printable(what),
@@ -129,7 +132,21 @@ impl Around<'_> {
         let key = |name: &Name| problem.key.as_ref() == Some(name);
         match &draft.op {
             Op::Key { name, op: key::Op::PutPolicy { .. } } => {
-                key(name) && self.access(draft).is_empty() && !policy::differs_beyond_access(change)
+                let denies = || {
+                    problem.blocker == Blocker::Key
+                        && effect::of(self.desired, self.world, draft, change).rule == "less-access"
+                };
+                let nothing_else = || self.access(draft).is_empty() && !policy::differs_beyond_access(change);
+                key(name) && (nothing_else() || denies())
+            }
+            Op::Role { name, op } => {
+                problem.role == name.as_str()
+                    && explained_by(problem.blocker, op, || {
+                        effect::of(self.desired, self.world, draft, change).rule == "less-access"
+                    })
+            }
+            Op::Function { op: function::Op::Reserve { .. } | function::Op::Unreserve, name } => {
+                problem.blocker == Blocker::Settings && problem.function == *name
             }
             Op::Key { name, op: key::Op::Enable | key::Op::CancelDeletion } => key(name),
             Op::Function { name, .. } => {
@@ -138,7 +155,7 @@ impl Around<'_> {
                     && problem.function == *name
                     && before.is_some_and(|arn| short::role(&self.names, arn) == problem.role)
             }
-            Op::Key { .. } | Op::Role { .. } | Op::LogGroup { .. } | Op::Api { .. } => false,
+            Op::Key { .. } | Op::LogGroup { .. } | Op::Api { .. } => false,
         }
     }
 
@@ -176,12 +193,15 @@ impl Around<'_> {
 
     fn says_field(&self, change: &Change) -> String {
         let Change { field, before, after } = change;
+        if field == "stage.deployment" {
+            return "serves a deployment that was not made from this file".to_owned();
+        }
         let is_policy = policy::is_policy(change);
         let side = |value: &serde_json::Value| match is_policy {
             true => String::new(),
             false => format!(" {}", value::line(&self.names, field, Some(value))),
         };
-        let field = value::printable(field);
+        let field = value::label(field);
         match (before, after) {
             (Some(before), Some(after)) if !is_policy => {
                 format!("has {field}{} instead of{}", side(before), side(after))
@@ -219,5 +239,21 @@ impl Around<'_> {
             }
         }
         told
+    }
+}
+
+/// Returns whether an operation on a role undoes what stops its function.
+fn explained_by(blocker: Blocker, op: &role::Op, takes_access: impl Fn() -> bool) -> bool {
+    match (blocker, op) {
+        (Blocker::Trust, role::Op::PutTrust { .. }) => takes_access(),
+        (
+            Blocker::Permissions,
+            role::Op::Detach { .. }
+            | role::Op::DeleteInline { .. }
+            | role::Op::PutInline { .. }
+            | role::Op::PutBoundary { .. }
+            | role::Op::DeleteBoundary,
+        ) => takes_access(),
+        _ => false,
     }
 }

@@ -251,7 +251,7 @@ fn fields(names: &Names, changes: &[&Change], action: Action) -> Vec<String> {
 }
 
 fn row(names: &Names, change: &Change) -> [String; 3] {
-    let field = value::printable(&change.field);
+    let field = value::label(&change.field);
     if let Some((before, after)) = value::trusted(change) {
         return [field, before, after];
     }

@@ -13,7 +13,7 @@ use crate::report::drift::Rank;
 use crate::report::plan::Style;
 use crate::stack::desired::Desired;
 
-fn drift(desired: &Desired, world: &World) -> Drift {
+pub(super) fn drift(desired: &Desired, world: &World) -> Drift {
     let blocked = match plan(desired, world) {
         Err(PlanError::Blocked(blocked)) => blocked,
         _ => Vec::new(),
@@ -21,19 +21,19 @@ fn drift(desired: &Desired, world: &World) -> Drift {
     Drift::new(desired, world, (&blocked, &[]))
 }
 
-fn text(desired: &Desired, world: &World) -> String {
+pub(super) fn text(desired: &Desired, world: &World) -> String {
     drift(desired, world).text(Style::default())
 }
 
-fn key(world: &mut World) -> &mut key::Seen {
+pub(super) fn key(world: &mut World) -> &mut key::Seen {
     world.keys.get_mut(&Name::from("text")).unwrap()
 }
 
-fn role<'a>(world: &'a mut World, name: &str) -> &'a mut role::Seen {
+pub(super) fn role<'a>(world: &'a mut World, name: &str) -> &'a mut role::Seen {
     world.roles.get_mut(&Name::from(name)).unwrap()
 }
 
-fn function(world: &mut World) -> &mut function::Seen {
+pub(super) fn function(world: &mut World) -> &mut function::Seen {
     world.functions.get_mut(&Name::from("encrypt")).unwrap()
 }
 

@@ -1,5 +1,6 @@
 //! A small stack like that of the README, and what is written about its plans.
 
+mod breaks;
 mod cases;
 mod drift;
 

@@ -1,0 +1,211 @@
+//! What drift says breaks, and what it does not: the evaluator decides.
+
+use std::collections::BTreeSet;
+
+use super::drift::{drift, function, key, role, text};
+use super::{applied, stack};
+use crate::access::{PolicyDocument, Principal, Statement};
+use crate::kinds::{Name, World};
+use crate::plan::plan;
+use crate::plan::small_worlds::fixtures;
+use crate::report::drift::Rank;
+use crate::stack::desired::Desired;
+
+fn ranks(desired: &Desired, world: &World) -> Vec<(Rank, String, String)> {
+    let findings = drift(desired, world).findings.into_iter();
+    findings.map(|finding| (finding.rank, finding.resource, finding.what)).collect()
+}
+
+fn policy_with(world: &mut World, edit: impl Fn(Statement) -> Statement) {
+    let statements = key(world).spec.policy.statements().to_vec().into_iter();
+    let edited =
+        statements.map(|one| if one.sid.as_deref() == Some("UseByEncrypt") { edit(one) } else { one });
+    key(world).spec.policy = PolicyDocument::new(edited);
+}
+
+#[test]
+fn a_key_policy_that_allows_more_breaks_nothing() {
+    let stack = stack("encrypt-test");
+    let mut world = applied(&stack);
+    policy_with(&mut world, |statement| statement.actions(["kms:*"]));
+    let found = ranks(&stack, &world);
+    assert!(found.iter().all(|(rank, ..)| *rank == Rank::Security) && found.len() == 1, "{found:?}");
+
+    let mut world = applied(&stack);
+    policy_with(&mut world, |statement| {
+        let principals = crate::access::Clause::Is(BTreeSet::from([Principal::Everyone]));
+        Statement { principals, ..statement }.condition(
+            crate::access::Operator::ARN_EQUALS,
+            "aws:PrincipalArn",
+            [fixtures::role_arn("encrypt-test")],
+        )
+    });
+    let found = ranks(&stack, &world);
+    assert!(found.iter().all(|(rank, ..)| *rank >= Rank::Security) && !found.is_empty(), "{found:?}");
+}
+
+#[test]
+fn a_denial_in_the_key_policy_breaks_the_function_that_it_hits() {
+    let stack = stack("encrypt-test");
+    let mut world = applied(&stack);
+    let deny = Statement {
+        effect: crate::access::Effect::Deny,
+        principals: crate::access::Clause::Is(BTreeSet::from([Principal::Everyone])),
+        ..Statement::allow("NoDecrypt").actions(["kms:Decrypt"]).resource("*")
+    };
+    let statements = key(&mut world).spec.policy.statements().to_vec();
+    key(&mut world).spec.policy = PolicyDocument::new(statements.into_iter().chain([deny]));
+    insta::assert_snapshot!(text(&stack, &world), @r#"
+    text-encryption/test · eu-west-1 · account 111122223333
+
+    breaks
+      ! functions.encrypt runs as encrypt-test, which is explicitly denied Decrypt on keys.text (by key_policy:NoDecrypt): every request that needs this fails
+        lockstep apply restores the policy of keys.text (stack.yaml:29)
+
+    Drift: 1 breaks, 0 security, 0 changed, 0 cosmetic, 0 unread.
+    "#);
+}
+
+fn deny_encrypt() -> PolicyDocument {
+    let deny = Statement::allow("NoEncrypt").actions(["kms:Encrypt"]).resource("*");
+    PolicyDocument::new([Statement { effect: crate::access::Effect::Deny, ..deny }])
+}
+
+/// The stack, and AWS after it was applied, where every policy of every role can be read.
+fn readable() -> (Desired, World) {
+    let mut stack = stack("encrypt-test");
+    for role in stack.roles.values_mut() {
+        role.managed.clear();
+    }
+    let world = applied(&stack);
+    (stack, world)
+}
+
+#[test]
+fn a_denial_put_on_the_role_breaks_its_function_and_is_taken_away_first() {
+    let (stack, mut world) = readable();
+    role(&mut world, "encrypt-test").spec.inline.insert("mine".to_owned(), deny_encrypt());
+    insta::assert_snapshot!(text(&stack, &world), @r#"
+    text-encryption/test · eu-west-1 · account 111122223333
+
+    breaks
+      ! functions.encrypt runs as encrypt-test, which is explicitly denied Encrypt on keys.text (by identity:mine/NoEncrypt): every request that needs this fails
+        lockstep apply restores the policies and the boundary of encrypt-test
+
+    Drift: 1 breaks, 0 security, 0 changed, 0 cosmetic, 0 unread.
+    "#);
+    let plan = plan(&stack, &world).unwrap();
+    let first = &plan.phases[0];
+    assert_eq!(first.purpose, crate::plan::Purpose::Widen);
+    assert!(first.gate.is_none(), "a probe cannot succeed before the denial is gone");
+    assert_eq!(plan.steps().count(), 1);
+    let mut mended = world.clone();
+    for step in plan.steps() {
+        mended.apply(&step.op).unwrap();
+    }
+    assert!(crate::plan::invariant::gaps(&stack, &mended).is_empty());
+    assert!(crate::plan::plan(&stack, &mended).unwrap().is_empty());
+
+    // The same by a managed policy that can be read, beside one that gives too much: that one waits.
+    let (stack, mut world) = readable();
+    let arn = |name: &str| format!("arn:aws:iam::111122223333:policy/{name}");
+    let managed = &mut role(&mut world, "encrypt-test").spec.managed;
+    managed.extend([arn("deny"), arn("admin")]);
+    let admin = PolicyDocument::new([Statement::allow("All").actions(["*"]).resource("*")]);
+    world.managed_documents.extend([(arn("deny"), deny_encrypt()), (arn("admin"), admin)]);
+    assert_eq!(ranks(&stack, &world)[0].0, Rank::Breaks);
+    let plan = crate::plan::plan(&stack, &world).unwrap();
+    let steps =
+        |phase: &crate::plan::Phase| phase.steps.iter().map(|step| step.op.clone()).collect::<Vec<_>>();
+    let detach = |name| crate::kinds::Op::Role {
+        name: "encrypt-test".into(),
+        op: crate::kinds::role::Op::Detach { arn: arn(name) },
+    };
+    assert_eq!(
+        plan.phases.iter().map(steps).collect::<Vec<_>>(),
+        [vec![detach("deny")], vec![detach("admin")]]
+    );
+}
+
+#[test]
+fn a_boundary_without_kms_caps_a_role_that_the_key_policy_names() {
+    let (stack, mut world) = readable();
+    let arn = "arn:aws:iam::111122223333:policy/boundary".to_owned();
+    role(&mut world, "encrypt-test").spec.boundary = Some(arn.clone());
+    let logs = PolicyDocument::new([Statement::allow("Logs").actions(["logs:*"]).resource("*")]);
+    world.managed_documents.insert(arn, logs);
+    insta::assert_snapshot!(text(&stack, &world), @r#"
+    text-encryption/test · eu-west-1 · account 111122223333
+
+    breaks
+      ! functions.encrypt runs as encrypt-test, whose permissions boundary does not allow Encrypt, Decrypt, GenerateDataKey on keys.text: every request that needs the key fails
+        lockstep apply restores the policies and the boundary of encrypt-test
+
+    Drift: 1 breaks, 0 security, 0 changed, 0 cosmetic, 0 unread.
+    "#);
+}
+
+#[test]
+fn no_concurrency_and_no_trust_stop_every_request() {
+    let stack = stack("encrypt-test");
+    let mut world = applied(&stack);
+    function(&mut world).reserved_concurrency = Some(0);
+    insta::assert_snapshot!(text(&stack, &world), @r#"
+    text-encryption/test · eu-west-1 · account 111122223333
+
+    breaks
+      ! functions.encrypt has a reserved concurrency of 0: every request is throttled
+        lockstep apply restores it (stack.yaml:29)
+
+    Drift: 1 breaks, 0 security, 0 changed, 0 cosmetic, 0 unread.
+    "#);
+
+    let mut world = applied(&stack);
+    role(&mut world, "encrypt-test").spec.trust = PolicyDocument::new([Statement::allow("Trust")
+        .principal_aws(["arn:aws:iam::999999999999:root"])
+        .actions(["sts:AssumeRole"])]);
+    insta::assert_snapshot!(text(&stack, &world), @r#"
+    text-encryption/test · eu-west-1 · account 111122223333
+
+    breaks
+      ! functions.encrypt runs as encrypt-test, whose trust policy does not let Lambda assume it: Lambda cannot start the function, and every request fails
+        lockstep apply restores the trust policy of encrypt-test
+
+    security
+      ! roles.encrypt-test has another trust: more is allowed than the stack file says
+        lockstep apply takes it away, or declare it in the stack file
+
+    Drift: 1 breaks, 1 security, 0 changed, 0 cosmetic, 0 unread.
+    "#);
+}
+
+#[test]
+fn a_stage_throttled_by_hand_is_told_with_units() {
+    let mut stack = stack("encrypt-test");
+    let settings =
+        |millis| crate::kinds::api::MethodSettings { rate_millis: Some(millis), ..Default::default() };
+    let api = stack.apis.get_mut(&Name::from("text")).unwrap();
+    api.stage.methods.insert("*/*".to_owned(), settings(50_000));
+    let mut world = applied(&stack);
+    let stages = &mut world.apis.get_mut(&Name::from("text")).unwrap().stages;
+    for stage in stages.values_mut() {
+        stage.spec.methods.insert("*/*".to_owned(), settings(5_500));
+    }
+    let found = ranks(&stack, &world);
+    assert_eq!(found[0].2, "has stage throttle rate 5.5 requests/s instead of rate 50 requests/s");
+}
+
+#[test]
+fn a_foreign_account_in_a_trust_policy_is_one_change() {
+    let (stack, mut world) = readable();
+    let foreign = Statement::allow("Mine")
+        .principal_aws(["arn:aws:iam::999999999999:root"])
+        .actions(["sts:AssumeRole"]);
+    let trust = &mut role(&mut world, "encrypt-test").spec.trust;
+    *trust = PolicyDocument::new([foreign].into_iter().chain(trust.statements().iter().cloned()));
+    let plan = plan(&stack, &world).unwrap();
+    let puts = plan.steps().filter(|step| {
+        matches!(&step.op, crate::kinds::Op::Role { op: crate::kinds::role::Op::PutTrust { .. }, .. })
+    });
+    assert_eq!(puts.count(), 1);
+}
