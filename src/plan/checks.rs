@@ -65,10 +65,10 @@ fn taken_names(desired: &Desired, world: &World, found: &mut Vec<Blocked>) {
             found.push(desired.block(
                 ResourceId::new(Kind::Key, name),
                 "alias",
-                format!("`{alias}` points to the key {key}, which is not part of this stack"),
+                format!("`{alias}` points to the key {key}, which does not carry the tags of this stack"),
                 format!(
-                    "choose another alias, or let lockstep take the key over by tagging it lockstep:stack={}, \
-                     lockstep:env={}, lockstep:id=keys.{name}",
+                    "if it is this stack's key and its tags were taken off, tag it lockstep:stack={}, \
+                     lockstep:env={}, lockstep:id=keys.{name}; else choose another alias",
                     desired.stack, desired.env
                 ),
             ));

@@ -72,12 +72,29 @@ pub fn problems(desired: &Desired, world: &World, deployed: bool) -> Vec<Problem
     problems.extend(around.throttled());
     let gaps = invariant::gaps(desired, world).into_iter().filter(|gap| {
         // What cannot be read is neither whole nor broken.
-        let judged = world.keys.get(&gap.key).map_or(deployed, |key| !key.unread.contains_key("policy"));
+        let judged = match world.keys.get(&gap.key) {
+            Some(key) => !key.unread.contains_key("policy"),
+            None => deployed && is_known_missing(desired, world, &gap.key),
+        };
         judged && !around.is_gone(&gap.role)
     });
     problems.extend(gaps.map(|gap| around.gap(gap)));
     problems.sort();
     problems
+}
+
+/// Returns whether a key certainly does not exist: it could have been read, and none of its aliases leads to a key,
+/// as that of a key does whose tags were taken off.
+fn is_known_missing(desired: &Desired, world: &World, key: &Name) -> bool {
+    let unread = world.unread.contains_key(&ResourceId::new(Kind::Key, key))
+        || world.hidden().any(|(listing, _)| listing.kind == Kind::Key);
+    !unread && foreign_alias(desired, world, key).is_none()
+}
+
+/// Returns the first alias of a key of the stack that leads to a key without the tags of the stack.
+pub(super) fn foreign_alias<'a>(desired: &'a Desired, world: &World, key: &Name) -> Option<&'a str> {
+    let mut aliases = desired.keys.get(key)?.spec.aliases.iter().map(String::as_str);
+    aliases.find(|alias| world.foreign_aliases.contains_key(*alias))
 }
 
 struct Around<'a> {

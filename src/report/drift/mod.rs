@@ -161,7 +161,7 @@ fn in_the_way(Blocked { resource, problem, remedy, line }: &Blocked) -> Finding 
         id: format!("blocked:{resource}"),
         rank: Rank::Changed,
         resource: resource.to_string(),
-        what: format!("stands in the way of any plan: {}", value::printable(problem)),
+        what: format!("blocks planning: {}", value::printable(problem)),
         consequence: "lockstep cannot mend this by itself".to_owned(),
         remedy: short::placed(remedy, line.as_ref()),
         line: line.clone(),

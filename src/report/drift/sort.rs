@@ -32,7 +32,13 @@ pub fn sorted(desired: &Desired, world: &World) -> Vec<Finding> {
     let mut kept = BTreeSet::new();
     let mut drafts = world::steps(&finally(desired, world), world);
     // What is there under a name of the stack without being part of it is told by what blocks the plan.
-    drafts.retain(|draft| !world.foreign.contains_key(&draft.resource));
+    drafts.retain(|draft| {
+        let ResourceId { kind, name } = &draft.resource;
+        let untagged = *kind == Kind::Key
+            && !world.keys.contains_key(name)
+            && problem::foreign_alias(desired, world, name).is_some();
+        !untagged && !world.foreign.contains_key(&draft.resource)
+    });
     for draft in drafts {
         if let Some(effect) = effect::of_whole(&draft) {
             // What is missing or extra as a whole is told once, whatever it takes to change that.

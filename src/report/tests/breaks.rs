@@ -209,3 +209,25 @@ fn a_foreign_account_in_a_trust_policy_is_one_change() {
     });
     assert_eq!(puts.count(), 1);
 }
+
+#[test]
+fn a_key_without_its_tags_and_one_that_cannot_be_read_are_not_called_missing() {
+    let mut stack = stack("encrypt-test");
+    stack.keys.get_mut(&Name::from("text")).unwrap().spec.aliases.insert("alias/text".to_owned());
+    let mut world = applied(&stack);
+    world.keys.clear();
+    world.foreign_aliases.insert("alias/text".to_owned(), "1234abcd".to_owned());
+    let found = ranks(&stack, &world);
+    assert!(found.iter().all(|(rank, ..)| *rank > Rank::Security), "{found:?}");
+    let blocked = found.iter().find(|(_, resource, _)| resource == "keys.text").unwrap();
+    assert_eq!(
+        blocked.2,
+        "blocks planning: `alias/text` points to the key 1234abcd, which does not carry the tags of this stack"
+    );
+
+    world.foreign_aliases.clear();
+    let resource = crate::kinds::ResourceId::parse("keys.text").unwrap();
+    world.unread.insert(resource, "AccessDenied on DescribeKey".to_owned());
+    let found = ranks(&stack, &world);
+    assert!(found.iter().all(|(rank, ..)| *rank == Rank::Unread) && !found.is_empty(), "{found:?}");
+}

@@ -222,7 +222,7 @@ fn the_worst_comes_first() {
         lockstep apply restores it (stack.yaml:27)
       ~ functions.encrypt has timeout 3 s instead of 30 s; has env.API_TOKEN (hidden), which the stack file lacks: it works differently than the stack file says
         lockstep apply restores it (stack.yaml:29)
-      ~ log_groups.encrypt stands in the way of any plan: `/aws/lambda/s-e-encrypt` exists already and does not carry the tags of this stack: lockstep cannot mend this by itself
+      ~ log_groups.encrypt blocks planning: `/aws/lambda/s-e-encrypt` exists already and does not carry the tags of this stack: lockstep cannot mend this by itself
         rename one of the two, or let lockstep take it over by tagging it lockstep:stack=text-encryption, lockstep:env=test, lockstep:id=log_groups.encrypt
 
     cosmetic
@@ -296,7 +296,7 @@ fn markdown_shows_the_worst_and_folds_the_rest() {
     | --- | --- | --- | --- |
     | roles.encrypt-prod | lacks managed\_policies service-role/Basic | less is allowed than the stack file says | lockstep apply restores it (stack.yaml:27) |
     | functions.encrypt | has timeout 3 s instead of 30 s; has env.API\_TOKEN (hidden), which the stack file lacks | it works differently than the stack file says | lockstep apply restores it (stack.yaml:29) |
-    | log\_groups.encrypt | stands in the way of any plan: \`/aws/lambda/s-e-encrypt\` exists already and does not carry the tags of this stack | lockstep cannot mend this by itself | rename one of the two, or let lockstep take it over by tagging it lockstep:stack=text-encryption, lockstep:env=test, lockstep:id=log\_groups.encrypt |
+    | log\_groups.encrypt | blocks planning: \`/aws/lambda/s-e-encrypt\` exists already and does not carry the tags of this stack | lockstep cannot mend this by itself | rename one of the two, or let lockstep take it over by tagging it lockstep:stack=text-encryption, lockstep:env=test, lockstep:id=log\_groups.encrypt |
 
     </details>
 
