@@ -84,7 +84,7 @@ pub(super) fn reach(action: &str) -> Option<Reach> {
     ACTIONS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, reach)| *reach)
 }
 
-/// Says whether an action is about a key.
+/// Returns whether an action is about a key.
 pub(super) fn names_key(action: &str) -> bool {
     reach(action) != Some(NoKey)
 }

@@ -120,7 +120,7 @@ impl Caller {
         matches!(self.kind, CallerKind::Service { .. })
     }
 
-    /// Says whether the caller is a role that belongs to a service, which organization policies never bind.
+    /// Returns whether the caller is a role that belongs to a service, which organization policies never bind.
     pub(super) fn is_service_linked(&self) -> bool {
         Arn::split(self.arn()).is_some_and(|arn| arn.resource.starts_with("role/aws-service-role/"))
     }

@@ -105,7 +105,7 @@ impl Rules {
         Self { allows, denies }
     }
 
-    /// Says whether whatever these allow is allowed by the others, or denied here anyway.
+    /// Returns whether whatever these allow is allowed by the others, or denied here anyway.
     fn allows_within(&self, other: &Self, owner: Option<&str>) -> bool {
         is_within(&self.allows, &[&other.allows, &self.denies], owner)
     }

@@ -28,14 +28,14 @@ impl Scope<'_> {
     }
 }
 
-/// Says whether all conditions hold.
+/// Returns whether all conditions hold.
 pub(super) fn all_hold(conditions: &Conditions, scope: Scope<'_>) -> Tri {
     Tri::all(conditions.iter().flat_map(|(operator, keys)| {
         keys.iter().map(move |(key, values)| holds(*operator, key.as_str(), values, scope))
     }))
 }
 
-/// Says whether one condition holds.
+/// Returns whether one condition holds.
 pub(super) fn holds(operator: Operator, key: &str, wanted: &BTreeSet<String>, scope: Scope<'_>) -> Tri {
     let have = match scope.lookup(key) {
         Lookup::Unknown => return Tri::Maybe,
@@ -154,7 +154,7 @@ pub(super) fn arn_within(
         && parts(outer).zip(parts(inner)).all(|(outer, inner)| includes(outer, inner))
 }
 
-/// Says whether a text has the six parts of an ARN.
+/// Returns whether a text has the six parts of an ARN.
 pub(super) fn are_parts_of_arn(text: &str) -> bool {
     text.splitn(6, ':').count() == 6
 }

@@ -56,7 +56,7 @@ impl Rule {
         self.effect
     }
 
-    /// Says whether the rules together cover this one.
+    /// Returns whether the rules together cover this one.
     ///
     /// Items of a list that lie within the same rules need only one look together, so that long lists
     /// cost their length and not their product.

@@ -93,7 +93,7 @@ impl Decision {
         }
     }
 
-    /// Says whether the request is allowed for certain.
+    /// Returns whether the request is allowed for certain.
     pub fn is_allow(&self) -> bool {
         self.outcome == Outcome::Allow
     }
@@ -155,7 +155,7 @@ impl<'a> Evidence<'a> {
         self.hits.iter().filter(move |hit| hit.layer == layer && hit.effect == Effect::Deny && hit.certain)
     }
 
-    /// Says whether a layer could not be read and is taken as allowing.
+    /// Returns whether a layer could not be read and is taken as allowing.
     pub fn is_presumed(&self, layer: Layer, reading: Reading) -> bool {
         reading == Reading::Lenient && self.question.unreadable.iter().any(|(unread, _)| *unread == layer)
     }
@@ -171,7 +171,7 @@ impl<'a> Evidence<'a> {
         })
     }
 
-    /// Says whether a policy that could not be read, or a statement about unknown keys, may deny.
+    /// Returns whether a policy that could not be read, or a statement about unknown keys, may deny.
     fn may_be_denied(&self) -> bool {
         !self.question.unreadable.is_empty()
             || self.hits.iter().any(|hit| hit.effect == Effect::Deny && !hit.certain)

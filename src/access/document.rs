@@ -101,7 +101,7 @@ pub enum Clause<T: Ord> {
 }
 
 impl<T: Ord> Clause<T> {
-    /// Says whether the plain element lists nothing, so that nothing matches.
+    /// Returns whether the plain element lists nothing, so that nothing matches.
     pub(super) fn is_empty(&self) -> bool {
         matches!(self, Self::Is(set) if set.is_empty())
     }

@@ -128,7 +128,7 @@ fn only_miss(statement: &Statement, source: &Source<'_>, question: &Question<'_>
     first.filter(|_| misses.next().is_none())
 }
 
-/// Says whether a statement is about KMS at all; one about logs misses nothing narrowly.
+/// Returns whether a statement is about KMS at all; one about logs misses nothing narrowly.
 fn is_about_kms(actions: &Clause<Caseless>) -> bool {
     match actions {
         Clause::Absent => false,

@@ -26,18 +26,18 @@ impl Grant {
         party(self.retiring_principal.as_deref(), self.retiring_service_principal.as_deref(), caller, key)
     }
 
-    /// Says whether the grant was made by the account.
+    /// Returns whether the grant was made by the account.
     pub(super) fn issued_by(&self, account: &str) -> bool {
         let issuer = self.issuing_account.as_deref().unwrap_or_default();
         issuer == account || Arn::split(issuer).is_some_and(|arn| arn.account == account)
     }
 
-    /// Says whether the grant lists the operation of an action.
+    /// Returns whether the grant lists the operation of an action.
     pub(super) fn lists(&self, action: &str) -> bool {
         operation(action).is_some_and(|name| self.operations.iter().any(|own| own.eq_ignore_ascii_case(name)))
     }
 
-    /// Says whether the grant lists the operation and its constraints hold.
+    /// Returns whether the grant lists the operation and its constraints hold.
     pub(super) fn allows(&self, request: &Request) -> bool {
         let name = operation(&request.action).unwrap_or_default();
         let is = |other: &str| name.eq_ignore_ascii_case(other);
@@ -51,7 +51,7 @@ impl Grant {
         is("DescribeKey") || is("RetireGrant") || self.constraints.hold(request)
     }
 
-    /// Says whether CreateGrant, allowed by this grant, may make that one: no operation more, and
+    /// Returns whether CreateGrant, allowed by this grant, may make that one: no operation more, and
     /// constraints at least as strict.
     fn may_pass_on(&self, new: &NewGrant) -> bool {
         new.operations.iter().all(|name| self.operations.iter().any(|own| own.eq_ignore_ascii_case(name)))

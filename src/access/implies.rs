@@ -58,7 +58,7 @@ impl Condition {
         }
     }
 
-    /// Says whether it never holds for a request without the key.
+    /// Returns whether it never holds for a request without the key.
     fn wants_key(&self) -> bool {
         match self.operator.test {
             Test::Null => !self.values.contains("true"),
@@ -66,7 +66,7 @@ impl Condition {
         }
     }
 
-    /// Says whether no request at all meets it.
+    /// Returns whether no request at all meets it.
     pub fn never_holds(&self) -> bool {
         self.values.is_empty() && !self.operator.negated && !absent(self.operator)
     }
@@ -116,7 +116,7 @@ fn is_stars(value: &str) -> bool {
     !value.is_empty() && value.chars().all(|char| char == '*')
 }
 
-/// Says whether the second condition holds whenever the first does. Says no when it cannot be shown.
+/// Returns whether the second condition holds whenever the first does. Says no when it cannot be shown.
 pub(super) fn implies(given: &Condition, wanted: &Condition, proof: &Proof<'_>) -> bool {
     if given.key != wanted.key || !proof.spend(1) {
         return false;
@@ -142,7 +142,7 @@ pub(super) fn implies(given: &Condition, wanted: &Condition, proof: &Proof<'_>) 
     })
 }
 
-/// Says whether whatever matches the first value matches the second.
+/// Returns whether whatever matches the first value matches the second.
 fn value_within(
     (inner, inner_value): (Test, &str),
     (outer, outer_value): (Test, &str),

@@ -87,7 +87,7 @@ impl<'a> Arn<'a> {
     }
 }
 
-/// Says whether the text is an account id: twelve digits.
+/// Returns whether the text is an account id: twelve digits.
 pub fn is_account_id(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -90,7 +90,7 @@ fn has_id(caller: &Caller, id: &str) -> bool {
     caller.unique_id.as_deref() == Some(id)
 }
 
-/// Says whether NotPrincipal exempts the caller.
+/// Returns whether NotPrincipal exempts the caller.
 ///
 /// An Allow leaves out whoever is listed in any way. A Deny looks at account, role and session one after the
 /// other, so all of them must be listed, and it hits every principal that has a boundary.

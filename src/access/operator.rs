@@ -127,7 +127,7 @@ impl Operator {
         }
     }
 
-    /// Says whether policy variables are replaced in the values of this operator.
+    /// Returns whether policy variables are replaced in the values of this operator.
     pub fn takes_variables(self) -> bool {
         matches!(
             self.test,

@@ -96,7 +96,7 @@ fn station(evidence: &Evidence<'_>, layer: Layer) -> Station {
     Station { stop: Stop::Policy(layer), says, statements, policies, near_misses }
 }
 
-/// Says whether a layer allows, and of organization policies each of its levels.
+/// Returns whether a layer allows, and of organization policies each of its levels.
 fn levels_are_allowed(evidence: &Evidence<'_>, layer: Layer) -> bool {
     let levels: BTreeSet<usize> = evidence.allows(layer, Reading::Strict).map(|hit| hit.level).collect();
     match layer {

@@ -27,7 +27,7 @@ pub(super) fn literal(text: &str) -> Vec<Token> {
     text.chars().map(Token::Char).collect()
 }
 
-/// Says whether everything that `inner` matches is matched by `outer`; plain text is a pattern too.
+/// Returns whether everything that `inner` matches is matched by `outer`; plain text is a pattern too.
 pub(super) fn includes(outer: &[Token], inner: &[Token]) -> bool {
     includes_within(outer, inner, usize::MAX).0 == Some(true)
 }
@@ -69,7 +69,7 @@ pub(super) fn includes_within(outer: &[Token], inner: &[Token], most: usize) -> 
     (Some(rest.iter().all(|token| *token == Token::Any)), steps + rest.len())
 }
 
-/// Says whether some text is matched by both patterns.
+/// Returns whether some text is matched by both patterns.
 pub(super) fn overlap(left: &[Token], right: &[Token]) -> bool {
     // `reach` holds, for the part of `left` read so far, which parts of `right` can match the same text.
     let mut reach = vec![false; right.len() + 1];

@@ -37,13 +37,13 @@ impl<'a> Proof<'a> {
         left.is_some()
     }
 
-    /// Says whether everything that `inner` matches is matched by `outer`.
+    /// Returns whether everything that `inner` matches is matched by `outer`.
     pub fn includes(&self, outer: &[Token], inner: &[Token]) -> bool {
         let (answer, steps) = includes_within(outer, inner, self.steps_left.get());
         self.spend(steps.saturating_add(LOOK)) && answer == Some(true)
     }
 
-    /// Says whether some text may be matched by both patterns.
+    /// Returns whether some text may be matched by both patterns.
     fn may_overlap(&self, left: &[Token], right: &[Token]) -> bool {
         !self.spend(left.len().saturating_mul(right.len()).saturating_add(LOOK)) || overlap(left, right)
     }
@@ -63,7 +63,7 @@ impl<'a> Proof<'a> {
         }
     }
 
-    /// Says whether a statement about `whole` gives, or takes, whatever one about `part` does.
+    /// Returns whether a statement about `whole` gives, or takes, whatever one about `part` does.
     fn holds(&self, whole: &Principal, part: &Principal, effect: Effect) -> bool {
         let Principal::Arn(member) = part else { return false };
         let Some(arn) = Arn::split(member).filter(|_| self.look()) else { return false };
@@ -80,7 +80,7 @@ impl<'a> Proof<'a> {
             }
     }
 
-    /// Says whether two principals surely have no caller in common.
+    /// Returns whether two principals surely have no caller in common.
     fn are_strangers(&self, one: &Principal, other: &Principal) -> bool {
         if !self.look() {
             return false;
@@ -175,7 +175,7 @@ fn account_of(principal: &Principal) -> Option<&str> {
     }
 }
 
-/// Says whether one ARN is that of a session of the role of the other; names of roles are unique in an
+/// Returns whether one ARN is that of a session of the role of the other; names of roles are unique in an
 /// account, whatever their paths.
 fn is_session_of(session: &str, role: &str) -> bool {
     let Some((session, role)) = Arn::split(session).zip(Arn::split(role)) else { return false };

@@ -145,7 +145,7 @@ fn back(change: Change) -> Change {
     }
 }
 
-/// Says whether a change may be called so if it takes this outcome to that.
+/// Returns whether a change may be called so if it takes this outcome to that.
 fn agrees(change: Change, was: Outcome, is: Outcome) -> bool {
     let (was, is) = (was == Outcome::Allow, is == Outcome::Allow);
     match change {

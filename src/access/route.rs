@@ -112,7 +112,7 @@ impl Ways<'_> {
         found
     }
 
-    /// Says whether a call is about this grant: RetireGrant names one, other calls use any.
+    /// Returns whether a call is about this grant: RetireGrant names one, other calls use any.
     fn is_meant(&self, grant: &Grant) -> bool {
         let question = self.evidence.question;
         !question.is_retire_grant()

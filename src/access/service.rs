@@ -10,7 +10,7 @@ use super::pattern::{literal, wild};
 use super::statement::action_matches;
 use super::tri::Tri;
 
-/// Says whether a service, such as `lambda.amazonaws.com`, may assume the role that trusts by this policy.
+/// Returns whether a service, such as `lambda.amazonaws.com`, may assume the role that trusts by this policy.
 ///
 /// `source_arn` is what the service works for, such as the ARN of a function: services tell it and its
 /// account, and a trust policy may demand them against confused deputies.
@@ -37,7 +37,7 @@ pub fn may_assume(trust: &PolicyDocument, service: &str, source_arn: &str, accou
     }
 }
 
-/// Says whether an ARN fits a pattern as `ArnLike` has it: part by part, `*` and `?` never over a colon.
+/// Returns whether an ARN fits a pattern as `ArnLike` has it: part by part, `*` and `?` never over a colon.
 pub fn arn_like(pattern: &str, arn: &str) -> bool {
     arn_includes(&wild(pattern), &literal(arn))
 }

@@ -135,13 +135,13 @@ impl<'a> Question<'a> {
         }
     }
 
-    /// Says whether the account is the management account of its organization, which organization policies
+    /// Returns whether the account is the management account of its organization, which organization policies
     /// never bind.
     fn is_managed_by(&self, account: &str) -> bool {
         self.caller.management_account.as_deref() == Some(account)
     }
 
-    /// Says whether a boundary or session policies are there, readable or not.
+    /// Returns whether a boundary or session policies are there, readable or not.
     pub fn is_limited_by(&self, layer: Layer) -> bool {
         self.sources.iter().any(|source| source.layer == layer)
             || self.unreadable.iter().any(|(unread, _)| *unread == layer)
@@ -155,7 +155,7 @@ impl<'a> Question<'a> {
         operation(&self.request.action).is_some_and(|name| name.eq_ignore_ascii_case("RetireGrant"))
     }
 
-    /// Says whether caller and key belong to different accounts; a service belongs to none.
+    /// Returns whether caller and key belong to different accounts; a service belongs to none.
     pub fn is_cross_account(&self) -> bool {
         self.has_key() && !self.caller.is_service() && self.caller.account != self.key.account
     }

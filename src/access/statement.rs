@@ -17,7 +17,7 @@ pub(super) struct Target<'a> {
     pub scope: Scope<'a>,
 }
 
-/// Says whether action, resource and conditions of a statement match.
+/// Returns whether action, resource and conditions of a statement match.
 pub(super) fn matches(statement: &Statement, target: Target<'_>) -> Tri {
     Tri::all([
         Tri::from(action_matches(&statement.actions, target.action)),

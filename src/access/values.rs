@@ -84,7 +84,7 @@ impl Cidr {
         (prefix <= width).then(|| Self { v6, bits: masked(bits, prefix), prefix })
     }
 
-    /// Says whether every address of `other` is in this range.
+    /// Returns whether every address of `other` is in this range.
     pub fn contains(self, other: Self) -> bool {
         self.v6 == other.v6 && self.prefix <= other.prefix && masked(other.bits, self.prefix) == self.bits
     }
@@ -104,7 +104,7 @@ fn masked(bits: u128, prefix: u32) -> u128 {
     bits & u128::MAX.checked_shl(128 - prefix).unwrap_or(0)
 }
 
-/// Says whether two values are the same bytes: the policy holds base64, the request either that or the bytes.
+/// Returns whether two values are the same bytes: the policy holds base64, the request either that or the bytes.
 pub(super) fn same_bytes(policy: &str, request: &str) -> bool {
     let Ok(wanted) = STANDARD.decode(policy) else { return false };
     wanted == request.as_bytes() || STANDARD.decode(request).is_ok_and(|bytes| bytes == wanted)

@@ -28,7 +28,7 @@ pub trait Actor {
     /// Waits until requests that began before are over.
     fn drain(&self, time: Duration) -> impl Future<Output = ()>;
 
-    /// Tells whether somebody asked to stop. No new step starts then.
+    /// Returns whether somebody asked to stop. No new step starts then.
     fn interrupted(&self) -> bool;
 }
 
@@ -97,7 +97,7 @@ pub struct Unproved {
 }
 
 impl Outcome {
-    /// Tells whether everything was done.
+    /// Returns whether everything was done.
     pub fn is_complete(&self) -> bool {
         let Self { done: _, failed, unseen, remaining, unproved, interrupted, ids: _ } = self;
         let left = !failed.is_empty() || !unseen.is_empty() || !remaining.is_empty();

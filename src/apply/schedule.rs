@@ -15,7 +15,7 @@ const fn at_once(kind: Kind) -> usize {
     }
 }
 
-/// Tells whether a service mixes up calls on one resource that run at the same time: Lambda refuses a second
+/// Returns whether a service mixes up calls on one resource that run at the same time: Lambda refuses a second
 /// update and loses statements of a policy, API Gateway answers with a conflict, IAM with a concurrent
 /// modification.
 const fn one_by_one(kind: Kind) -> bool {

@@ -228,7 +228,7 @@ fn http_client(local: bool) -> SharedHttpClient {
     http_client_fn(move |_, _| connector.clone())
 }
 
-/// Says whether an address is on this machine, where no rate limits apply.
+/// Returns whether an address is on this machine, where no rate limits apply.
 fn is_loopback(endpoint: &str) -> bool {
     let host = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
     let host = host.split('/').next().unwrap_or_default();

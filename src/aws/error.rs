@@ -199,22 +199,22 @@ impl AwsError {
         self.detail.retry_after
     }
 
-    /// Says whether AWS has no such entity.
+    /// Returns whether AWS has no such entity.
     pub fn is_not_found(&self) -> bool {
         self.kind() == ErrorKind::NotFound
     }
 
-    /// Says whether the caller may not do this.
+    /// Returns whether the caller may not do this.
     pub fn is_denied(&self) -> bool {
         self.kind() == ErrorKind::Denied
     }
 
-    /// Says whether the error has this code.
+    /// Returns whether the error has this code.
     pub fn has_code(&self, code: &str) -> bool {
         self.code() == Some(code)
     }
 
-    /// Says whether AWS's message holds this text, letter case aside.
+    /// Returns whether AWS's message holds this text, letter case aside.
     pub fn says(&self, text: &str) -> bool {
         self.message().to_ascii_lowercase().contains(&text.to_ascii_lowercase())
     }

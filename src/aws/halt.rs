@@ -21,7 +21,7 @@ impl Halt {
         self.0.send_replace(true);
     }
 
-    /// Tells whether waiting is over.
+    /// Returns whether waiting is over.
     pub fn is_set(&self) -> bool {
         *self.0.borrow()
     }

@@ -107,7 +107,7 @@ async fn identity(
         }
         for (name, text) in inline? {
             let document = PolicyDocument::parse(&role::decode(&text), PolicyKind::Identity)
-                .map_err(|error| format!("the policy `{name}` makes no sense: {error}"))?;
+                .map_err(|error| format!("the policy `{name}` could not be parsed: {error}"))?;
             all.insert(name, document);
         }
         Ok(all)

@@ -31,7 +31,7 @@ pub(super) fn stale(operation: &str, what: &str) -> AwsError {
         .with_hint("run `lockstep plan` again, and look at what it shows")
 }
 
-/// Tells whether what is there may be replaced: it is what the plan was made from, or already what it shall be,
+/// Returns whether what is there may be replaced: it is what the plan was made from, or already what it shall be,
 /// for an attempt before this one may have gone through although no answer came back.
 pub(super) fn may_replace<T: PartialEq>(is: &T, expected: Option<&T>, wanted: &T) -> bool {
     is == wanted || expected.is_none_or(|expected| is == expected)

@@ -43,7 +43,7 @@ impl Intercept for Whole {
     }
 }
 
-/// Tells whether the text ends with the element that it begins with; true of what is no XML.
+/// Returns whether the text ends with the element that it begins with; true of what is no XML.
 fn is_closed(body: &[u8]) -> bool {
     let mut rest = body.trim_ascii();
     // `<?xml version="1.0"?>`

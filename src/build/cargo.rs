@@ -94,7 +94,7 @@ impl Package {
         self.manifest_path.parent().unwrap_or(Path::new("."))
     }
 
-    /// Tells whether a dependency is there for tests, examples and benchmarks only.
+    /// Returns whether a dependency is there for tests, examples and benchmarks only.
     pub(super) fn only_tests_need(&self, dependency: &str) -> bool {
         let mut kinds = self.dependencies.iter().filter(|other| other.name == dependency).peekable();
         kinds.peek().is_some() && kinds.all(|other| other.kind.as_deref() == Some("dev"))

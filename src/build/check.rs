@@ -45,7 +45,7 @@ impl Machine {
         }
     }
 
-    /// Tells whether the runtime starts `bootstrap` from the archive.
+    /// Returns whether the runtime starts `bootstrap` from the archive.
     fn starts_bootstrap(&self) -> bool {
         self.runtime.starts_with("provided")
     }

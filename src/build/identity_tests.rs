@@ -78,7 +78,7 @@ impl Workspace {
         digest.hex()
     }
 
-    /// Tells whether writing a file changes the hash.
+    /// Returns whether writing a file changes the hash.
     fn matters(&self, file: &str, text: &str) -> bool {
         let before = self.hash();
         self.write(file, text);

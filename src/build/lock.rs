@@ -18,7 +18,7 @@ pub(super) struct Locked {
 }
 
 impl Locked {
-    /// Tells whether this is a package in a folder of this machine, by name and version.
+    /// Returns whether this is a package in a folder of this machine, by name and version.
     pub(super) fn is_local(&self, name: &str, version: &str) -> bool {
         self.source.is_none() && self.name == name && self.version == version
     }

@@ -27,7 +27,7 @@ pub(super) fn output(command: &[String], folder: &Path) -> Result<String, BuildE
         .map_err(|error| BuildError::Answer { command: command.join(" "), reason: error.to_string() })
 }
 
-/// Tells whether a program runs and succeeds.
+/// Returns whether a program runs and succeeds.
 pub(super) fn succeeds(command: &[String], folder: &Path) -> bool {
     output(command, folder).is_ok()
 }
@@ -115,7 +115,7 @@ fn start(command: &[String], folder: &Path) -> Result<Command, BuildError> {
     Ok(process)
 }
 
-/// Tells whether cargo sets a variable for the package that it runs.
+/// Returns whether cargo sets a variable for the package that it runs.
 fn of_own_package(name: &str) -> bool {
     name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") || name == "CARGO_PRIMARY_PACKAGE"
 }

@@ -42,7 +42,7 @@ pub(super) fn path(template: &str, answer: &Value) -> Result<String, CallError> 
     })
 }
 
-/// Tells whether an answer has all the fields of `expected`, with the same values.
+/// Returns whether an answer has all the fields of `expected`, with the same values.
 pub(super) fn covers(answer: &Value, expected: &Value) -> bool {
     match (answer, expected) {
         (Value::Object(answer), Value::Object(expected)) => {

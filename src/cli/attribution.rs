@@ -48,19 +48,22 @@ pub async fn attributed(
                 lines.extend(told(&trail));
             }
             Ok(Err(error)) if error.is_denied() => {
-                remark = Some("who did it cannot be told: allow `cloudtrail:LookupEvents`".to_owned());
+                remark = Some(
+                    "could not determine who made the change: allow `cloudtrail:LookupEvents`".to_owned(),
+                );
             }
             Ok(Err(error)) => {
                 remark = Some(format!(
-                    "who did it cannot be told, for CloudTrail could not be read ({}); it takes \
+                    "could not determine who made the change: CloudTrail could not be read ({}); it takes \
                      `cloudtrail:LookupEvents`",
                     error.reason()
                 ));
             }
             Err(_) => {
                 let patience = lock::span(PATIENCE);
-                remark =
-                    Some(format!("who did it cannot be told: CloudTrail did not answer within {patience}"));
+                remark = Some(format!(
+                    "could not determine who made the change: CloudTrail did not answer within {patience}"
+                ));
             }
         }
     }

@@ -175,16 +175,16 @@ impl<'a> Change<'a> {
             None if outcome.interrupted => lines.push("stopped as asked".to_owned()),
             None => {}
         }
+        let done = outcome.done.len();
         let left = outcome.remaining.len() + outcome.failed.len() + outcome.unseen.len();
-        lines.push(format!("done: {}; not done: {left}", outcome.done.len()));
-        lines.extend(
-            outcome.unseen.iter().filter_map(step).map(|what| format!("  begun, and not seen: {what}")),
-        );
+        lines
+            .push(format!("{done} {} completed, {left} remaining", if done == 1 { "step" } else { "steps" }));
+        lines.extend(outcome.unseen.iter().filter_map(step).map(|what| format!("  outcome unknown: {what}")));
         let mut remaining: BTreeMap<String, usize> = BTreeMap::new();
         for what in outcome.remaining.iter().filter_map(step) {
             *remaining.entry(what).or_default() += 1;
         }
-        lines.extend(remaining.keys().map(|what| format!("  not done: {what}")));
+        lines.extend(remaining.keys().map(|what| format!("  remaining: {what}")));
         lines.push("Running the same command again continues from here.".to_owned());
         lines.join("\n")
     }

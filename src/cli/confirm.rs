@@ -16,7 +16,7 @@ pub fn confirm(question: &str) -> Result<bool, CliError> {
             .hint("add --auto-approve, or save a plan with `plan --out FILE` and run `apply FILE`"));
     }
     let mut stderr = std::io::stderr().lock();
-    let _ = write!(stderr, "\n{question} Only `yes` is taken: ").and_then(|()| stderr.flush());
+    let _ = write!(stderr, "\n{question} Enter `yes` to confirm: ").and_then(|()| stderr.flush());
     let mut answer = String::new();
     let read = stdin.lock().read_line(&mut answer);
     Ok(read.is_ok() && answer.trim() == "yes")

@@ -54,7 +54,7 @@ pub fn lines(path: &Path) -> Result<impl Iterator<Item = Result<(usize, String),
     };
     let mut failed = false;
     Ok(std::iter::from_fn(move || {
-        // After an error the rest makes no sense.
+        // After an error the rest means nothing.
         let item = if failed { None } else { next() };
         failed = item.as_ref().is_some_and(Result::is_err);
         item

@@ -222,7 +222,7 @@ impl Lock {
         if !matches!(left, Ok(Ok(Verdict::Free(_) | Verdict::Busy(..)))) {
             let after = lock::span(EXPIRY);
             context.output.note(&format!(
-                "warning: the lock could not be let go of; it ends by itself {after} after its last heartbeat"
+                "warning: failed to release the lock; it expires {after} after its last heartbeat"
             ));
         }
     }

@@ -31,7 +31,7 @@ impl Saved {
         self.0.env()
     }
 
-    /// Tells whether the plan removes everything.
+    /// Returns whether the plan removes everything.
     pub const fn destroys(&self) -> bool {
         self.0.destroys()
     }

@@ -43,8 +43,8 @@ pub struct Global {
     #[arg(long, global = true, env = "LOCKSTEP_PYTHON", value_name = "PATH")]
     pub python: Option<PathBuf>,
 
-    /// Seconds until a changed key policy is in effect everywhere: so long is waited before a function that
-    /// serves traffic moves to another role. 120 unless told; none for a local AWS
+    /// Seconds to wait for a key policy change to propagate before a live function switches roles [default: 120; 0
+    /// with --local]
     #[arg(long, global = true, env = "LOCKSTEP_SETTLE", value_name = "SECONDS")]
     pub settle: Option<u64>,
 
@@ -153,7 +153,7 @@ impl Environment {
         composed.or_else(|| PIPELINES.iter().find_map(|name| get(name)).map(str::to_owned))
     }
 
-    /// Tells whether to use colour on a stream that is a terminal or not.
+    /// Returns whether to use colour on a stream that is a terminal or not.
     pub fn colour(&self, when: When, terminal: bool) -> bool {
         match when {
             When::Always => true,

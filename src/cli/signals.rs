@@ -77,7 +77,7 @@ impl Stop {
         self.aws.halt.set();
     }
 
-    /// Tells whether the run has to stop.
+    /// Returns whether the run has to stop.
     pub fn asked(&self) -> bool {
         self.why.borrow().is_some()
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{World, function, key, role};
 
 impl World {
-    /// Tells whether a function was configured with another role than the one that has its name now.
+    /// Returns whether a function was configured with another role than the one that has its name now.
     ///
     /// A mark with another name tells that a run ended between the change of a role and the mark, and nothing
     /// about the role of now.
@@ -17,7 +17,7 @@ impl World {
         recorded.is_of(&seen.config.role) && role.is_some_and(another)
     }
 
-    /// Tells whether a role that was recorded is known to exist no more.
+    /// Returns whether a role that was recorded is known to exist no more.
     pub fn is_dead(&self, mark: &function::RoleMark) -> bool {
         let same_name = |role: &&role::Seen| role.spec.role_name == mark.name;
         match self.roles.values().find(same_name) {
@@ -26,13 +26,13 @@ impl World {
         }
     }
 
-    /// Tells whether the role that a function was configured with is gone, and another one of its name may be
+    /// Returns whether the role that a function was configured with is gone, and another one of its name may be
     /// there.
     pub fn has_lost_role(&self, seen: &function::Seen) -> bool {
         self.lacks_role(&seen.config.role) || self.is_recreated(seen)
     }
 
-    /// Tells whether Lambda cannot decrypt the environment of a function any more: when it gives a function a
+    /// Returns whether Lambda cannot decrypt the environment of a function any more: when it gives a function a
     /// role it makes a grant to the id of that role, and a role that was re-created has another one. Only another
     /// change of the role makes a new grant.
     pub fn is_cut_off(&self, seen: &function::Seen) -> bool {
@@ -64,7 +64,7 @@ impl World {
         dead.chain(cut_off.map(|(name, _)| format!("functions.{name} is cut off"))).collect()
     }
 
-    /// Tells whether an ARN names a role that the stack keeps and that does not exist now.
+    /// Returns whether an ARN names a role that the stack keeps and that does not exist now.
     pub(super) fn lacks_role(&self, arn: &str) -> bool {
         self.role_arns.contains(arn) && !self.roles.values().any(|role| role.spec.arn == arn)
     }

@@ -27,7 +27,7 @@ impl Ids {
         self.0.get(reference).map(String::as_str)
     }
 
-    /// Tells whether nothing is known yet.
+    /// Returns whether nothing is known yet.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -89,7 +89,7 @@ pub fn to(reference: &str) -> String {
     format!("{OPEN}{reference}}}")
 }
 
-/// Tells whether a string still holds a reference.
+/// Returns whether a string still holds a reference.
 pub fn is_open(text: &str) -> bool {
     text.contains(OPEN)
 }

@@ -80,7 +80,7 @@ impl ResourceId {
         Self { kind, name: name.clone() }
     }
 
-    /// Tells whether this stands for all resources of the kind: `keys.*`.
+    /// Returns whether this stands for all resources of the kind: `keys.*`.
     pub fn is_listing(&self) -> bool {
         self.name.as_str() == "*"
     }

@@ -201,7 +201,7 @@ impl World {
         }
     }
 
-    /// Tells whether what a reference stands for is known.
+    /// Returns whether what a reference stands for is known.
     fn knows(&self, fact: &Fact) -> bool {
         let Fact { resource: ResourceId { kind, name }, aspect } = fact;
         match kind {

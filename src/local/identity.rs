@@ -29,7 +29,7 @@ impl ThisProcess {
         Some(format!("{} {}", self.machine.as_ref()?, self.mark.as_ref()?))
     }
 
-    /// Tells whether another process has ended for sure: one of another machine, or of one that cannot be told
+    /// Returns whether another process has ended for sure: one of another machine, or of one that cannot be told
     /// from others, never has.
     pub async fn sees_the_end_of(&self, pid: u32, identity: &str) -> bool {
         let Some((machine, mark)) = identity.split_once(' ') else { return false };

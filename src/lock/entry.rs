@@ -76,7 +76,7 @@ impl Entry {
         Self { base: version, previous: Some(id), ..self }
     }
 
-    /// Tells whether the entry at a version counts, by the entry before it.
+    /// Returns whether the entry at a version counts, by the entry before it.
     ///
     /// INVARIANT: nothing but the two versions decides, and neither ever changes, so all readers agree.
     pub fn counts(&self, version: u64, before: Option<&Self>) -> bool {

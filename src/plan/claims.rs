@@ -59,7 +59,7 @@ fn asserted(scene: Scene<'_>, assertion: &Assertion) -> Option<Blocked> {
     })
 }
 
-/// Tells whether an outcome is the one that is asserted; what is unknown is neither allowed nor denied.
+/// Returns whether an outcome is the one that is asserted; what is unknown is neither allowed nor denied.
 fn holds(decision: &Decision, allowed: bool) -> bool {
     match decision.outcome {
         Outcome::Allow => allowed,

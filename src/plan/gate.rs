@@ -83,7 +83,7 @@ fn probes(around: &Surroundings<'_>) -> Vec<(Name, Probe)> {
     affected.filter_map(|(name, want)| Some((name.clone(), want.probe.clone()?))).collect()
 }
 
-/// Tells whether a step takes from a role what a function may run on.
+/// Returns whether a step takes from a role what a function may run on.
 fn takes_use(step: &Step) -> bool {
     match &step.op {
         Op::Key { op: key::Op::PutPolicy { .. }, .. } => {

@@ -83,7 +83,7 @@ pub struct Step {
 }
 
 impl Plan {
-    /// Tells whether there is nothing to do.
+    /// Returns whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.phases.is_empty()
     }

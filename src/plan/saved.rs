@@ -136,7 +136,7 @@ impl Saved {
         self.read_at
     }
 
-    /// Tells whether the plan removes everything.
+    /// Returns whether the plan removes everything.
     pub const fn destroys(&self) -> bool {
         self.destroy
     }

@@ -39,7 +39,7 @@ pub fn before_moves(desired: &Desired, world: &World, wide: &Target, drafts: &mu
     }
 }
 
-/// Tells whether traffic runs on something else after a step.
+/// Returns whether traffic runs on something else after a step.
 fn starts(draft: &Draft, function: &Name) -> bool {
     let Op::Function { name, op } = &draft.op else { return false };
     name == function
@@ -62,7 +62,7 @@ fn puts_policy(drafts: &[Draft], key: &Name) -> bool {
         .any(|draft| matches!(&draft.op, Op::Key { name, op: key::Op::PutPolicy { .. } } if name == key))
 }
 
-/// Tells whether the key lets a role in that traffic runs under now.
+/// Returns whether the key lets a role in that traffic runs under now.
 fn works(world: &World, function: &Name, key: &Name) -> bool {
     let (Some(function), Some(key)) = (world.functions.get(function), world.keys.get(key)) else {
         return false;

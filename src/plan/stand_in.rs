@@ -42,7 +42,7 @@ pub fn detour(desired: &Desired, last: &Target, world: &World) -> Option<Desired
     detour
 }
 
-/// Tells whether a function has to take the way round.
+/// Returns whether a function has to take the way round.
 fn is_needed(world: &World, want: &function::Spec, seen: &function::Seen, stand_in: &str) -> bool {
     if seen.config.role == want.config.role {
         // An environment that comes now finds the grant as dead as one that is there.
@@ -121,7 +121,7 @@ fn pinned(want: &FunctionWant, seen: &function::Seen, role: &str) -> Option<Stri
     })
 }
 
-/// Tells whether a policy denies something to a role as such, or to everybody by the names of roles.
+/// Returns whether a policy denies something to a role as such, or to everybody by the names of roles.
 fn denies(policy: &PolicyDocument, original: &str) -> bool {
     let original = Principal::Arn(original.to_owned());
     policy.statements().iter().filter(|statement| statement.effect == Effect::Deny).any(|statement| {
@@ -171,7 +171,7 @@ pub fn widened(way: &Desired, last: &Target, world: &World) -> Target {
     wide
 }
 
-/// Tells whether an ARN is that of a stand-in of a role of the stack.
+/// Returns whether an ARN is that of a stand-in of a role of the stack.
 pub fn is_stand_in(desired: &Desired, arn: &str) -> bool {
     desired.roles.iter().any(|(name, original)| {
         stand_in(desired, name, original).is_some_and(|(_, stand_in)| stand_in.arn == arn)

@@ -94,7 +94,7 @@ fn follow_aliases(desired: &Desired, world: &World, (name, spec): (&Name, &key::
     policy
 }
 
-/// Tells whether a key policy may name a principal. Of principals outside the stack nothing is known, so
+/// Returns whether a key policy may name a principal. Of principals outside the stack nothing is known, so
 /// they are taken to exist.
 fn exists(principal: &Principal, desired: &Desired, world: &World) -> bool {
     match principal {
@@ -109,7 +109,7 @@ fn exists(principal: &Principal, desired: &Desired, world: &World) -> bool {
     }
 }
 
-/// Tells whether an ARN is that of a role by the stack's naming, which the caller knows not to exist: all of
+/// Returns whether an ARN is that of a role by the stack's naming, which the caller knows not to exist: all of
 /// them were listed.
 fn gone_role(arn: &str, desired: &Desired) -> bool {
     arn.rsplit_once('/').is_some_and(|(_, role)| role.starts_with(&desired.prefix()))

@@ -62,7 +62,7 @@ impl Comparison {
         }
     }
 
-    /// Tells whether access differs.
+    /// Returns whether access differs.
     pub fn is_different(&self) -> bool {
         self.verdict == Verdict::Different.as_str()
     }

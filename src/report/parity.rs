@@ -30,7 +30,7 @@ impl Document {
         Self { format_version: FORMAT_VERSION.to_owned(), roles, differences }
     }
 
-    /// Tells whether both may do the same, for certain.
+    /// Returns whether both may do the same, for certain.
     pub fn is_equal(&self) -> bool {
         self.differences.is_empty()
     }

@@ -11,7 +11,7 @@ use super::value::printable;
 /// Lines that are shown around a change.
 const CONTEXT: usize = 3;
 
-/// Tells whether a change is one of a policy document.
+/// Returns whether a change is one of a policy document.
 pub fn is_policy(change: &Change) -> bool {
     [&change.before, &change.after]
         .into_iter()
@@ -19,12 +19,12 @@ pub fn is_policy(change: &Change) -> bool {
         .any(|value| value.as_object().is_some_and(is_document))
 }
 
-/// Tells whether an object is a policy document.
+/// Returns whether an object is a policy document.
 pub fn is_document(object: &Map<String, Value>) -> bool {
     object.contains_key("Statement")
 }
 
-/// Tells whether more differs than which principals are allowed which actions by name: statements that deny,
+/// Returns whether more differs than which principals are allowed which actions by name: statements that deny,
 /// have conditions, or name what is excepted.
 pub fn differs_beyond_access(change: &Change) -> bool {
     intricate(change.before.as_ref()) != intricate(change.after.as_ref())

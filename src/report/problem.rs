@@ -374,7 +374,7 @@ impl Around<'_> {
         format!("lockstep apply puts it back to {back}{{line}}{or}")
     }
 
-    /// Tells whether a role of the stack is known not to exist.
+    /// Returns whether a role of the stack is known not to exist.
     fn is_gone(&self, arn: &str) -> bool {
         self.desired.role_by_arn(arn).is_some_and(|role| {
             let resource = ResourceId::new(Kind::Role, role);

@@ -101,7 +101,7 @@ fn last(path: &str) -> &str {
     path.rsplit('.').next().unwrap_or(path)
 }
 
-/// Tells whether text is a URL with a password: `postgres://user:password@host/`.
+/// Returns whether text is a URL with a password: `postgres://user:password@host/`.
 fn holds_password(text: &str) -> bool {
     let authority =
         text.split_once("://").map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or(rest));

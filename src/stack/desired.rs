@@ -100,7 +100,7 @@ pub enum CodeSource {
     Cargo {
         /// Name of the binary target.
         bin: String,
-        /// Folder of the workspace; `.` unless told.
+        /// Folder of the workspace; `.` by default.
         workspace: PathBuf,
     },
     /// A folder that is packed as it is.

@@ -125,7 +125,7 @@ impl Diagnostics {
         self.0.iter()
     }
 
-    /// Tells whether there is none.
+    /// Returns whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -135,7 +135,7 @@ impl Diagnostics {
         self.0.len()
     }
 
-    /// Tells whether any of them is an error.
+    /// Returns whether any of them is an error.
     pub fn has_errors(&self) -> bool {
         self.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
@@ -147,12 +147,12 @@ impl Diagnostics {
         }
     }
 
-    /// Tells whether more problems would not be kept, so that nobody need describe them.
+    /// Returns whether more problems would not be kept, so that nobody need describe them.
     pub(super) fn is_full(&self) -> bool {
         self.0.len() >= MOST
     }
 
-    /// Tells whether a problem should still come with a suggestion, which takes a search.
+    /// Returns whether a problem should still come with a suggestion, which takes a search.
     pub(super) fn wants_advice(&self) -> bool {
         self.0.len() < MOST / 4
     }

@@ -132,7 +132,7 @@ impl<'a> Filler<'a> {
         whole.then_some(filled)
     }
 
-    /// Tells whether somebody else fills a reference in: IAM, API Gateway, or a probe.
+    /// Returns whether somebody else fills a reference in: IAM, API Gateway, or a probe.
     fn passes(&self, reference: &str) -> bool {
         (reference.contains(':') && !reference.starts_with("lockstep:"))
             || reference.starts_with("stageVariables.")

@@ -62,14 +62,14 @@ impl Names<'_> {
 pub(super) const LABEL_HELP: &str =
     "start with a letter; letters, digits and `-` may follow, 32 characters in all";
 
-/// Tells whether a text can be the name of a stack or an environment: a part of the names of everything.
+/// Returns whether a text can be the name of a stack or an environment: a part of the names of everything.
 pub(super) fn is_label(text: &str) -> bool {
     (1..=32).contains(&text.len())
         && text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
 }
 
-/// Tells whether a text has the form of a region: `eu-central-1`.
+/// Returns whether a text has the form of a region: `eu-central-1`.
 pub(super) fn is_region(text: &str) -> bool {
     let mut parts = text.split('-').rev();
     let number = parts.next().is_some_and(|last| last.len() == 1 && last.bytes().all(|b| b.is_ascii_digit()));

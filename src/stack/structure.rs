@@ -357,7 +357,7 @@ fn flow(value: &Json) -> String {
     }
 }
 
-/// Tells whether a schema takes anything: it says nothing but what people read.
+/// Returns whether a schema takes anything: it says nothing but what people read.
 fn is_open(schema: &Json) -> bool {
     schema.as_object().is_some_and(|object| {
         object.keys().all(|key| matches!(key.as_str(), "title" | "description" | "default" | "examples"))

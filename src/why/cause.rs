@@ -88,7 +88,7 @@ fn by_key_policy(asked: &Asked<'_>, stations: &[Station]) -> String {
     }
 }
 
-/// Tells whether a statement names the caller itself, and not only its account.
+/// Returns whether a statement names the caller itself, and not only its account.
 fn names_itself(asked: &Asked<'_>, miss: &NearMiss) -> bool {
     let statements = asked.facts.policy.known().map(|policy| policy.statements()).unwrap_or_default();
     let cited = sid(&miss.statement);

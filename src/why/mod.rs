@@ -190,7 +190,7 @@ impl<'a> Asked<'a> {
         shown(self.scene.desired, self.caller.arn())
     }
 
-    /// Tells whether the principal is a role of the stack that does not exist.
+    /// Returns whether the principal is a role of the stack that does not exist.
     fn is_missing(&self) -> bool {
         let Scene { desired, world, evidence } = self.scene;
         let arn = self.caller.arn();

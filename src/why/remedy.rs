@@ -128,10 +128,11 @@ impl Asked<'_> {
                 format!("let the boundary of {role} allow {}", self.question.action),
                 &format!("roles.{role}.permissions_boundary"),
             ),
-            (_, Reason::SessionNoAllow, _) => self
-                .at("let who starts the session pass a policy that allows it".to_owned(), &self.key_field()),
+            (_, Reason::SessionNoAllow, _) => {
+                self.at("use a session policy that allows it".to_owned(), &self.key_field())
+            }
             (_, Reason::ScpNoAllow, _) => {
-                self.at("ask whoever runs the organization".to_owned(), &self.key_field())
+                self.at("contact the administrator of your AWS organization".to_owned(), &self.key_field())
             }
             (_, Reason::CrossAccountOperation, _) => {
                 self.at("call it with credentials of the account of the key".to_owned(), &self.key_field())
@@ -168,9 +169,10 @@ impl Asked<'_> {
             _ => self.key_field(),
         };
         match layer {
-            Layer::Scp | Layer::Rcp => {
-                Remedy { what: format!("{what}: ask whoever runs the organization"), line: None }
-            }
+            Layer::Scp | Layer::Rcp => Remedy {
+                what: format!("{what}: contact the administrator of your AWS organization"),
+                line: None,
+            },
             _ => self.at(what, &field),
         }
     }

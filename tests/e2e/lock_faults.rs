@@ -58,9 +58,7 @@ async fn a_lock_that_cannot_be_let_go_of_is_told_and_taken_over() {
         project.edit("rate: 50", "rate: 40");
         let proxy = Proxy::start(project.endpoint(), Trap::LockFailsAfter(1)).await;
         let run = project.run_at(proxy.url(), &["apply", "--auto-approve"]).await.ok();
-        run.says(
-            "warning: the lock could not be let go of; it ends by itself 1 min 0 s after its last heartbeat",
-        );
+        run.says("warning: failed to release the lock; it expires 1 min 0 s after its last heartbeat");
         assert_eq!(kept.read(&project).await.unwrap()["held"], true);
         project.edit("rate: 40", "rate: 50");
         project.apply().await.ok().says("taking over the lock of a run that is gone");

@@ -49,7 +49,7 @@ async fn stops_when_something_moved() {
         .says("the plan is stale, and nothing was changed")
         .says("roles.encrypt-prod was changed")
         // The AWS behind this proxy has no CloudTrail.
-        .says("who did it cannot be told, for CloudTrail could not be read")
+        .says("could not determine who made the change: CloudTrail could not be read")
         .says("`cloudtrail:LookupEvents`");
     assert_eq!(proxy.changes(), [""; 0]);
     Inventory::take(&project.sdk).await.is(&before);

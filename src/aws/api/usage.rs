@@ -259,7 +259,7 @@ impl Api<'_> {
     }
 }
 
-/// Says whether something carries the address that it is to be created with.
+/// Returns whether something carries the address that it is to be created with.
 pub(super) fn same(found: Option<&HashMap<String, String>>, tags: &Tags) -> bool {
     let found = read::tags(found);
     [tag::STACK, tag::ENV, tag::ID]

@@ -151,7 +151,7 @@ async fn read(aws: &Aws, desired: &Desired, name: &str) -> Result<Result<Option<
     let trust = role.assume_role_policy_document.as_deref().map(decode).unwrap_or_default();
     let trust = match PolicyDocument::parse(&trust, PolicyKind::Trust { partition }) {
         Ok(trust) => trust,
-        Err(error) => return Ok(Err(format!("the trust policy of `{name}` makes no sense: {error}"))),
+        Err(error) => return Ok(Err(format!("the trust policy of `{name}` could not be parsed: {error}"))),
     };
     let mut unread = BTreeMap::new();
     let mut noted = |field: &str, reason: String| drop(unread.insert(field.to_owned(), reason));
@@ -167,7 +167,7 @@ async fn read(aws: &Aws, desired: &Desired, name: &str) -> Result<Result<Option<
     for (policy, text) in texts {
         match PolicyDocument::parse(&decode(&text), PolicyKind::Identity) {
             Ok(document) => drop(inline.insert(policy, document)),
-            Err(error) => noted("inline_policies", format!("`{policy}` makes no sense: {error}")),
+            Err(error) => noted("inline_policies", format!("`{policy}` could not be parsed: {error}")),
         }
     }
     let arn = arn(desired, &role);

@@ -63,7 +63,7 @@ async fn inline(
     unchanged(aws, (operation, &format!("the policy `{policy}` of the role `{role}`")), look).await
 }
 
-/// A document that makes no sense is none that a plan was made from.
+/// A document that could not be parsed is none that a plan was made from.
 fn parsed(text: &str, kind: PolicyKind<'_>) -> PolicyDocument {
     PolicyDocument::parse(&decode(text), kind).unwrap_or_else(|_| PolicyDocument::new([]))
 }

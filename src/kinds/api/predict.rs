@@ -80,7 +80,7 @@ pub fn predict(seen: Option<Seen>, op: &Op) -> Result<Option<Seen>, String> {
 }
 
 impl UsagePlan {
-    /// Tells whether a key is in both plans for one stage.
+    /// Returns whether a key is in both plans for one stage.
     fn shares_a_key(&self, other: &Self) -> bool {
         !self.keys.is_disjoint(&other.keys) && !self.stages.is_disjoint(&other.stages)
     }

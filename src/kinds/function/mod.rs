@@ -177,7 +177,7 @@ impl RoleMark {
         Self { id: id.to_owned(), name: name.to_owned() }
     }
 
-    /// Tells whether the role has the name of this one, by its ARN.
+    /// Returns whether the role has the name of this one, by its ARN.
     pub fn is_of(&self, arn: &str) -> bool {
         self.name.is_empty() || role::name_in(arn) == self.name
     }
@@ -294,7 +294,7 @@ pub enum Op {
 }
 
 impl Config {
-    /// Tells whether Lambda needs a key to read the configuration.
+    /// Returns whether Lambda needs a key to read the configuration.
     pub fn is_encrypted(&self) -> bool {
         !self.env.is_empty() || self.env_key.is_some()
     }

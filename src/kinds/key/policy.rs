@@ -30,7 +30,7 @@ fn principals(policy: &PolicyDocument) -> impl Iterator<Item = &Principal> {
     clauses.flatten()
 }
 
-/// Tells whether a policy lets a service use the key, whatever for: one whose name starts with `prefix`.
+/// Returns whether a policy lets a service use the key, whatever for: one whose name starts with `prefix`.
 pub fn allows_service(policy: &PolicyDocument, prefix: &str) -> bool {
     policy.statements().iter().any(|statement| match &statement.principals {
         Clause::Is(principals) => {

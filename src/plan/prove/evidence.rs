@@ -46,7 +46,7 @@ impl Scene<'_> {
         }
     }
 
-    /// Tells whether a principal is known to exist, or cannot but exist.
+    /// Returns whether a principal is known to exist, or cannot but exist.
     pub fn exists(&self, arn: &str) -> bool {
         let resource = Arn::split(arn).map_or("", |arn| arn.resource);
         resource == "root"

@@ -9,7 +9,7 @@ use crate::stack::desired::Desired;
 /// The right without which a key policy can never be mended.
 const PUT: &str = "kms:PutKeyPolicy";
 
-/// Says whether a key policy lets the account itself put another one.
+/// Returns whether a key policy lets the account itself put another one.
 pub(super) fn left_to_account(policy: &PolicyDocument, desired: &Desired) -> bool {
     let place = &desired.place;
     let root = crate::access::Caller::new(

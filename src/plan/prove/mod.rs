@@ -37,7 +37,7 @@ pub struct Proof {
 }
 
 impl Proof {
-    /// Tells whether the use is allowed for certain.
+    /// Returns whether the use is allowed for certain.
     pub fn holds(&self) -> bool {
         self.decision == Outcome::Allow.as_str()
     }

@@ -126,7 +126,7 @@ fn source_of(desired: &Desired, id: &str, name: &Name) -> String {
     format!("arn:{partition}:execute-api:{region}:{account}:{id}")
 }
 
-/// Says whether a statement lets API Gateway invoke a function, or one of its aliases, for a source.
+/// Returns whether a statement lets API Gateway invoke a function, or one of its aliases, for a source.
 fn permits(seen: &function::Seen, alias: Option<&str>, source: &str) -> bool {
     seen.permissions.values().any(|permission| {
         permission.principal == API_GATEWAY

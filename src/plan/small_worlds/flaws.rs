@@ -245,7 +245,7 @@ fn falsely_marked(seen: &function::Seen) -> bool {
     counts && source.as_deref().map(function::uploaded).as_ref() != Some(&seen.code_sha256)
 }
 
-/// Tells whether a role has at least the permissions of another.
+/// Returns whether a role has at least the permissions of another.
 fn gives(has: &role::Spec, want: &role::Spec) -> bool {
     let within = |want: &PolicyDocument, has: &PolicyDocument| {
         want.statements().iter().all(|want| has.statements().iter().any(|has| covers(has, want)))
@@ -258,7 +258,7 @@ fn gives(has: &role::Spec, want: &role::Spec) -> bool {
         && within(&want.trust, &has.trust)
 }
 
-/// Tells whether a statement says the same as another, of the same principals or more.
+/// Returns whether a statement says the same as another, of the same principals or more.
 fn covers(has: &Statement, want: &Statement) -> bool {
     let principals = match (&has.principals, &want.principals) {
         (Clause::Is(has), Clause::Is(want)) => want.is_subset(has),

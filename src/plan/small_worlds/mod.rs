@@ -136,7 +136,7 @@ fn pass(
     Ok(world)
 }
 
-/// Tells whether an operation may be left for when everything that the stack wants is in place.
+/// Returns whether an operation may be left for when everything that the stack wants is in place.
 fn takes_away(op: &Op) -> bool {
     match op {
         Op::Key { op, .. } => matches!(

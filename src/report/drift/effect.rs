@@ -27,7 +27,7 @@ const MISSING_FUNCTION: Effect =
     effect(Rank::Breaks, "missing", "every request that reaches it fails", "lockstep apply makes it");
 const MISSING_API: Effect = effect(Rank::Breaks, "missing", "every request fails", "lockstep apply makes it");
 const MISSING: Effect =
-    effect(Rank::Changed, "missing", "whatever needs it has to do without", "lockstep apply makes it");
+    effect(Rank::Changed, "missing", "resources that depend on it will fail", "lockstep apply makes it");
 const EXTRA: Effect =
     effect(Rank::Changed, "extra", "it costs, and may be used", "lockstep apply removes it, or declare it");
 const LEFT: Effect = effect(
@@ -183,7 +183,7 @@ fn function(op: &function::Op, change: &Change, recorded_as_wanted: bool) -> Eff
     }
 }
 
-/// Tells whether a field of an API decides who gets in.
+/// Returns whether a field of an API decides who gets in.
 fn guards(change: &Change) -> bool {
     let Change { field, before: _, after } = change;
     let of_route = ["authorization", "authorizer", "scopes", "api_key_required"];

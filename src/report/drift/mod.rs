@@ -137,7 +137,7 @@ impl Drift {
         Self { format_version: FORMAT_VERSION.to_owned(), place: Place::of(desired), counts, findings }
     }
 
-    /// Tells whether nothing differs and everything could be read.
+    /// Returns whether nothing differs and everything could be read.
     pub fn is_empty(&self) -> bool {
         self.findings.is_empty()
     }

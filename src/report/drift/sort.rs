@@ -133,7 +133,7 @@ struct Around<'a> {
 }
 
 impl Around<'_> {
-    /// Tells whether a difference is the cause of something that is told to be broken.
+    /// Returns whether a difference is the cause of something that is told to be broken.
     fn explains(&self, problem: &Problem, draft: &Draft, change: &Change) -> bool {
         let key = |name: &Name| problem.key.as_ref() == Some(name);
         match &draft.op {
@@ -165,7 +165,7 @@ impl Around<'_> {
         }
     }
 
-    /// Tells whether something is broken because a resource is missing.
+    /// Returns whether something is broken because a resource is missing.
     fn is_missed(&self, problem: &Problem, draft: &Draft) -> bool {
         let ResourceId { kind, name } = &draft.resource;
         let missed = match kind {
@@ -176,7 +176,7 @@ impl Around<'_> {
         missed && draft.action == Action::Create
     }
 
-    /// Tells whether a difference only follows from others: a deployment that the stage will be moved to, or
+    /// Returns whether a difference only follows from others: a deployment that the stage will be moved to, or
     /// an alias that routes to the newest version that there is, until another one is published.
     fn follows(&self, draft: &Draft, change: &Change) -> bool {
         if matches!(draft.op, Op::Api { op: api::Op::Deploy { .. }, .. }) {

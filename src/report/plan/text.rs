@@ -220,7 +220,7 @@ fn after(gate: Option<&GateDocument>) -> String {
     if parts.is_empty() { String::new() } else { format!(", after {}", parts.join(" and ")) }
 }
 
-/// Tells whether a change says something that the lines about access, or its sister changes, leave out.
+/// Returns whether a change says something that the lines about access, or its sister changes, leave out.
 fn is_worth_a_line(change: &Change, action: Action, access: &[AccessChange]) -> bool {
     if change.field == "policy" && !access.is_empty() {
         return policy::differs_beyond_access(change);
@@ -267,8 +267,8 @@ fn silent(calls: &[String]) -> Option<String> {
     let does = calls.iter().map(|call| match call.as_str() {
         "Delete" => "is deleted",
         "Publish" => "a version is published",
-        "PutPolicy" => "its policy is put again",
-        "AwaitPolicy" => "its policy is waited for",
+        "PutPolicy" => "re-apply its policy",
+        "AwaitPolicy" => "wait until it is in effect",
         "Mark" => "its tags record which code and role are in place",
         "DeleteDeployment" => "an old deployment is deleted",
         "DeleteAlias" => "its aliases are deleted",

@@ -134,7 +134,7 @@ fn mending_a_role_that_was_recreated_reads_like_two_swaps() {
       ~ functions.encrypt             role  encrypt-test -> encrypt-test+stand-in
       ? probe                         POST /encrypt then POST /decrypt, until 3 in a row succeed
     phase 2  return, after the probe
-      ~ keys.text                     its policy is put again, its policy is waited for
+      ~ keys.text                     re-apply its policy, wait until it is in effect
       ~ functions.encrypt             role  encrypt-test+stand-in -> encrypt-test
       ? probe                         POST /encrypt then POST /decrypt, until 3 in a row succeed
     phase 3  narrow, after the probe and a drain of 30 s

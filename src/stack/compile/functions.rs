@@ -18,7 +18,7 @@ pub(super) fn compile(cx: &Context<'_>) -> BTreeMap<Name, FunctionWant> {
     for (name, function) in &cx.file.functions {
         if let Some(other) = sids.insert(use_sid(&Name::from(name.as_str())), name) {
             let problem =
-                format!("`{name}` and `{other}` differ only in signs; their statements would be one");
+                format!("`{name}` and `{other}` differ only in punctuation; their statements would be one");
             cx.report(cx.about_key(&["functions", name], "duplicate", problem));
         }
         if let Some(want) = want(cx, name, function) {

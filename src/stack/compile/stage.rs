@@ -9,7 +9,7 @@ use super::values::{is_arn, is_word};
 use crate::kinds::{Kind, api};
 use crate::stack::model::{AccessLog, Api, Logging, Period, Throttle};
 
-/// What a stage logs of a request unless told: who, what, how it ended and how long it took; no secrets.
+/// What a stage logs of a request by default: who, what, how it ended and how long it took; no secrets.
 const LOG_FORMAT: &str = "{\"requestId\":\"$context.requestId\",\"time\":\"$context.requestTime\",\
     \"ip\":\"$context.identity.sourceIp\",\"principal\":\"$context.authorizer.principalId\",\
     \"method\":\"$context.httpMethod\",\"path\":\"$context.path\",\"status\":\"$context.status\",\

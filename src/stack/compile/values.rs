@@ -80,13 +80,13 @@ pub(super) const RESERVED_ENV: [&str; 16] = [
     "_HANDLER",
 ];
 
-/// Tells whether every character is a letter, a digit or one of `more`, and there are 1 to `longest`.
+/// Returns whether every character is a letter, a digit or one of `more`, and there are 1 to `longest`.
 pub(super) fn is_word(text: &str, more: &str, longest: usize) -> bool {
     (1..=longest).contains(&text.chars().count())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
 }
 
-/// Tells whether a text is the ARN of a resource of a service, with an account id where it has one.
+/// Returns whether a text is the ARN of a resource of a service, with an account id where it has one.
 pub(super) fn is_arn(text: &str, service: &str, resource: &str) -> bool {
     Arn::split(text).is_some_and(|arn| {
         arn.service == service
@@ -98,13 +98,13 @@ pub(super) fn is_arn(text: &str, service: &str, resource: &str) -> bool {
     })
 }
 
-/// Tells whether a text is a media type, or `*/*`.
+/// Returns whether a text is a media type, or `*/*`.
 pub(super) fn is_media_type(text: &str) -> bool {
     let part = |part: &str| part == "*" || is_word(part, "!#$&-^_.+", 127);
     text.split_once('/').is_some_and(|(kind, rest)| part(kind) && part(rest))
 }
 
-/// Tells whether a text is the name of an HTTP header.
+/// Returns whether a text is the name of an HTTP header.
 pub(super) fn is_header(text: &str) -> bool {
     is_word(text, "!#$%&'*+-.^_`|~", 256)
 }

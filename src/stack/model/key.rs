@@ -123,7 +123,7 @@ impl KeySpec {
         }
     }
 
-    /// Tells whether it is symmetric, the one kind that rotates and that other services can use.
+    /// Returns whether it is symmetric, the one kind that rotates and that other services can use.
     pub fn is_symmetric(self) -> bool {
         matches!(self, Self::Symmetric | Self::SYMMETRIC_DEFAULT)
     }

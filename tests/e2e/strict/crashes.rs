@@ -18,7 +18,7 @@ async fn killed_after(changes: usize) -> usize {
     [made, removed].into_iter().filter(|killed| *killed).count()
 }
 
-/// Tells whether a run was killed, and prints after what. One that came to its end must have ended well.
+/// Returns whether a run was killed, and prints after what. One that came to its end must have ended well.
 fn recovered(verb: &str, changes: usize, end: End) -> bool {
     match end {
         End::Killed(done) => {

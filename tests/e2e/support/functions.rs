@@ -31,7 +31,7 @@ static BUILT: LazyLock<Vec<(&str, PathBuf)>> = LazyLock::new(|| {
     PROGRAMS.into_iter().map(|program| (program, path(program))).collect()
 });
 
-/// Tells whether cargo sets a variable for the test that it runs. Build scripts look at some of these: with
+/// Returns whether cargo sets a variable for the test that it runs. Build scripts look at some of these: with
 /// them, half of the dependencies would be built anew.
 fn is_of_test(name: &str) -> bool {
     ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_PRIMARY_"].iter().any(|prefix| name.starts_with(prefix))

@@ -21,7 +21,7 @@ impl Inventory {
         found
     }
 
-    /// Tells whether everything holds a word.
+    /// Returns whether everything holds a word.
     pub fn all_say(&self, word: &str) -> bool {
         self.0.values().all(|words| words.contains(word))
     }
@@ -38,7 +38,7 @@ impl Inventory {
         self.0.keys().collect()
     }
 
-    /// Tells whether no two of a kind are the same but for their names.
+    /// Returns whether no two of a kind are the same but for their names.
     pub fn differ(&self, kind: &str) -> bool {
         let all: Vec<_> = self.0.iter().filter(|(name, _)| name.starts_with(kind)).collect();
         let different: BTreeSet<_> = all.iter().map(|(_, detail)| detail).collect();

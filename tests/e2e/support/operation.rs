@@ -125,13 +125,13 @@ impl Operation {
         known.unwrap_or_else(|| named(format!("{} /{}", request.verb(), parts.join("/"))))
     }
 
-    /// Tells whether it may change something. What is not known for a read does.
+    /// Returns whether it may change something. What is not known for a read does.
     pub fn changes(&self) -> bool {
         let name = self.name.split_once(':').map_or(self.name.as_str(), |(_, name)| name);
         !(self.name.starts_with("GET ") || UNCHANGING.iter().any(|verb| name.starts_with(verb)))
     }
 
-    /// Tells whether it is about the lock of an environment, which is no part of the stack.
+    /// Returns whether it is about the lock of an environment, which is no part of the stack.
     pub fn is_of_lock(&self) -> bool {
         self.name.starts_with("ssm:") || self.name.starts_with("s3:")
     }

@@ -23,7 +23,7 @@ impl Run {
         }
     }
 
-    /// Tells whether the exit code is 0.
+    /// Returns whether the exit code is 0.
     pub fn succeeded(&self) -> bool {
         self.code == Some(0)
     }
