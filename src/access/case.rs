@@ -106,7 +106,15 @@ struct ManagedData {
 #[derive(Debug, Deserialize)]
 struct OrgData {
     #[serde(default)]
-    management_account: Option<String>,
+    management_account: Option<ManagementAccount>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "an account id, true or false")]
+enum ManagementAccount {
+    /// Whether the account of the principal is the management account of its organization.
+    IsOfPrincipal(bool),
+    Id(String),
 }
 
 #[derive(Debug, Deserialize)]
@@ -144,12 +152,44 @@ pub struct Answer {
     pub decision: &'static str,
     pub code: &'static str,
     pub statements: Vec<String>,
+    /// For a malformed case: the field that is wrong, and what was expected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 impl Answer {
-    pub(super) fn unknown(id: String) -> Self {
-        Self { id, decision: "unknown", code: "malformed", statements: Vec::new() }
+    pub(super) fn unknown(id: String, problem: String) -> Self {
+        let problem = Some(problem);
+        Self { id, decision: "unknown", code: "malformed", statements: Vec::new(), problem }
     }
+
+    /// Answers a line that is neither a case nor a pair.
+    pub(super) fn malformed(id: String, line: &Value) -> Self {
+        let fault = fault::<KeyData>(line, "key")
+            .or_else(|| fault::<PrincipalData>(line, "principal"))
+            .or_else(|| fault::<RequestData>(line, "request"));
+        Self::unknown(id, fault.unwrap_or_else(|| "the line could not be parsed".to_owned()))
+    }
+}
+
+/// Names the first field in a part of a case that is missing or has the wrong shape, and what was expected.
+fn fault<T: serde::de::DeserializeOwned>(line: &Value, part: &str) -> Option<String> {
+    let Some(value) = line.get(part) else { return Some(format!("missing field `{part}`")) };
+    let error = serde_json::from_value::<T>(value.clone()).err()?.to_string();
+    // Without the field that is at fault the error is another one, or none.
+    let culprit = value.as_object().and_then(|fields| {
+        fields.keys().find(|name| {
+            let mut rest = fields.clone();
+            rest.remove(*name);
+            serde_json::from_value::<T>(Value::Object(rest))
+                .err()
+                .is_none_or(|other| other.to_string() != error)
+        })
+    });
+    Some(match culprit {
+        Some(name) => format!("`{part}.{name}`: {error}"),
+        None => format!("`{part}`: {error}"),
+    })
 }
 
 impl Case {
@@ -161,9 +201,16 @@ impl Case {
                 decision: decision.outcome.as_str(),
                 code: decision.reason.code(),
                 statements: decision.statements.into_iter().collect(),
+                problem: None,
             },
-            Err(_) => Answer::unknown(self.id.clone()),
+            Err(error) => Answer::unknown(self.id.clone(), self.refusal(&error)),
         }
+    }
+
+    /// Names the part of the case that a decision fails on, and the reason.
+    fn refusal(&self, error: &PolicyError) -> String {
+        let part = if self.key.facts().is_err() { "key" } else { "principal" };
+        format!("`{part}`: {error}")
     }
 
     /// Decides the case.
@@ -247,9 +294,19 @@ impl PrincipalData {
             boundary: Readable::Known(self.boundary.as_ref().map(identity).transpose()?),
             session: Readable::Known(session.collect::<Result<_, _>>()?),
             scps: Readable::Known(scps),
-            management_account: self.org.as_ref().and_then(|org| org.management_account.clone()),
+            management_account: self.management_account(),
             ..Caller::new(self.kind()?, self.account.clone().unwrap_or_default())
         })
+    }
+
+    fn management_account(&self) -> Option<String> {
+        match self.org.as_ref()?.management_account.as_ref()? {
+            ManagementAccount::Id(id) => Some(id.clone()),
+            ManagementAccount::IsOfPrincipal(true) => {
+                self.account.clone().or_else(|| Arn::split(&self.arn).map(|arn| arn.account.to_owned()))
+            }
+            ManagementAccount::IsOfPrincipal(false) => None,
+        }
     }
 
     fn kind(&self) -> Result<CallerKind, PolicyError> {

@@ -159,6 +159,12 @@ fn every_level_of_service_control_policies_must_allow() {
     world("arn:aws:iam::111122223333:root").is("implicit_deny scp_no_allow");
     let management = json!({"management_account": ROOT});
     world(ROLE).with("/principal/org", management).is("allow key_policy_direct key_policy:A");
+    for (is_of_principal, expected) in
+        [(true, "allow key_policy_direct key_policy:A"), (false, "implicit_deny scp_no_allow")]
+    {
+        let org = json!({"management_account": is_of_principal});
+        world(ROLE).with("/principal/account", json!(ROOT)).with("/principal/org", org).is(expected);
+    }
     let linked = "arn:aws:iam::111122223333:role/aws-service-role/x.amazonaws.com/AWSServiceRoleForX";
     world(linked).is("allow key_policy_direct key_policy:A");
     let of_key = World::of(OUTSIDER).key([allow("*", "kms:*")]).identity(may("kms:*"));
@@ -249,6 +255,20 @@ fn grants_allow_what_they_list_under_their_constraints() {
     let outside = json!({"GrantId": "g", "GranteePrincipal": OUTSIDER, "Operations": ["Decrypt"]});
     World::of(OUTSIDER).grant(outside.clone()).is("implicit_deny no_identity_allow");
     World::of(OUTSIDER).grant(outside).identity(may("kms:*")).is("allow grant grant:g identity:p/M");
+}
+
+#[test]
+fn a_service_linked_role_of_another_account_needs_no_policy_to_use_its_grant() {
+    let role = |name: &str| format!("arn:aws:iam::444455556666:role/{name}");
+    let linked = role("aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling");
+    let grant = |to: &str| json!({"GrantId": "g", "GranteePrincipal": to, "Operations": ["Decrypt"]});
+    World::of(&linked).grant(grant(&linked)).is("allow grant grant:g");
+    World::of(&linked).grant(grant(&linked)).action("kms:Encrypt").is("implicit_deny no_key_policy_path");
+    let denied = World::of(&linked).grant(grant(&linked)).key([deny(json!({"AWS": "*"}))]);
+    denied.is("explicit_deny explicit_deny_key_policy key_policy:D");
+    // The name alone makes no role a service-linked one.
+    let alike = role("AWSServiceRoleForAutoScaling");
+    World::of(&alike).grant(grant(&alike)).is("implicit_deny no_identity_allow");
 }
 
 #[test]

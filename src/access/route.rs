@@ -130,7 +130,11 @@ impl Ways<'_> {
     /// Makes the route of an Allow that names the caller in this form.
     fn named(&self, form: Form, reason: Reason, cited: Vec<String>) -> Route {
         // What a grant says about retiring itself needs no policy of the other account.
-        let crosses = self.evidence.question.is_cross_account() && !self.evidence.question.is_retire_grant();
+        // KMS lets a service-linked role use a grant to it without a policy there: the account that made the grant
+        // for it cannot change what its policies allow (KMS guide, Auto Scaling with a key of another account).
+        let question = self.evidence.question;
+        let linked = reason == Reason::Grant && question.caller.is_service_linked();
+        let crosses = question.is_cross_account() && !question.is_retire_grant() && !linked;
         let limits: &[Layer] = match form {
             _ if crosses => &ALL,
             Form::Direct => &[],
