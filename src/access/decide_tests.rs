@@ -258,17 +258,36 @@ fn grants_allow_what_they_list_under_their_constraints() {
 }
 
 #[test]
-fn a_service_linked_role_of_another_account_needs_no_policy_to_use_its_grant() {
-    let role = |name: &str| format!("arn:aws:iam::444455556666:role/{name}");
-    let linked = role("aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling");
-    let grant = |to: &str| json!({"GrantId": "g", "GranteePrincipal": to, "Operations": ["Decrypt"]});
-    World::of(&linked).grant(grant(&linked)).is("allow grant grant:g");
-    World::of(&linked).grant(grant(&linked)).action("kms:Encrypt").is("implicit_deny no_key_policy_path");
-    let denied = World::of(&linked).grant(grant(&linked)).key([deny(json!({"AWS": "*"}))]);
-    denied.is("explicit_deny explicit_deny_key_policy key_policy:D");
-    // The name alone makes no role a service-linked one.
-    let alike = role("AWSServiceRoleForAutoScaling");
-    World::of(&alike).grant(grant(&alike)).is("implicit_deny no_identity_allow");
+fn a_service_linked_role_uses_the_grant_of_its_own_account_without_a_policy() {
+    const LINKED: &str = "arn:aws:iam::444455556666:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling";
+    let (allowed, refused) = ("allow grant grant:g", "implicit_deny no_identity_allow");
+    let (own, owner) = ("arn:aws:iam::444455556666:root", "arn:aws:iam::111122223333:root");
+    for (caller, grantee, issuer, expected) in [
+        (LINKED, LINKED, json!(own), allowed),
+        (LINKED, LINKED, json!("444455556666"), allowed),
+        (LINKED, LINKED, json!(owner), refused),
+        (LINKED, LINKED, json!(null), refused),
+        (LINKED, own, json!(own), refused),
+        (LINKED, OUTSIDER, json!(own), "implicit_deny no_key_policy_path"),
+        (OUTSIDER, OUTSIDER, json!(own), refused),
+    ] {
+        let grant = json!({"GrantId": "g", "GranteePrincipal": grantee, "IssuingAccount": issuer, "Operations": ["Decrypt"]});
+        World::of(caller).grant(grant).is(expected);
+    }
+    let grant = |role: &str| json!({"GrantId": "g", "GranteePrincipal": role, "IssuingAccount": own, "Operations": ["Decrypt"]});
+    for name in
+        ["AWSServiceRoleForX", "aws-service-role/AWSServiceRoleForX", "aws-service-role/x.amazonaws.com/r"]
+    {
+        let role = format!("arn:aws:iam::444455556666:role/{name}");
+        World::of(&role).grant(grant(&role)).is(refused);
+    }
+    let session = "arn:aws:sts::444455556666:assumed-role/AWSServiceRoleForAutoScaling/AutoScaling";
+    let world = || World::of(session).with("/principal/role_arn", json!(LINKED)).grant(grant(LINKED));
+    world().is(allowed);
+    world().action("kms:Encrypt").is("implicit_deny no_key_policy_path");
+    world().key([deny(json!("*"))]).is("explicit_deny explicit_deny_key_policy key_policy:D");
+    let refuse = policy([json!({"Effect": "Deny", "Action": "kms:*", "Resource": "*"})]);
+    world().identity(refuse).is("explicit_deny explicit_deny_identity identity:p/#0");
 }
 
 #[test]

@@ -32,6 +32,12 @@ impl Grant {
         issuer == account || Arn::split(issuer).is_some_and(|arn| arn.account == account)
     }
 
+    /// Returns whether the account of the caller, a service-linked role, made the grant; KMS asks no policy of
+    /// such a role for an allow, for nobody can give it one.
+    pub(super) fn is_for_own_linked_role(&self, caller: &Caller) -> bool {
+        !caller.account.is_empty() && self.issued_by(&caller.account) && is_linked_role(caller)
+    }
+
     /// Returns whether the grant lists the operation of an action.
     pub(super) fn lists(&self, action: &str) -> bool {
         operation(action).is_some_and(|name| self.operations.iter().any(|own| own.eq_ignore_ascii_case(name)))
@@ -79,6 +85,15 @@ impl Constraints {
             && subset.as_ref().is_none_or(within)
             && source_arn.as_ref().is_none_or(|arn| new.source_arn.as_ref() == Some(arn))
     }
+}
+
+/// Returns whether the caller has the path and the name that IAM keeps for the roles of services.
+fn is_linked_role(caller: &Caller) -> bool {
+    let Some(arn) = Arn::split(caller.arn()) else { return false };
+    let path = arn.resource.strip_prefix("role/aws-service-role/").and_then(|rest| rest.split_once('/'));
+    arn.service == "iam"
+        && arn.account == caller.account
+        && path.is_some_and(|(service, name)| !service.is_empty() && name.starts_with("AWSServiceRoleFor"))
 }
 
 fn has_pairs(all: &BTreeMap<String, String>, pairs: &BTreeMap<String, String>) -> bool {

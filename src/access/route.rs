@@ -123,18 +123,20 @@ impl Ways<'_> {
         [(Form::Direct, naming.directly), (Form::Role, naming.as_role), (Form::Account, naming.as_account)]
             .into_iter()
             .filter(|(_, named)| *named)
-            .map(|(form, _)| self.named(form, reason, vec![grant.cite()]))
+            .map(|(form, _)| {
+                let cited = vec![grant.cite()];
+                match form == Form::Role && grant.is_for_own_linked_role(self.evidence.question.caller) {
+                    true => self.route(reason, cited, &ROLE),
+                    false => self.named(form, reason, cited),
+                }
+            })
             .collect()
     }
 
     /// Makes the route of an Allow that names the caller in this form.
     fn named(&self, form: Form, reason: Reason, cited: Vec<String>) -> Route {
         // What a grant says about retiring itself needs no policy of the other account.
-        // KMS lets a service-linked role use a grant to it without a policy there: the account that made the grant
-        // for it cannot change what its policies allow (KMS guide, Auto Scaling with a key of another account).
-        let question = self.evidence.question;
-        let linked = reason == Reason::Grant && question.caller.is_service_linked();
-        let crosses = question.is_cross_account() && !question.is_retire_grant() && !linked;
+        let crosses = self.evidence.question.is_cross_account() && !self.evidence.question.is_retire_grant();
         let limits: &[Layer] = match form {
             _ if crosses => &ALL,
             Form::Direct => &[],
