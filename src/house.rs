@@ -99,10 +99,10 @@ fn arrows_between_modules_go_one_way() {
 }
 
 #[test]
-fn files_stay_small() {
+fn a_file_holds_one_subject() {
     for file in sources(&root()) {
         let lines = std::fs::read_to_string(&file).unwrap().lines().count();
-        assert!(lines <= 400, "{}: {lines} lines", file.display());
+        assert!(lines <= 900, "{}: {lines} lines; cut it where a subject ends", file.display());
     }
 }
 

@@ -38,8 +38,8 @@ pub struct World {
     pub apis: BTreeMap<Name, api::Seen>,
     /// Resources that exist under a name of the stack, or may, but could not be read: why.
     pub unread: BTreeMap<ResourceId, String>,
-    /// Aliases that the stack wants and that point to keys outside the stack: alias name to key id.
-    pub foreign_aliases: BTreeMap<String, String>,
+    /// Aliases that the stack wants and that point to keys outside the stack, with these keys.
+    pub foreign_aliases: BTreeMap<String, key::Seen>,
     /// Names that the stack wants and that are taken by resources without its tags: address to what is there.
     pub foreign: BTreeMap<ResourceId, String>,
     /// Ids that the resources above go by, for filling in references.

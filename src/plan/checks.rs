@@ -65,7 +65,10 @@ fn taken_names(desired: &Desired, world: &World, found: &mut Vec<Blocked>) {
             found.push(desired.block(
                 ResourceId::new(Kind::Key, name),
                 "alias",
-                format!("`{alias}` points to the key {key}, which does not carry the tags of this stack"),
+                format!(
+                    "`{alias}` points to the key {}, which does not carry the tags of this stack",
+                    key.id
+                ),
                 format!(
                     "if it is this stack's key and its tags were taken off, tag it lockstep:stack={}, \
                      lockstep:env={}, lockstep:id=keys.{name}; else choose another alias",

@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 
 use crate::access::{Decision, Outcome, Reason, Request, decide};
-use crate::kinds::{Name, World};
+use crate::kinds::{Kind, Name, World, key};
 use crate::stack::desired::Desired;
 
 use super::prove::{Evidence, Scene};
+use super::target::finally;
 
 /// A function that serves traffic under a role without access to a key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,12 +69,124 @@ pub fn gaps(desired: &Desired, world: &World) -> Vec<Gap> {
     gaps
 }
 
+/// A variable of a function that should name a key of the stack, and leads elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Astray {
+    /// The function.
+    pub function: Name,
+    /// The variable of its environment.
+    pub variable: String,
+    /// The key that it should name.
+    pub key: Name,
+    /// The value of the variable.
+    pub value: String,
+    /// The key that it leads to; `None` where it leads to no key.
+    pub leads_to: Option<OtherKey>,
+}
+
+/// A key that a function asks for instead of its own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OtherKey {
+    /// Its name where it is one of the stack.
+    pub name: Option<Name>,
+    /// Its ARN.
+    pub arn: String,
+    /// The actions, without `kms:`, that the role of the function certainly may not do with it.
+    pub lacks: BTreeSet<String>,
+}
+
+/// Lists the variables that name a key which their function certainly may not use, or no key at all.
+///
+/// Only variables count that name a key of the stack in the stack file, by alias, ARN or id.
+pub fn astray(desired: &Desired, world: &World) -> Vec<Astray> {
+    let evidence = Evidence::default();
+    let scene = Scene { desired, world, evidence: &evidence };
+    let target = finally(desired, world);
+    let mut found = Vec::new();
+    for (function, want) in &target.functions {
+        let (Some(seen), Some(uses)) = (world.functions.get(function), desired.functions.get(function))
+        else {
+            continue;
+        };
+        for (variable, wanted) in &want.config.env {
+            let Some(value) = seen.config.env.get(variable) else { continue };
+            let named = uses.uses.iter().find(|(key, _)| {
+                let seen = world.keys.get(*key);
+                let aliases = desired.keys.get(*key).map(|want| &want.spec.aliases);
+                seen.is_some_and(|seen| [&seen.arn, &seen.id].contains(&wanted))
+                    || seen.is_some() && aliases.is_some_and(|aliases| aliases.contains(wanted))
+            });
+            let Some((key, actions)) = named else { continue };
+            let leads_to = match lead(world, value) {
+                Lead::Unknown => continue,
+                Lead::Nowhere => None,
+                Lead::To(name, _) if name == Some(key) => continue,
+                Lead::To(name, other) => {
+                    let denied = denied(scene, (name.unwrap_or(key), other), &seen.config.role, actions);
+                    if denied.is_empty() {
+                        continue;
+                    }
+                    let lacks = denied.into_iter().map(|(action, _)| action).collect();
+                    Some(OtherKey { name: name.cloned(), arn: other.arn.clone(), lacks })
+                }
+            };
+            found.push(Astray {
+                function: function.clone(),
+                variable: variable.clone(),
+                key: key.clone(),
+                value: value.clone(),
+                leads_to,
+            });
+        }
+    }
+    found
+}
+
+/// The key that a name leads to.
+enum Lead<'a> {
+    /// A key, with its name where it is one of the stack.
+    To(Option<&'a Name>, &'a key::Seen),
+    /// No key has the name.
+    Nowhere,
+    /// The name is not one of the stack's, or could not be looked up.
+    Unknown,
+}
+
+fn lead<'a>(world: &'a World, value: &str) -> Lead<'a> {
+    let by_name = |key: &key::Seen| key.spec.aliases.contains(value) || key.arn == value || key.id == value;
+    if let Some((name, key)) = world.keys.iter().find(|(_, key)| by_name(key)) {
+        return Lead::To(Some(name), key);
+    }
+    if let Some(key) = world.foreign_aliases.get(value) {
+        return Lead::To(None, key);
+    }
+    // Where an alias leads is known of the aliases that the stack wants, as long as all of them could be read.
+    let hidden = world.unread.keys().any(|resource| resource.kind == Kind::Key)
+        || world.keys.values().any(|key| key.unread.contains_key("aliases"));
+    match value.starts_with("alias/") && !hidden {
+        true => Lead::Nowhere,
+        false => Lead::Unknown,
+    }
+}
+
 /// Lists the actions, without `kms:`, that a role certainly may not do with a key, and the reason for each.
 fn lacking(scene: Scene<'_>, name: &Name, role: &str, needed: &BTreeSet<String>) -> Vec<(String, Cause)> {
-    let short = |action: &String| action.strip_prefix("kms:").unwrap_or(action).to_owned();
     let Some(key) = scene.world.keys.get(name) else {
         return needed.iter().map(|action| (short(action), Cause::Missing)).collect();
     };
+    denied(scene, (name, key), role, needed)
+}
+
+fn short(action: &str) -> String {
+    action.strip_prefix("kms:").unwrap_or(action).to_owned()
+}
+
+fn denied(
+    scene: Scene<'_>,
+    (name, key): (&Name, &key::Seen),
+    role: &str,
+    needed: &BTreeSet<String>,
+) -> Vec<(String, Cause)> {
     if !key.spec.enabled {
         return needed.iter().map(|action| (short(action), Cause::Disabled)).collect();
     }

@@ -8,7 +8,7 @@ use super::short::{self, Names};
 use crate::access::{Layer, Outcome, Reason, may_assume};
 use crate::kinds::function::RoleMark;
 use crate::kinds::{Kind, Name, ResourceId, World, key};
-use crate::plan::invariant::{self, Cause, Gap};
+use crate::plan::invariant::{self, Astray, Cause, Gap, OtherKey};
 use crate::plan::renewal;
 use crate::stack::desired::{Desired, Line, use_sid};
 
@@ -29,7 +29,9 @@ pub struct Problem {
     pub consequence: String,
     /// What mends it, in one line.
     pub remedy: String,
-    /// The place in the stack file that has to do with it.
+    /// The field in the stack file that has to do with it, such as `functions.encrypt.role`.
+    pub field: String,
+    /// Its place.
     pub line: Option<Line>,
 }
 
@@ -47,6 +49,8 @@ pub enum Blocker {
     Key,
     /// The settings of the function.
     Settings,
+    /// A variable of the function's environment, or the alias that it names.
+    Variable,
 }
 
 impl Blocker {
@@ -58,6 +62,7 @@ impl Blocker {
             Self::Permissions => "permissions",
             Self::Key => "key",
             Self::Settings => "settings",
+            Self::Variable => "variable",
         }
     }
 }
@@ -70,6 +75,7 @@ pub fn problems(desired: &Desired, world: &World, deployed: bool) -> Vec<Problem
     let mut problems = around.roles();
     problems.extend(around.untrusted());
     problems.extend(around.throttled());
+    problems.extend(invariant::astray(desired, world).iter().map(|astray| around.astray(astray)));
     let gaps = invariant::gaps(desired, world).into_iter().filter(|gap| {
         // What cannot be read is neither whole nor broken.
         let judged = match world.keys.get(&gap.key) {
@@ -125,6 +131,7 @@ impl Around<'_> {
             what: told.what,
             consequence: told.consequence.to_owned(),
             remedy: told.remedy.replace("{line}", &place),
+            field: told.field,
             line,
         }
     }
@@ -244,6 +251,29 @@ impl Around<'_> {
             (Some(key), Cause::Denied(..)) => self.not_allowed(&gap, key),
         };
         self.problem((&gap.function, &gap.role, Some(&gap.key)), told)
+    }
+
+    /// A function asks for another key than the stack says.
+    fn astray(&self, Astray { function, variable, key, value, leads_to }: &Astray) -> Problem {
+        let role =
+            self.world.functions.get(function).map(|seen| seen.config.role.as_str()).unwrap_or_default();
+        let (target, consequence) = match leads_to {
+            None => ("no key".to_owned(), "every request that needs it fails"),
+            Some(OtherKey { name, arn, lacks }) => {
+                let lead =
+                    name.as_ref().map_or_else(|| format!("the key {arn}"), |name| format!("keys.{name}"));
+                let (role, actions) = (short::role(&self.names, role), short::actions(lacks).join(", "));
+                (format!("{lead}, on which {role} may not {actions}"), "every request that needs this fails")
+            }
+        };
+        let told = Told {
+            what: format!("asks for keys.{key} as {variable}={value}, which leads to {target}"),
+            consequence,
+            remedy: "lockstep apply restores it{line}".to_owned(),
+            field: format!("functions.{function}.env.{variable}"),
+            blocker: Blocker::Variable,
+        };
+        self.problem((function, role, Some(key)), told)
     }
 
     fn unusable(&self, name: &Name, key: &key::Seen) -> Told {

@@ -32,7 +32,7 @@ pub async fn aliases(aws: &Aws, desired: &Desired) -> Result<Aliases, AwsError> 
 
 /// Reads every key of the stack, and those that its aliases lead to.
 ///
-/// Returns the aliases that lead to keys of others beside it, by alias name with the id of the key.
+/// Returns the aliases that lead to keys of others beside it, by alias name with the key.
 ///
 /// # Errors
 /// Everything but being denied.
@@ -41,7 +41,7 @@ pub async fn observe(
     desired: &Desired,
     aliases: Aliases,
     discovered: &Discovered,
-) -> Result<(Found<Seen>, BTreeMap<String, String>), AwsError> {
+) -> Result<(Found<Seen>, BTreeMap<String, Seen>), AwsError> {
     let mut collected = Collected::new(desired, aliases);
     let tagged = discovered.tagged.iter().filter(|tagged| tagged.resource.kind == Kind::Key);
     let mut known: BTreeMap<String, Option<ResourceId>> =
@@ -81,7 +81,7 @@ struct Collected<'a> {
     aliases: Aliases,
     keys: BTreeMap<Name, Vec<Seen>>,
     unread: BTreeMap<ResourceId, String>,
-    foreign_aliases: BTreeMap<String, String>,
+    foreign_aliases: BTreeMap<String, Seen>,
 }
 
 impl<'a> Collected<'a> {
@@ -132,7 +132,7 @@ impl<'a> Collected<'a> {
                 Some(resource) => self.keys.entry(resource.name).or_default().push(seen),
                 None => {
                     let pointing = self.pointing_to(arn).into_iter();
-                    self.foreign_aliases.extend(pointing.map(|alias| (alias, seen.id.clone())));
+                    self.foreign_aliases.extend(pointing.map(|alias| (alias, seen.clone())));
                 }
             }
         }
@@ -158,7 +158,7 @@ impl<'a> Collected<'a> {
         self.desired.keys.keys().any(|name| !seen(name))
     }
 
-    fn finish(mut self) -> (Found<Seen>, BTreeMap<String, String>) {
+    fn finish(mut self) -> (Found<Seen>, BTreeMap<String, Seen>) {
         let mut found = Found::default();
         for (name, want) in &self.desired.keys {
             for alias in &want.spec.aliases {

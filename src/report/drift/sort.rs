@@ -77,10 +77,14 @@ pub fn sorted(desired: &Desired, world: &World) -> Vec<Finding> {
 }
 
 fn broken(problem: &Problem) -> Finding {
-    let Problem { function, role, key, blocker, what, consequence, remedy, line } = problem;
+    let Problem { function, role, key, blocker, what, consequence, remedy, field: _, line } = problem;
     let resource = format!("functions.{function}");
     let about = key.as_ref().map_or_else(|| blocker.as_str().to_owned(), |key| format!("keys.{key}"));
-    let rule = if *blocker == Blocker::Settings { "stopped" } else { "no-access" };
+    let rule = match blocker {
+        Blocker::Settings => "stopped",
+        Blocker::Variable => "other-key",
+        Blocker::Role | Blocker::Trust | Blocker::Permissions | Blocker::Key => "no-access",
+    };
     Finding {
         id: format!("{rule}:{resource}:{about}:{role}"),
         rank: Rank::Breaks,
@@ -154,12 +158,19 @@ impl Around<'_> {
             Op::Function { op: function::Op::Reserve { .. } | function::Op::Unreserve, name } => {
                 problem.blocker == Blocker::Settings && problem.function == *name
             }
-            Op::Key { name, op: key::Op::Enable | key::Op::CancelDeletion } => key(name),
+            Op::Key { name, op: key::Op::Enable | key::Op::CancelDeletion } => {
+                key(name) && problem.blocker == Blocker::Key
+            }
+            Op::Key { name, op: key::Op::CreateAlias { .. } | key::Op::MoveAlias { .. } } => {
+                key(name) && problem.blocker == Blocker::Variable
+            }
             Op::Function { name, .. } => {
                 let before = change.before.as_ref().and_then(serde_json::Value::as_str);
-                change.field == "role"
-                    && problem.function == *name
-                    && before.is_some_and(|arn| short::role(&self.names, arn) == problem.role)
+                problem.blocker == Blocker::Variable
+                    && problem.field == format!("functions.{name}.{}", change.field)
+                    || change.field == "role"
+                        && problem.function == *name
+                        && before.is_some_and(|arn| short::role(&self.names, arn) == problem.role)
             }
             Op::Key { .. } | Op::LogGroup { .. } | Op::Api { .. } => false,
         }

@@ -215,8 +215,9 @@ fn a_key_without_its_tags_and_one_that_cannot_be_read_are_not_called_missing() {
     let mut stack = stack("encrypt-test");
     stack.keys.get_mut(&Name::from("text")).unwrap().spec.aliases.insert("alias/text".to_owned());
     let mut world = applied(&stack);
-    world.keys.clear();
-    world.foreign_aliases.insert("alias/text".to_owned(), "1234abcd".to_owned());
+    let untagged = world.keys.remove(&Name::from("text")).unwrap();
+    let untagged = crate::kinds::key::Seen { id: "1234abcd".to_owned(), ..untagged };
+    world.foreign_aliases.insert("alias/text".to_owned(), untagged);
     let found = ranks(&stack, &world);
     assert!(found.iter().all(|(rank, ..)| *rank > Rank::Security), "{found:?}");
     let blocked = found.iter().find(|(_, resource, _)| resource == "keys.text").unwrap();
@@ -230,4 +231,68 @@ fn a_key_without_its_tags_and_one_that_cannot_be_read_are_not_called_missing() {
     world.unread.insert(resource, "AccessDenied on DescribeKey".to_owned());
     let found = ranks(&stack, &world);
     assert!(found.iter().all(|(rank, ..)| *rank == Rank::Unread) && !found.is_empty(), "{found:?}");
+}
+
+/// The stack with a second key, a function that names its key by alias, and AWS after it was applied.
+fn by_alias() -> (Desired, World) {
+    let mut stack = stack("encrypt-test");
+    stack.keys.insert("token".into(), fixtures::key());
+    for name in ["text", "token"] {
+        let spec = &mut stack.keys.get_mut(&Name::from(name)).unwrap().spec;
+        spec.aliases = BTreeSet::from([format!("alias/{name}")]);
+    }
+    let env = &mut stack.functions.get_mut(&Name::from("encrypt")).unwrap().spec.config.env;
+    env.insert("KEY_ID".to_owned(), "alias/text".to_owned());
+    let world = applied(&stack);
+    (stack, world)
+}
+
+#[test]
+fn a_function_that_asks_for_another_key_breaks_where_it_may_not_use_that() {
+    let (stack, world) = by_alias();
+    assert!(drift(&stack, &world).is_empty());
+
+    let mut moved = world.clone();
+    for (name, aliases) in [("text", vec![]), ("token", vec!["alias/text", "alias/token"])] {
+        let spec = &mut moved.keys.get_mut(&Name::from(name)).unwrap().spec;
+        spec.aliases = aliases.into_iter().map(str::to_owned).collect();
+    }
+    insta::assert_snapshot!(text(&stack, &moved), @r#"
+    text-encryption/test · eu-west-1 · account 111122223333
+
+    breaks
+      ! functions.encrypt asks for keys.text as KEY_ID=alias/text, which leads to keys.token, on which encrypt-test may not Encrypt, Decrypt, GenerateDataKey: every request that needs this fails
+        lockstep apply restores it (stack.yaml:29)
+
+    Drift: 1 breaks, 0 security, 0 changed, 0 cosmetic, 0 unread.
+    "#);
+
+    let mut deleted = world.clone();
+    key(&mut deleted).spec.aliases.clear();
+    insta::assert_snapshot!(text(&stack, &deleted), @r#"
+    text-encryption/test · eu-west-1 · account 111122223333
+
+    breaks
+      ! functions.encrypt asks for keys.text as KEY_ID=alias/text, which leads to no key: every request that needs it fails
+        lockstep apply restores it (stack.yaml:29)
+
+    Drift: 1 breaks, 0 security, 0 changed, 0 cosmetic, 0 unread.
+    "#);
+
+    let mut renamed = world.clone();
+    function(&mut renamed).config.env.insert("KEY_ID".to_owned(), "alias/token".to_owned());
+    insta::assert_snapshot!(text(&stack, &renamed), @r#"
+    text-encryption/test · eu-west-1 · account 111122223333
+
+    breaks
+      ! functions.encrypt asks for keys.text as KEY_ID=alias/token, which leads to keys.token, on which encrypt-test may not Encrypt, Decrypt, GenerateDataKey: every request that needs this fails
+        lockstep apply restores it (stack.yaml:29)
+
+    Drift: 1 breaks, 0 security, 0 changed, 0 cosmetic, 0 unread.
+    "#);
+
+    // A key that its role may use all the same.
+    let token = &mut renamed.keys.get_mut(&Name::from("token")).unwrap().spec;
+    token.policy = world.keys[&Name::from("text")].spec.policy.clone();
+    assert!(drift(&stack, &renamed).findings.iter().all(|finding| finding.rank > Rank::Breaks));
 }
