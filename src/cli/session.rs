@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::try_join_all;
+use lockstep::access::{Grant, Readable};
 use lockstep::aws::{self, Aws, Identity};
 use lockstep::build::{self, BuildOptions};
-use lockstep::kinds::World;
+use lockstep::kinds::{Name, World};
 use lockstep::local::{self, LocalConfig};
 use lockstep::plan::prove::{self, Course, Evidence, Proof, Scene};
 use lockstep::plan::{self, Blocked, Plan, PlanError, claims};
@@ -335,6 +337,24 @@ impl Session {
         let outsiders = aws::outsiders(&self.aws, prove::outsiders(course)).await?;
         let evidence = Evidence { outsiders, ..Evidence::default() };
         Ok(claims::broken(Scene { desired, world, evidence: &evidence }))
+    }
+
+    /// Reads the grants on the keys of a world, or on one of them.
+    ///
+    /// # Errors
+    ///
+    /// No answer; grants that may not be read are unknown.
+    pub async fn grants(
+        &self,
+        world: &World,
+        only: Option<&Name>,
+    ) -> Result<BTreeMap<Name, Readable<Vec<Grant>>>, CliError> {
+        let keys = world.keys.iter().filter(|(name, _)| only.is_none_or(|only| only == *name));
+        // A key that is yet to be made has no ARN and no grants.
+        let reads = keys.filter(|(_, seen)| !seen.arn.is_empty()).map(|(name, seen)| async move {
+            Ok::<_, CliError>((name.clone(), aws::grants(&self.aws, &seen.arn).await?))
+        });
+        Ok(try_join_all(reads).await?.into_iter().collect())
     }
 
     /// Proves that what the stack says about access holds in every world that a plan passes.

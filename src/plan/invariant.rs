@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 
 use crate::access::{Decision, Outcome, Reason, Request, decide};
 use crate::kinds::{Kind, Name, World, key};
-use crate::stack::desired::Desired;
 
-use super::prove::{Evidence, Scene};
+use super::prove::Scene;
 use super::target::finally;
 
 /// A function that serves traffic under a role without access to a key.
@@ -39,9 +38,8 @@ pub enum Cause {
 /// Lists every place where a world breaks the invariant. A use that is unknown is no gap: nothing is claimed of it.
 ///
 /// INVARIANT: applying a plan, or any part of it, to a world without gaps gives a world without gaps.
-pub fn gaps(desired: &Desired, world: &World) -> Vec<Gap> {
-    let evidence = Evidence::default();
-    let scene = Scene { desired, world, evidence: &evidence };
+pub fn gaps(scene: Scene<'_>) -> Vec<Gap> {
+    let Scene { desired, world, evidence: _ } = scene;
     let mut gaps: Vec<Gap> = Vec::new();
     for (function, want) in &desired.functions {
         let Some(seen) = world.functions.get(function) else { continue };
@@ -98,9 +96,8 @@ pub struct OtherKey {
 /// Lists the variables that name a key which their function certainly may not use, or no key at all.
 ///
 /// Only variables count that name a key of the stack in the stack file, by alias, ARN or id.
-pub fn astray(desired: &Desired, world: &World) -> Vec<Astray> {
-    let evidence = Evidence::default();
-    let scene = Scene { desired, world, evidence: &evidence };
+pub fn astray(scene: Scene<'_>) -> Vec<Astray> {
+    let Scene { desired, world, evidence: _ } = scene;
     let target = finally(desired, world);
     let mut found = Vec::new();
     for (function, want) in &target.functions {

@@ -8,11 +8,14 @@ use crate::kinds::{Draft, Name, Op, World, role};
 use crate::stack::desired::Desired;
 
 use super::invariant;
+use super::prove::{Evidence, Scene};
 
 /// Lets steps that would wait for a probe go first where together they end what stops a function, and no declared
 /// use is lost by them.
 pub fn denials_first(desired: &Desired, world: &World, drafts: &mut [Draft]) {
-    let before = invariant::gaps(desired, world);
+    let evidence = Evidence::default();
+    let gaps = |world: &World| invariant::gaps(Scene { desired, world, evidence: &evidence });
+    let before = gaps(world);
     if before.is_empty() {
         return;
     }
@@ -23,7 +26,7 @@ pub fn denials_first(desired: &Desired, world: &World, drafts: &mut [Draft]) {
         let mut after = world.clone();
         let lifts = |draft: &Draft| draft.narrows && lifts_denial(world, (name, seen), &draft.op);
         let applied = drafts.iter().filter(|draft| lifts(draft)).all(|draft| after.apply(&draft.op).is_ok());
-        let left = invariant::gaps(desired, &after);
+        let left = gaps(&after);
         let lost = left.iter().any(|gap| !before.contains(gap));
         if !applied || lost || left.len() >= before.len() {
             continue;

@@ -9,6 +9,7 @@ use crate::access::{Layer, Outcome, Reason, may_assume};
 use crate::kinds::function::RoleMark;
 use crate::kinds::{Kind, Name, ResourceId, World, key};
 use crate::plan::invariant::{self, Astray, Cause, Gap, OtherKey};
+use crate::plan::prove::Scene;
 use crate::plan::renewal;
 use crate::stack::desired::{Desired, Line, use_sid};
 
@@ -70,13 +71,14 @@ impl Blocker {
 /// Lists what is broken, in the order of functions.
 ///
 /// Keys that do not exist are left out while they are only about to be made, which `deployed` denies.
-pub fn problems(desired: &Desired, world: &World, deployed: bool) -> Vec<Problem> {
+pub fn problems(scene: Scene<'_>, deployed: bool) -> Vec<Problem> {
+    let Scene { desired, world, evidence: _ } = scene;
     let around = Around { desired, world, names: short::names(desired, world) };
     let mut problems = around.roles();
     problems.extend(around.untrusted());
     problems.extend(around.throttled());
-    problems.extend(invariant::astray(desired, world).iter().map(|astray| around.astray(astray)));
-    let gaps = invariant::gaps(desired, world).into_iter().filter(|gap| {
+    problems.extend(invariant::astray(scene).iter().map(|astray| around.astray(astray)));
+    let gaps = invariant::gaps(scene).into_iter().filter(|gap| {
         // What cannot be read is neither whole nor broken.
         let judged = match world.keys.get(&gap.key) {
             Some(key) => !key.unread.contains_key("policy"),

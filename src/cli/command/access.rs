@@ -1,6 +1,5 @@
 //! `lockstep access`: who may do what with the keys of a stack, and tests of access.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -109,14 +108,8 @@ fn known(session: &Session, world: &World, key: &str) -> Result<Name, CliError> 
 
 /// Reads principals outside the stack that policies name, and the grants.
 async fn evidence(session: &Session, world: &World, only: Option<&Name>) -> Result<Evidence, CliError> {
-    let mut evidence = Evidence::default();
-    let mut grants = BTreeMap::new();
-    for (name, seen) in world.keys.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
-        if !seen.arn.is_empty() {
-            grants.insert(name.clone(), aws::grants(&session.aws, &seen.arn).await?);
-        }
-    }
-    evidence.grants = grants;
+    let grants = session.grants(world, only).await?;
+    let mut evidence = Evidence { grants, ..Evidence::default() };
     let scene = Scene { desired: &session.desired, world, evidence: &evidence };
     let asked = matrix::outsiders(scene, only);
     evidence.outsiders = aws::outsiders(&session.aws, asked).await?;

@@ -1,7 +1,10 @@
 //! `lockstep drift`: reports what differs between the stack file and AWS.
 
 use clap::{Args, ValueEnum};
+use futures::try_join;
+use lockstep::plan::prove::{Evidence, Scene};
 use lockstep::plan::{self, PlanError};
+use lockstep::report::drift::Observed;
 use lockstep::report::plan::Style;
 use lockstep::report::{Drift, Paint};
 
@@ -41,8 +44,10 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
         Err(PlanError::Blocked(blocked)) => blocked,
         _ => Vec::new(),
     };
-    let claims = session.broken_claims(&world).await?;
-    let drift = Drift::new(&session.desired, &world, (&blocked, &claims));
+    let (claims, grants) = try_join!(session.broken_claims(&world), session.grants(&world, None))?;
+    let evidence = Evidence { grants, ..Evidence::default() };
+    let scene = Scene { desired: &session.desired, world: &world, evidence: &evidence };
+    let drift = Drift::new(Observed { scene, blocked: &blocked, claims: &claims });
     let text = match options.format {
         Format::Text => drift
             .text(Style { paint: Paint { colour: context.output.colour }, verbose: context.global.verbose }),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use clap::Args;
-use lockstep::access::{Arn, Readable};
+use lockstep::access::Arn;
 use lockstep::aws;
 use lockstep::kinds::{Name, World};
 use lockstep::plan::prove::{Evidence, Scene};
@@ -256,10 +256,6 @@ async fn evidence(
     let is_somebody = Arn::split(principal).is_some_and(|arn| arn.resource != "root");
     let asked = if ours || !is_somebody { Vec::new() } else { vec![principal.to_owned()] };
     let outsiders = aws::outsiders(&session.aws, asked.into_iter().collect()).await?;
-    let mut grants = BTreeMap::new();
-    if let Some(seen) = world.keys.get(key) {
-        let read: Readable<Vec<lockstep::access::Grant>> = aws::grants(&session.aws, &seen.arn).await?;
-        grants.insert(key.clone(), read);
-    }
+    let grants = session.grants(world, Some(key)).await?;
     Ok(Evidence { outsiders, grants })
 }

@@ -1,6 +1,7 @@
 //! What differs between the stack file and AWS, the worst first.
 
 mod effect;
+mod grants;
 mod markdown;
 mod sort;
 mod text;
@@ -10,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::{FORMAT_VERSION, Place, short, value};
 use crate::kinds::{Change, Kind, ResourceId, World};
 use crate::plan::Blocked;
-use crate::stack::desired::{Desired, Line};
+use crate::plan::prove::Scene;
+use crate::stack::desired::Line;
 
 use sort::sorted;
 
@@ -109,11 +111,24 @@ pub struct Finding {
     pub changes: Vec<Change>,
 }
 
+/// Everything that was seen for a report.
+#[derive(Clone, Copy, Debug)]
+pub struct Observed<'a> {
+    /// The stack, AWS, and the grants on its keys.
+    pub scene: Scene<'a>,
+    /// What stops a plan; the rest is reported all the same.
+    pub blocked: &'a [Blocked],
+    /// What the stack says about access and AWS does not keep.
+    pub claims: &'a [Blocked],
+}
+
 impl Drift {
-    /// Compares a stack with AWS. `blocked` is what stops a plan; drift tells the rest all the same. `claims`
-    /// are what the stack says about access and AWS does not keep.
-    pub fn new(desired: &Desired, world: &World, (blocked, claims): (&[Blocked], &[Blocked])) -> Self {
-        let mut findings = sorted(desired, world);
+    /// Compares a stack with AWS.
+    pub fn new(observed: Observed<'_>) -> Self {
+        let Observed { scene, blocked, claims } = observed;
+        let Scene { desired, world, evidence: _ } = scene;
+        let mut findings = sorted(scene);
+        findings.extend(grants::findings(scene));
         findings.extend(claims.iter().map(not_kept));
         let unread = unread(world);
         // What blocks a plan only because it could not be read is told once.

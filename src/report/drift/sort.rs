@@ -7,6 +7,7 @@ use super::{Finding, Rank};
 use crate::kinds::{
     Action, Change, Draft, Kind, Name, Op, ResourceId, World, api, function, key, role, world,
 };
+use crate::plan::prove::Scene;
 use crate::plan::{self, finally, original};
 use crate::report::problem::{self, Blocker, Problem};
 use crate::report::short::{self, Names};
@@ -24,8 +25,9 @@ struct Group {
 }
 
 /// Lists what is broken, and everything else that differs.
-pub fn sorted(desired: &Desired, world: &World) -> Vec<Finding> {
-    let problems = problem::problems(desired, world, true);
+pub fn sorted(scene: Scene<'_>) -> Vec<Finding> {
+    let Scene { desired, world, evidence: _ } = scene;
+    let problems = problem::problems(scene, true);
     let mut findings: Vec<Finding> = problems.iter().map(broken).collect();
     let around = Around { desired, world, names: short::names(desired, world), problems };
     let mut groups: BTreeMap<(ResourceId, Effect), Group> = BTreeMap::new();

@@ -8,6 +8,7 @@ use super::problem::{self, Problem};
 use super::short::{self, Names};
 use super::{AccessLine, FORMAT_VERSION, Place, PlanView, Summary, value};
 use crate::kinds::{Action, Change, Name, Op, ResourceId, role};
+use crate::plan::prove::{Evidence, Scene};
 use crate::plan::{AccessChange, Blocked, Gate, Phase, Plan, Purpose, Step};
 use crate::stack::desired::{Probe, ProbeTarget};
 
@@ -124,10 +125,11 @@ pub struct ResourceDocument {
 /// Describes a plan.
 pub fn document(view: &PlanView<'_>) -> Document {
     let PlanView { desired, world, plan, access, unproved } = *view;
+    let evidence = Evidence::default();
     Document {
         format_version: FORMAT_VERSION.to_owned(),
         place: Place::of(desired),
-        problems: problem::problems(desired, world, false),
+        problems: problem::problems(Scene { desired, world, evidence: &evidence }, false),
         phases: plan.phases.iter().map(|phase| phase_document(plan, phase)).collect(),
         access: access.to_vec(),
         unproved: unproved.cloned(),

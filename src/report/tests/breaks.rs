@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use super::drift::{drift, function, key, role, text};
 use super::{applied, stack};
-use crate::access::{PolicyDocument, Principal, Statement};
+use crate::access::{Grant, PolicyDocument, Principal, Readable, Statement};
 use crate::kinds::{Name, World};
 use crate::plan::plan;
+use crate::plan::prove::{Evidence, Scene};
 use crate::plan::small_worlds::fixtures;
-use crate::report::drift::Rank;
+use crate::report::Drift;
+use crate::report::drift::{Observed, Rank};
 use crate::stack::desired::Desired;
 
 fn ranks(desired: &Desired, world: &World) -> Vec<(Rank, String, String)> {
@@ -103,7 +105,7 @@ fn a_denial_put_on_the_role_breaks_its_function_and_is_taken_away_first() {
     for step in plan.steps() {
         mended.apply(&step.op).unwrap();
     }
-    assert!(crate::plan::invariant::gaps(&stack, &mended).is_empty());
+    assert!(gaps(&stack, &mended).is_empty());
     assert!(crate::plan::plan(&stack, &mended).unwrap().is_empty());
 
     // The same by a managed policy that can be read, beside one that gives too much: that one waits.
@@ -295,4 +297,45 @@ fn a_function_that_asks_for_another_key_breaks_where_it_may_not_use_that() {
     let token = &mut renamed.keys.get_mut(&Name::from("token")).unwrap().spec;
     token.policy = world.keys[&Name::from("text")].spec.policy.clone();
     assert!(drift(&stack, &renamed).findings.iter().all(|finding| finding.rank > Rank::Breaks));
+}
+
+fn gaps(desired: &Desired, world: &World) -> Vec<crate::plan::invariant::Gap> {
+    let evidence = Evidence::default();
+    crate::plan::invariant::gaps(Scene { desired, world, evidence: &evidence })
+}
+
+#[test]
+fn a_grant_that_gives_more_than_the_file_is_found_and_one_that_lets_a_function_work_is_no_break() {
+    let (stack, mut world) = readable();
+    let grant = |to: &str, operations: &[&str]| Grant {
+        grant_id: "0123abcd".to_owned(),
+        grantee_principal: Some(fixtures::role_arn(to)),
+        grantee_service_principal: None,
+        retiring_principal: None,
+        retiring_service_principal: None,
+        issuing_account: None,
+        operations: operations.iter().map(|&operation| operation.to_owned()).collect(),
+        constraints: Default::default(),
+    };
+    let with = |world: &World, grants: Readable<Vec<Grant>>| {
+        let evidence = Evidence { grants: [(Name::from("text"), grants)].into(), ..Evidence::default() };
+        let scene = Scene { desired: &stack, world, evidence: &evidence };
+        let drift = Drift::new(Observed { scene, blocked: &[], claims: &[] });
+        let findings = drift.findings.into_iter();
+        findings.map(|finding| (finding.rank, finding.what)).collect::<Vec<_>>()
+    };
+    let known = |grant| Readable::Known(vec![grant]);
+    assert_eq!(with(&world, known(grant("encrypt-test", &["Decrypt", "DescribeKey"]))), []);
+    let what = "has a grant that lets encrypt-prod Decrypt, which the stack file does not".to_owned();
+    assert_eq!(
+        with(&world, known(grant("encrypt-prod", &["Decrypt", "DescribeKey"]))),
+        [(Rank::Security, what)]
+    );
+    let unread = with(&world, Readable::unknown("not allowed to kms:ListGrants"));
+    assert!(matches!(&unread[..], [(Rank::Unread, what)] if what.contains("ListGrants")), "{unread:?}");
+
+    key(&mut world).spec.policy = fixtures::key().spec.policy;
+    let all = grant("encrypt-test", &["Encrypt", "Decrypt", "GenerateDataKey"]);
+    let found = with(&world, known(all));
+    assert!(found.iter().all(|(rank, _)| *rank > Rank::Breaks), "{found:?}");
 }

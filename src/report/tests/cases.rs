@@ -10,7 +10,9 @@ use std::{fs, io};
 
 use super::applied;
 use crate::kinds::World;
+use crate::plan::prove::{Evidence, Scene};
 use crate::plan::{PlanError, plan};
+use crate::report::drift::Observed;
 use crate::report::plan::{Style, document, text};
 use crate::report::{Drift, Paint, PlanView, blocked};
 use crate::stack::desired::{Desired, Place};
@@ -48,7 +50,11 @@ fn outcome(case: &Path) -> io::Result<[(PathBuf, String); 2]> {
         Err(PlanError::Blocked(found)) => (blocked::text(&found, Paint::default()), found),
         Err(other) => (other.to_string(), Vec::new()),
     };
-    let drift = Drift::new(&desired, &world, (&blocked, &[])).text(Style::default());
+    let drift = {
+        let evidence = Evidence::default();
+        let scene = Scene { desired: &desired, world: &world, evidence: &evidence };
+        Drift::new(Observed { scene, blocked: &blocked, claims: &[] }).text(Style::default())
+    };
     Ok([(case.join("plan.txt"), plan), (case.join("drift.txt"), drift)])
 }
 

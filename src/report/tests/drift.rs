@@ -6,10 +6,11 @@ use super::{applied, stack, swapped_by_hand};
 use crate::access::{PolicyDocument, Principal, Statement};
 use crate::kinds::function::RoleMark;
 use crate::kinds::{Name, World, function, key, role};
+use crate::plan::prove::{Evidence, Scene};
 use crate::plan::small_worlds::fixtures;
 use crate::plan::{PlanError, plan};
 use crate::report::Drift;
-use crate::report::drift::Rank;
+use crate::report::drift::{Observed, Rank};
 use crate::report::plan::Style;
 use crate::stack::desired::Desired;
 
@@ -18,7 +19,9 @@ pub(super) fn drift(desired: &Desired, world: &World) -> Drift {
         Err(PlanError::Blocked(blocked)) => blocked,
         _ => Vec::new(),
     };
-    Drift::new(desired, world, (&blocked, &[]))
+    let evidence = Evidence::default();
+    let scene = Scene { desired, world, evidence: &evidence };
+    Drift::new(Observed { scene, blocked: &blocked, claims: &[] })
 }
 
 pub(super) fn text(desired: &Desired, world: &World) -> String {
