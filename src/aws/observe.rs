@@ -38,9 +38,10 @@ pub async fn observe(aws: &Aws, desired: &Desired) -> Result<World, AwsError> {
 }
 
 async fn look(aws: &Aws, desired: &Desired) -> Result<World, AwsError> {
-    let ((roles, documents), mut world) =
-        try_join!(role::observe(aws, desired), all_but_roles(aws, desired))?;
-    world.roles = take(&mut world, roles);
+    let (roles, mut world) = try_join!(role::observe(aws, desired), all_but_roles(aws, desired))?;
+    let role::Observed { found, untagged, documents } = roles;
+    world.roles = take(&mut world, found);
+    world.adopt_recreated(untagged);
     world.managed_documents = documents;
     let is_known = |name: &Name| {
         let resource = ResourceId::new(Kind::Role, name);

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{World, function, key, role};
+use super::{Kind, Name, ResourceId, World, function, key, role};
 
 impl World {
     /// Returns whether a function was configured with another role than the one that has its name now.
@@ -49,6 +49,25 @@ impl World {
         let keys = self.keys.values_mut().map(|key| &mut key.spec.policy);
         let trusts = self.roles.values_mut().map(|role| &mut role.spec.trust);
         keys.chain(trusts).for_each(|policy| key::policy::unearth(policy, &living));
+    }
+
+    /// Takes over roles that were deleted and re-created by hand without the tags of the stack: such a role has the
+    /// name and ARN under which a function of the stack runs, and another unique ID than the one that the function
+    /// itself recorded when it was configured. Every other role without tags is somebody else's.
+    pub fn adopt_recreated(&mut self, untagged: BTreeMap<Name, role::Seen>) {
+        for (name, seen) in untagged {
+            let runs_as_it = self.functions.values().any(|function| {
+                let recorded = function.marks.role.as_ref();
+                let another =
+                    recorded.is_some_and(|mark| mark.is_of(&seen.spec.arn) && mark.id != seen.role_id);
+                function.config.role == seen.spec.arn && another
+            });
+            if runs_as_it {
+                self.foreign.remove(&ResourceId::new(Kind::Role, &name));
+                self.ids.extend(seen.ids(&name));
+                self.roles.insert(name, seen);
+            }
+        }
     }
 
     /// Lists what tells of roles that are gone or re-created. AWS shows the same for a moment after a change, so
@@ -121,6 +140,34 @@ mod tests {
         let mut gone = world;
         gone.roles.remove(&"a".into());
         assert!(!gone.is_recreated(f(&gone)) && gone.is_cut_off(f(&gone)));
+    }
+
+    #[test]
+    fn only_a_role_that_a_function_lost_is_taken_over_without_tags() {
+        let mut world = world();
+        let mut seen = world.roles.remove(&"a".into()).unwrap();
+        seen.role_id = "AROANEW".to_owned();
+        seen.spec.tags.clear();
+        let resource = ResourceId::new(Kind::Role, &"a".into());
+        world.foreign.insert(resource.clone(), "the role `a`".to_owned());
+        let untagged = || BTreeMap::from([("a".into(), seen.clone())]);
+
+        let mut recreated = world.clone();
+        recreated.adopt_recreated(untagged());
+        assert!(recreated.foreign.is_empty() && recreated.is_recreated(f(&recreated)));
+
+        // The function recorded the ID of this very role, or of another one, or runs as another.
+        let others: [fn(&mut World); 3] = [
+            |world| marked(world, "AROANEW", "a"),
+            |world| marked(world, "AROAOLD", "b"),
+            |world| world.functions.values_mut().for_each(|one| one.config.role = role_arn("b")),
+        ];
+        for other in others {
+            let mut world = world.clone();
+            other(&mut world);
+            world.adopt_recreated(untagged());
+            assert!(world.foreign.contains_key(&resource) && !world.roles.contains_key(&"a".into()));
+        }
     }
 
     #[test]

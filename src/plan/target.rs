@@ -119,6 +119,10 @@ fn gone_role(arn: &str, desired: &Desired) -> bool {
 /// taking them away is no step to a widened world.
 fn keep_permissions(partition: &str, spec: &mut role::Spec, seen: &role::Seen) {
     let dead = |principal: &Principal| matches!(principal, Principal::UniqueId(_));
+    // A role that was put in the place of ours brings nothing along: whom it trusts was never agreed to.
+    if !seen.is_tagged() {
+        return;
+    }
     let covers_all = matches!(
         compare(&seen.spec.trust, &spec.trust, PolicyKind::Trust { partition }).1,
         Change::None | Change::Narrows

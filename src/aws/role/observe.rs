@@ -22,11 +22,21 @@ const AT_ONCE: usize = 8;
 /// Documents of managed policies by ARN.
 type Documents = BTreeMap<String, PolicyDocument>;
 
+/// The roles of a stack, and what was read beside them.
+pub struct Observed {
+    /// The roles.
+    pub found: Found<Seen>,
+    /// Roles under names of the stack that carry no tags of any stack.
+    pub untagged: BTreeMap<Name, Seen>,
+    /// The documents of managed policies.
+    pub documents: Documents,
+}
+
 /// Reads every role of the stack: those it wants, and those that carry its tags under its prefix.
 ///
 /// # Errors
 /// Everything but being denied.
-pub async fn observe(aws: &Aws, desired: &Desired) -> Result<(Found<Seen>, Documents), AwsError> {
+pub async fn observe(aws: &Aws, desired: &Desired) -> Result<Observed, AwsError> {
     let wanted: BTreeMap<&str, &Name> =
         desired.roles.iter().map(|(name, role)| (role.role_name.as_str(), name)).collect();
     let foreseen: BTreeSet<String> =
@@ -51,6 +61,7 @@ pub async fn observe(aws: &Aws, desired: &Desired) -> Result<(Found<Seen>, Docum
     let (by_name, (others, unlisted), mut documents) =
         try_join!(by_name, others, managed_documents(aws, &foreseen))?;
     let mut found = Found::default();
+    let mut untagged = BTreeMap::new();
     if let Some(reason) = unlisted {
         found.unread.insert(listing(Kind::Role), reason);
     }
@@ -61,6 +72,8 @@ pub async fn observe(aws: &Aws, desired: &Desired) -> Result<(Found<Seen>, Docum
                 Some(resource) => keep(&mut found, resource.name, seen),
                 None => {
                     let what = format!("the role `{role_name}` {}", owner(&seen.spec.tags));
+                    let ours = wanted.as_ref().filter(|_| !seen.is_tagged());
+                    untagged.extend(ours.map(|wanted| (wanted.name.clone(), seen)));
                     found.foreign.extend(wanted.map(|wanted| (wanted, what)));
                 }
             },
@@ -75,15 +88,14 @@ pub async fn observe(aws: &Aws, desired: &Desired) -> Result<(Found<Seen>, Docum
     }
     let attached =
         |seen: &Seen| seen.spec.managed.iter().chain(&seen.spec.boundary).cloned().collect::<Vec<_>>();
-    let more = found.seen.values().flat_map(attached).filter(|arn| !documents.contains_key(arn)).collect();
+    let all = found.seen.values().chain(untagged.values());
+    let more = all.flat_map(attached).filter(|arn| !documents.contains_key(arn)).collect();
     documents.extend(managed_documents(aws, &more).await?);
-    Ok((found, documents))
+    Ok(Observed { found, untagged, documents })
 }
 
 fn keep(found: &mut Found<Seen>, name: Name, seen: Seen) {
-    found.ids.set(format!("roles.{name}.arn"), &seen.spec.arn);
-    found.ids.set(format!("roles.{name}.name"), &seen.spec.role_name);
-    found.ids.set(format!("roles.{name}.id"), &seen.role_id);
+    found.ids.extend(seen.ids(&name));
     found.seen.insert(name, seen);
 }
 

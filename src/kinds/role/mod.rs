@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::access::PolicyDocument;
-use crate::kinds::{Change, Tags};
+use crate::kinds::{Change, Ids, Name, Tags};
 
 pub use predict::{predict, predicted_id};
 pub use stand_in::{STAND_IN, stand_in_name};
@@ -49,6 +49,22 @@ pub struct Seen {
     pub spec: Spec,
     /// What could not be read: field to reason.
     pub unread: BTreeMap<String, String>,
+}
+
+impl Seen {
+    /// Returns whether the role carries a tag of some stack.
+    pub fn is_tagged(&self) -> bool {
+        self.spec.tags.keys().any(|key| key.starts_with("lockstep:")) || self.unread.contains_key("tags")
+    }
+
+    /// Returns the identifiers that others refer to the role by.
+    pub fn ids(&self, name: &Name) -> Ids {
+        let mut ids = Ids::default();
+        ids.set(format!("roles.{name}.arn"), &self.spec.arn);
+        ids.set(format!("roles.{name}.name"), &self.spec.role_name);
+        ids.set(format!("roles.{name}.id"), &self.role_id);
+        ids
+    }
 }
 
 /// One mutating call on a role.

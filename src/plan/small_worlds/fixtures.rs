@@ -71,7 +71,7 @@ pub fn role(name: &str) -> role::Spec {
         managed: BTreeSet::from(["arn:aws:iam::aws:policy/service-role/Basic".to_owned()]),
         inline: BTreeMap::new(),
         boundary: None,
-        tags: BTreeMap::new(),
+        tags: BTreeMap::from([("lockstep:id".to_owned(), format!("roles.{name}"))]),
     }
 }
 

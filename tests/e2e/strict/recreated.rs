@@ -33,6 +33,20 @@ async fn a_recreated_role_is_told_and_mended() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_recreated_without_its_tags_is_adopted_and_mended() {
+    let project = Project::strict(RULES).await;
+    project.run(&BOOTSTRAP).await.ok();
+    project.recreate_without_tags(ROLES[0]).await;
+    let drift = project.run(&["drift"]).await.ends_with(2);
+    drift.says("was configured with encrypt-test before that role was deleted and re-created");
+    project.run(&["plan"]).await.ok().says("tags.lockstep:stack");
+
+    project.apply().await.ok();
+    is_whole(&project).await;
+    project.run(&["drift"]).await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_role_that_is_gone_is_told_and_made_again() {
     let project = Project::strict(RULES).await;
     project.run(&BOOTSTRAP).await.ok();

@@ -50,4 +50,13 @@ impl Project {
         }
         self.rules().forgive().await;
     }
+
+    /// Deletes a role and makes it again, as somebody does who does not know about tags.
+    pub async fn recreate_without_tags(&self, role: &str) {
+        self.recreate(role).await;
+        let name = format!("text-encryption-test-{role}");
+        let tags = self.sdk.iam.list_role_tags().role_name(&name).send().await.unwrap();
+        let keys = tags.tags().iter().map(|tag| tag.key().to_owned()).collect();
+        self.sdk.iam.untag_role().role_name(name).set_tag_keys(Some(keys)).send().await.unwrap();
+    }
 }
