@@ -2,10 +2,13 @@
 //!
 //! Steps whose predecessors are done run at once, within bounds per service. After the first error no new
 //! step starts; those that run are waited for. A gate that does not open stops the plan, and a failed probe
-//! takes the way back that the plan holds.
+//! takes the way back that the plan holds. A gate protects what works: where a function did not work before the
+//! first step either, it stays where the stack file wants it, and what was put on by hand is taken away all the same.
 
 mod run;
 mod schedule;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -24,6 +27,9 @@ pub trait Actor {
 
     /// Probes one function until it works or the probe's time is over.
     fn probe(&self, ids: &Ids, function: &Name, probe: &Probe) -> impl Future<Output = ProbeOutcome>;
+
+    /// Returns whether one function works now: a probe that succeeds once is enough, within a short time.
+    fn works(&self, ids: &Ids, function: &Name, probe: &Probe) -> impl Future<Output = bool>;
 
     /// Waits until requests that began before are over.
     fn drain(&self, time: Duration) -> impl Future<Output = ()>;
@@ -90,6 +96,8 @@ pub struct Unproved {
     pub function: Name,
     /// What the probe saw.
     pub outcome: ProbeOutcome,
+    /// Whether the function did not work before the first step either. Nothing is moved back then.
+    pub before: bool,
     /// Functions that were moved back, with the role that they run under again.
     pub moved_back: Vec<(Name, String)>,
     /// Functions that could not be moved back.

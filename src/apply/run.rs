@@ -1,22 +1,26 @@
 //! Runs plans.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::StreamExt;
+use futures::future::join_all;
 use futures::stream::FuturesUnordered;
 use tokio::time::Instant;
 
 use super::schedule::Schedule;
 use super::{Actor, Event, Failure, Outcome, Unproved};
 use crate::aws::{AwsError, ErrorKind};
-use crate::kinds::{Ids, Name, Op};
+use crate::kinds::{Ids, Name, Op, function};
 use crate::plan::{Gate, Phase, Plan};
+use crate::stack::desired::Probe;
 
 /// Runs a plan. `ids` are those of the world that the plan was made for.
 ///
 /// Errors are part of the outcome: what is done stays done, and running again continues.
 pub async fn run(actor: &impl Actor, plan: &Plan, ids: Ids, watch: &mut dyn FnMut(Event<'_>)) -> Outcome {
     let mut outcome = Outcome { ids, ..Outcome::default() };
+    let broken = broken(actor, plan, &outcome.ids).await;
     for (number, phase) in plan.phases.iter().enumerate() {
         if outcome.stopped(actor) {
             outcome.remaining.extend((0..phase.steps.len()).map(|place| (number, place)));
@@ -24,15 +28,16 @@ pub async fn run(actor: &impl Actor, plan: &Plan, ids: Ids, watch: &mut dyn FnMu
         }
         watch(Event::Phase(number, phase));
         if let Some(gate) = &phase.gate {
-            pass(actor, gate, &mut outcome, watch).await;
+            pass(actor, (gate, &broken), &mut outcome, watch).await;
         }
-        if outcome.stopped(actor) {
+        let was_broken = outcome.unproved.as_ref().is_some_and(|unproved| unproved.before);
+        if outcome.stopped(actor) && !(was_broken && outcome.is_well() && !actor.interrupted()) {
             outcome.remaining.extend((0..phase.steps.len()).map(|place| (number, place)));
             continue;
         }
         steps(actor, (number, phase), &mut outcome, watch).await;
         if let Some(proof) = phase.proof.as_ref().filter(|_| !outcome.stopped(actor)) {
-            pass(actor, proof, &mut outcome, watch).await;
+            pass(actor, (proof, &broken), &mut outcome, watch).await;
         }
     }
     let left = !outcome.remaining.is_empty() || !outcome.failed.is_empty() || !outcome.unseen.is_empty();
@@ -42,9 +47,34 @@ pub async fn run(actor: &impl Actor, plan: &Plan, ids: Ids, watch: &mut dyn FnMu
 
 impl Outcome {
     fn stopped(&self, actor: &impl Actor) -> bool {
-        let unwell = !self.failed.is_empty() || !self.unseen.is_empty() || self.unproved.is_some();
-        unwell || actor.interrupted()
+        !self.is_well() || self.unproved.is_some() || actor.interrupted()
     }
+
+    fn is_well(&self) -> bool {
+        self.failed.is_empty() && self.unseen.is_empty()
+    }
+}
+
+/// Returns the functions that do not work before the first step. Only those are tried that are there already, and only
+/// where it matters.
+async fn broken(actor: &impl Actor, plan: &Plan, ids: &Ids) -> BTreeSet<Name> {
+    let made: BTreeSet<&Name> = plan
+        .steps()
+        .filter_map(|step| match &step.op {
+            Op::Function { name, op: function::Op::Create { .. } } => Some(name),
+            _ => None,
+        })
+        .collect();
+    let cleans = plan.phases.iter().any(|phase| !phase.cleanup.is_empty());
+    let gates = plan.phases.iter().flat_map(|phase| phase.gate.iter().chain(&phase.proof));
+    let matters = gates.filter(|gate| cleans || !gate.rollback.is_empty());
+    let probes: BTreeMap<&Name, &Probe> =
+        matters.flat_map(|gate| &gate.probes).map(|(function, probe)| (function, probe)).collect();
+    let tries = probes.into_iter().filter(|(function, _)| !made.contains(function));
+    let tries = tries.map(|(function, probe)| async move {
+        (!actor.works(ids, function, probe).await).then(|| function.clone())
+    });
+    join_all(tries).await.into_iter().flatten().collect()
 }
 
 async fn steps(
@@ -54,9 +84,12 @@ async fn steps(
     watch: &mut dyn FnMut(Event<'_>),
 ) {
     let mut schedule = Schedule::new(&phase.steps);
+    if outcome.unproved.is_some() {
+        schedule = schedule.only(&phase.cleanup);
+    }
     let mut running = FuturesUnordered::new();
     loop {
-        while !outcome.stopped(actor) {
+        while outcome.is_well() && !actor.interrupted() {
             let Some((place, step)) = schedule.next() else { break };
             watch(Event::Started(step));
             // The ids that it needs were learnt by the steps before it, so what is known now suffices.
@@ -99,7 +132,12 @@ async fn perform(actor: &impl Actor, ids: &Ids, op: &Op) -> Result<Ids, AwsError
 }
 
 /// Passes a gate, or records why not.
-async fn pass(actor: &impl Actor, gate: &Gate, outcome: &mut Outcome, watch: &mut dyn FnMut(Event<'_>)) {
+async fn pass(
+    actor: &impl Actor,
+    (gate, broken): (&Gate, &BTreeSet<Name>),
+    outcome: &mut Outcome,
+    watch: &mut dyn FnMut(Event<'_>),
+) {
     watch(Event::Gate(gate));
     for (function, probe) in &gate.probes {
         watch(Event::Probing(function, probe));
@@ -110,13 +148,17 @@ async fn pass(actor: &impl Actor, gate: &Gate, outcome: &mut Outcome, watch: &mu
             return;
         }
         if !seen.succeeded {
+            let before = broken.contains(function);
             let mut unproved = Unproved {
                 function: function.clone(),
                 outcome: seen,
+                before,
                 moved_back: Vec::new(),
                 stuck: Vec::new(),
             };
-            roll_back(actor, gate, outcome, (&mut unproved, watch)).await;
+            if !before {
+                roll_back(actor, gate, outcome, (&mut unproved, watch)).await;
+            }
             outcome.unproved = Some(unproved);
             return;
         }

@@ -29,13 +29,20 @@ pub struct Schedule<'a> {
     waiting: BTreeSet<usize>,
     running: BTreeSet<usize>,
     done: BTreeSet<usize>,
+    left_out: BTreeSet<usize>,
 }
 
 impl<'a> Schedule<'a> {
     /// Begins with every step waiting.
     pub fn new(steps: &'a [Step]) -> Self {
         let waiting = (0..steps.len()).collect();
-        Self { steps, waiting, running: BTreeSet::new(), done: BTreeSet::new() }
+        Self { steps, waiting, running: BTreeSet::new(), done: BTreeSet::new(), left_out: BTreeSet::new() }
+    }
+
+    /// Leaves out every step but these; the others stay waiting.
+    pub fn only(mut self, places: &BTreeSet<usize>) -> Self {
+        self.left_out = self.waiting.difference(places).copied().collect();
+        self
     }
 
     /// Takes a step that may begin now.
@@ -53,8 +60,8 @@ impl<'a> Schedule<'a> {
                 && counts.get(&kind).copied().unwrap_or_default() < at_once(kind)
                 && !(one_by_one(kind) && busy.contains(&step.resource))
         };
-        let place =
-            self.waiting.iter().copied().find(|&place| self.steps.get(place).is_some_and(&may_begin))?;
+        let mut waiting = self.waiting.difference(&self.left_out).copied();
+        let place = waiting.find(|&place| self.steps.get(place).is_some_and(&may_begin))?;
         self.waiting.remove(&place);
         self.running.insert(place);
         self.steps.get(place).map(|step| (place, step))

@@ -19,6 +19,9 @@ use super::error::CliError;
 use super::session::{Session, build_options};
 use super::signals::Stop;
 
+/// Seconds for which a function is tried before the first step, to know whether it works.
+const LOOK: u32 = 10;
+
 /// What `apply` acts with.
 pub struct AwsActor<'a> {
     session: &'a Session,
@@ -85,6 +88,11 @@ impl Actor for AwsActor<'_> {
             result = call::run(probe, want, &caller) => result.unwrap_or_else(|error| never(&error)),
             () = self.stop.wait() => ProbeOutcome { succeeded: false, attempts: 0, successes: 0, failure: None },
         }
+    }
+
+    async fn works(&self, ids: &Ids, function: &Name, probe: &Probe) -> bool {
+        let once = Probe { successes: 1, timeout: probe.timeout.min(LOOK), ..probe.clone() };
+        self.probe(ids, function, &once).await.succeeded
     }
 
     async fn drain(&self, time: Duration) {

@@ -156,7 +156,14 @@ impl<'a> Change<'a> {
             lines.extend(failure.error.hint().map(|hint| format!("  help: {hint}")));
         }
         if let Some(unproved) = &outcome.unproved {
-            lines.push(format!("error: functions.{} does not work after the change", unproved.function));
+            let function = &unproved.function;
+            lines.push(format!("error: functions.{function} does not work after the change"));
+            if unproved.before {
+                lines.push(format!(
+                    "  it did not work before the first step either, so nothing was moved back; what was put on by hand \
+                     was taken away, and the rest waits until functions.{function} works"
+                ));
+            }
             if let Some(failure) = &unproved.outcome.failure {
                 lines.push(format!("  last answer: {failure}"));
                 lines.extend(failure.hint.iter().map(|hint| format!("  help: {hint}")));

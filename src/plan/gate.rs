@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::Step;
-use crate::kinds::{Kind, Name, Op, ResourceId, World, function, key, role};
+use crate::kinds::{Action, Kind, Name, Op, ResourceId, World, function, key, role};
 use crate::stack::desired::{Desired, Probe};
 
 /// Conditions that are waited for between phases, or after the last.
@@ -95,6 +95,34 @@ fn takes_use(step: &Step) -> bool {
         } => true,
         _ => false,
     }
+}
+
+/// Lists the steps, by their place, that take away what was put on resources by hand: policies and trust of roles,
+/// permissions of functions, statements of key policies. A statement that a role of a live function has is none of
+/// these, even where the stack file gives it no longer.
+pub fn cleanup(world: &World, narrow: &[Step]) -> BTreeSet<usize> {
+    let live: BTreeSet<&str> = world.functions.values().flat_map(function::Seen::live_roles).collect();
+    let runs = |principal: &str| {
+        let mut roles = world.roles.iter().filter(|(_, role)| live.contains(role.spec.arn.as_str()));
+        live.contains(principal) || roles.any(|(name, _)| name.as_str() == principal)
+    };
+    let cleans = |step: &Step| match &step.op {
+        Op::Role { op, .. } => matches!(
+            op,
+            role::Op::PutTrust { .. }
+                | role::Op::PutBoundary { .. }
+                | role::Op::Detach { .. }
+                | role::Op::PutInline { .. }
+                | role::Op::DeleteInline { .. }
+        ),
+        Op::Function { op, .. } => matches!(op, function::Op::RemovePermission { .. }),
+        Op::Key { op: key::Op::PutPolicy { .. }, .. } => {
+            !step.access.iter().any(|change| !change.loses.is_empty() && runs(&change.principal))
+        }
+        Op::Key { .. } | Op::LogGroup { .. } | Op::Api { .. } => false,
+    };
+    let found = narrow.iter().enumerate().filter(|(_, step)| step.action == Action::Update && cleans(step));
+    found.map(|(place, _)| place).collect()
 }
 
 /// Requests that began under an old role end at the latest with the start and the timeout of their function.

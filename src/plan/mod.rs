@@ -51,6 +51,9 @@ pub struct Phase {
     pub steps: Vec<Step>,
     /// What must hold after the last step.
     pub proof: Option<Gate>,
+    /// The steps, by their place, that take away what nothing in the stack file gives and no function runs on. They
+    /// need no function that works: a gate protects only what works.
+    pub cleanup: BTreeSet<usize>,
 }
 
 /// What a phase is for.
@@ -253,6 +256,7 @@ fn phases(legs: Vec<Leg<'_>>, narrow: Vec<Step>) -> Vec<Phase> {
     // What a function ran under at the start counts as well as what it runs under halfway.
     let drains = legs.iter().map(|leg| gate::drain(&leg.around(&BTreeSet::new()), &narrow));
     let drain = drains.max().unwrap_or_default();
+    let cleanup = legs.first().map(|leg| gate::cleanup(&leg.start, &narrow)).unwrap_or_default();
     let count = legs.len();
     for (index, (leg, purpose)) in legs.into_iter().zip(purposes).enumerate() {
         let is_last = index + 1 == count;
@@ -260,11 +264,12 @@ fn phases(legs: Vec<Leg<'_>>, narrow: Vec<Step>) -> Vec<Phase> {
         let proof = if is_last && narrow.is_empty() { gates.proof } else { None };
         let before = std::mem::replace(&mut gate, gates.before_narrowing);
         if !leg.steps.is_empty() {
-            phases.push(Phase { purpose, gate: before, steps: leg.steps, proof });
+            let cleanup = BTreeSet::new();
+            phases.push(Phase { purpose, gate: before, steps: leg.steps, proof, cleanup });
         }
     }
     if !narrow.is_empty() {
-        phases.push(Phase { purpose: Purpose::Narrow, gate, steps: narrow, proof: None });
+        phases.push(Phase { purpose: Purpose::Narrow, gate, steps: narrow, proof: None, cleanup });
     }
     phases
 }

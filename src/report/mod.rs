@@ -19,7 +19,7 @@ mod value;
 pub mod why;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeSet;
 
