@@ -57,6 +57,7 @@ pub use explain::{Miss, NearMiss};
 pub use key::{Constraints, Grant, KeyFacts, NewGrant, Request};
 pub use lines::{Checked, answer_line, check_line};
 pub use path::{Says, Station, Stop, path};
+pub use pattern::action_covers;
 pub use reason::Reason;
 pub use service::{arn_like, may_assume};
 pub use source::Layer;

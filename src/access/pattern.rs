@@ -22,6 +22,12 @@ pub(super) fn wild(text: &str) -> Vec<Token> {
         .collect()
 }
 
+/// Returns whether every action that `inner` matches is matched by `outer`; both may hold wildcards, and letter case
+/// does not count.
+pub fn action_covers(outer: &str, inner: &str) -> bool {
+    includes(&wild(&outer.to_ascii_lowercase()), &wild(&inner.to_ascii_lowercase()))
+}
+
 /// Reads text in which every character stands for itself.
 pub(super) fn literal(text: &str) -> Vec<Token> {
     text.chars().map(Token::Char).collect()

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::access::{Clause, Effect, PolicyDocument, Principal, Statement};
+use crate::access::{Clause, Effect, PolicyDocument, Principal, Statement, action_covers};
 use crate::kinds::{Draft, Name, Op, World, key};
 use crate::stack::desired::Desired;
 
@@ -44,11 +44,12 @@ pub fn between(
         .union(&principals(after))
         .map(|principal| {
             let (had, has) = (actions(before, principal), actions(after, principal));
+            let kept = has.iter().filter(|action| covered(action, &had));
             AccessChange {
                 principal: shown(desired, world, principal),
-                gains: has.difference(&had).cloned().collect(),
-                loses: had.difference(&has).cloned().collect(),
-                keeps: has.intersection(&had).cloned().collect(),
+                gains: has.iter().filter(|action| !covered(action, &had)).cloned().collect(),
+                loses: had.iter().filter(|action| !covered(action, &has)).cloned().collect(),
+                keeps: kept.chain(had.iter().filter(|action| covered(action, &has))).cloned().collect(),
             }
         })
         .collect();
@@ -61,6 +62,18 @@ pub fn between(
             || (changed && !change.principal.starts_with("arn:"))
     });
     changes
+}
+
+/// Returns whether actions as written hold another one: by a wildcard, or without the condition that it has.
+fn covered(action: &str, by: &BTreeSet<String>) -> bool {
+    let (inner, is_conditional) = match action.strip_suffix('?') {
+        Some(inner) => (inner, true),
+        None => (action, false),
+    };
+    by.iter().any(|outer| match outer.strip_suffix('?') {
+        Some(outer) => is_conditional && outer == inner,
+        None => action_covers(outer, inner),
+    })
 }
 
 fn principals(policy: &PolicyDocument) -> BTreeSet<Principal> {

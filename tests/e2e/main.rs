@@ -8,6 +8,7 @@
 mod bucket_lock;
 mod command;
 mod crash;
+mod edits;
 mod failures;
 mod local;
 mod lock;
