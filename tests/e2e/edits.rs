@@ -5,7 +5,7 @@ use aws_sdk_apigateway::types::{Op, PatchOperation};
 use aws_sdk_kms::types::GrantOperation;
 use serde_json::{Value, json};
 
-use crate::support::{FUNCTION, Project, key_of_texts};
+use crate::support::{FUNCTION, Project, Run, key_of_texts};
 
 const ROLE: &str = "text-encryption-test-encrypt-test";
 const TEXT: &str = "alias/text-encryption-test-text";
@@ -13,7 +13,11 @@ const TOKEN: &str = "alias/text-encryption-test-token";
 
 /// What drift found: rank, resource and what differs.
 async fn findings(project: &Project) -> Vec<(String, String, String)> {
-    let run = project.run(&["drift", "--format", "json"]).await.ends_with(2);
+    found_by(project.run(&["drift", "--format", "json"]).await)
+}
+
+fn found_by(run: Run) -> Vec<(String, String, String)> {
+    let run = run.ends_with(2);
     let report: Value = serde_json::from_str(&run.out).unwrap();
     let text = |finding: &Value, field: &str| finding[field].as_str().unwrap().to_owned();
     let findings = report["findings"].as_array().unwrap().iter();
@@ -222,4 +226,37 @@ async fn of_a_stage_are_told_with_units_and_without_ids() {
     let found = findings(&project).await;
     expect(&found, "changed", "apis.text", "serves a deployment that was not made from this file");
     restored(&project).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_may_not_be_read_is_unread_and_nothing_else_is_claimed() {
+    let project = Project::deployed().await;
+    for (action, resource) in [("kms:DescribeKey", "keys.text"), ("kms:ListGrants", "keys.text")] {
+        let keys = project.user_without(action).await;
+        let run = project.run_as(project.endpoint(), &keys, &["drift", "--format", "json"]).await;
+        let found = found_by(run);
+        assert!(found.iter().any(|(rank, of, _)| rank == "unread" && of == resource), "{found:#?}");
+        assert!(found.iter().all(|(rank, ..)| rank == "unread"), "{found:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_function_that_did_not_work_before_hold_nothing_up() {
+    let mut project = Project::deployed().await;
+    project.edit("timeout: 20s", "timeout: 4s");
+    project.edit("KEY_ID: \"${keys.text.alias}\"", "KEY_ID: alias/of-nothing");
+    project.apply().await.ends_with(1).says("does not work after the change");
+    let put = project.sdk.iam.put_role_policy().role_name(ROLE).policy_name("mine");
+    put.policy_document(document("Allow", "s3:*")).send().await.unwrap();
+
+    let run = project.apply().await.ends_with(1);
+    run.says("functions.encrypt does not work after the change")
+        .says("did not work before the first step either");
+    let left = project.sdk.iam.list_role_policies().role_name(ROLE).send().await.unwrap();
+    assert!(left.policy_names().is_empty(), "{left:?}");
+
+    project.edit("KEY_ID: alias/of-nothing", "KEY_ID: \"${keys.text.alias}\"");
+    project.edit("timeout: 4s", "timeout: 20s");
+    restored(&project).await;
+    project.round_trip("hello").await;
 }
