@@ -104,11 +104,8 @@ async fn beside(aws: &Arc<Aws>) {
     let outsiders = aws::outsiders(aws, OUTSIDERS.map(str::to_owned).into()).await;
     let key = aws::key(aws, wanted(), KEY).await;
     let grants = aws::grants(aws, KEY).await;
-    let mut errors = vec![outsiders.err(), key.err(), grants.err()];
-    for bucket in [None, Some("locks")] {
-        let lock = Locker::new(Arc::clone(aws), ("s", "t"), bucket);
-        errors.push(lock.turn(Intent::Look, nobody(), 0).await.err());
-    }
+    let lock = Locker::new(Arc::clone(aws), "s", "t").turn(Intent::Look, nobody(), 0).await;
+    let errors = [outsiders.err(), key.err(), grants.err(), lock.err()];
     errors.iter().flatten().for_each(tells);
 }
 

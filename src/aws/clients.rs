@@ -83,8 +83,6 @@ pub struct Clients {
     pub logs: aws_sdk_cloudwatchlogs::Client,
     /// CloudTrail, for who changed what.
     pub cloudtrail: aws_sdk_cloudtrail::Client,
-    /// S3, for locks that are kept in a bucket.
-    pub s3: aws_sdk_s3::Client,
     /// Systems Manager, for its parameters.
     pub ssm: aws_sdk_ssm::Client,
     /// STS.
@@ -239,18 +237,15 @@ fn is_loopback(endpoint: &str) -> bool {
 
 impl Clients {
     fn new(shared: &SdkConfig, retry: &RetryConfig, seen: &Seen) -> Self {
-        macro_rules! client_config {
-            ($sdk:ident, $service:literal) => {
-                $sdk::config::Builder::from(shared)
-                    .retry_config(retry.clone())
-                    .interceptor(Counter { service: $service, seen: seen.clone() })
-                    // An answer of S3 may be all head.
-                    .interceptor(Whole { reads: retry.has_retry() && $service != "s3" })
-            };
-        }
         macro_rules! client {
             ($sdk:ident, $service:literal) => {
-                $sdk::Client::from_conf(client_config!($sdk, $service).build())
+                $sdk::Client::from_conf(
+                    $sdk::config::Builder::from(shared)
+                        .retry_config(retry.clone())
+                        .interceptor(Counter { service: $service, seen: seen.clone() })
+                        .interceptor(Whole { reads: retry.has_retry() })
+                        .build(),
+                )
             };
         }
         Self {
@@ -260,23 +255,11 @@ impl Clients {
             apigateway: client!(aws_sdk_apigateway, "apigateway"),
             logs: client!(aws_sdk_cloudwatchlogs, "logs"),
             cloudtrail: client!(aws_sdk_cloudtrail, "cloudtrail"),
-            s3: s3(client_config!(aws_sdk_s3, "s3"), shared.endpoint_url().is_some()),
             ssm: client!(aws_sdk_ssm, "ssm"),
             sts: client!(aws_sdk_sts, "sts"),
             tagging: client!(aws_sdk_resourcegroupstagging, "tag"),
         }
     }
-}
-
-/// Makes the client of S3. Another S3 than AWS's has no names of buckets in front of its own.
-fn s3(config: aws_sdk_s3::config::Builder, elsewhere: bool) -> aws_sdk_s3::Client {
-    use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
-    let config = config
-        .force_path_style(elsewhere)
-        // What is stored is a few hundred bytes of JSON that are parsed and checked anyway.
-        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
-        .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
-    aws_sdk_s3::Client::from_conf(config.build())
 }
 
 /// What was seen of all requests and answers.

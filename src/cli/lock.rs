@@ -58,15 +58,13 @@ fn duration(text: &str) -> Result<Duration, String> {
     seconds.filter(|seconds| *seconds <= 86_400).map(Duration::from_secs).ok_or_else(wrong)
 }
 
-/// Whose lock it is, and where it is kept.
+/// The environment that a lock is of.
 #[derive(Clone, Copy)]
 pub struct LockPlace<'a> {
     /// Name of the stack.
     pub stack: &'a str,
     /// Name of the environment.
     pub env: &'a str,
-    /// Bucket that the stack file names.
-    pub bucket: Option<&'a str>,
 }
 
 /// One who may hold the lock of an environment.
@@ -93,10 +91,8 @@ impl Contender {
             process: process.identity(),
             pipeline: context.environment.pipeline(),
         };
-        let LockPlace { stack, env, bucket } = place;
-        // A bucket of the real AWS is not there in a local one, which nobody else uses.
-        let bucket = bucket.filter(|_| !context.global.local);
-        let locker = Locker::new(aws, (stack, env), bucket);
+        let LockPlace { stack, env } = place;
+        let locker = Locker::new(aws, stack, env);
         Self { locker, me: me.shortened(), process, serial: Arc::default() }
     }
 
@@ -149,7 +145,7 @@ impl Lock {
         stop: &Stop,
     ) -> Result<Self, CliError> {
         let desired = &session.desired;
-        let place = LockPlace { stack: &desired.stack, env: &desired.env, bucket: desired.lock.as_deref() };
+        let place = LockPlace { stack: &desired.stack, env: &desired.env };
         let contender = Contender::new(context, Arc::clone(&session.aws), place, verb).await;
         let deadline = Instant::now() + options.lock_timeout;
         let (mut gone, mut told) = (None, false);
@@ -228,7 +224,7 @@ impl Lock {
     }
 }
 
-fn held(LockPlace { stack, env, bucket: _ }: LockPlace<'_>, holder: &Holder, silent: Duration) -> CliError {
+fn held(LockPlace { stack, env }: LockPlace<'_>, holder: &Holder, silent: Duration) -> CliError {
     let text = lock::describe(holder, silent);
     let end = lock::span(EXPIRY);
     CliError::failed(format!("error: the lock of {stack}/{env} is held\n{text}"))

@@ -128,16 +128,6 @@ impl File {
         self.stack.compile(&inputs(context), place).map_err(|found| self.refused(context, &found))
     }
 
-    /// Returns the bucket that the lock of the chosen environment is kept in.
-    ///
-    /// # Errors
-    ///
-    /// A variable in its name that has no value.
-    pub fn lock_bucket(&self, context: &Context, reached: &Reached) -> Result<Option<String>, CliError> {
-        let place = reached.place();
-        self.stack.lock_bucket(&inputs(context), &place).map_err(|found| self.refused(context, &found))
-    }
-
     /// Returns the environment that the command is about.
     ///
     /// # Errors

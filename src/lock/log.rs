@@ -22,7 +22,7 @@
 
 use std::time::Duration;
 
-use super::{Ask, Entry, Told};
+use super::{Ask, Entry, StoreReply};
 
 /// A version of the log: its number, and the id of the entry there.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -94,7 +94,7 @@ pub struct Steps(Phase);
 
 impl Steps {
     /// Begins.
-    pub fn new(ask: &Ask<Version>) -> Self {
+    pub fn new(ask: &Ask) -> Self {
         Self(match ask {
             Ask::Look => Phase::Newest,
             Ask::Swap { from: None, entry } => Phase::Write(Call::Create(entry.clone())),
@@ -118,11 +118,11 @@ impl Steps {
     }
 
     /// Takes the answer to the call, and ends or goes on.
-    pub fn answer(&mut self, answer: Answer) -> Option<Told<Version>> {
+    pub fn answer(&mut self, answer: Answer) -> Option<StoreReply> {
         match (self.0.clone(), answer) {
-            (Phase::Newest, Answer::Absent) => Some(Told::Seen { at: None, last: None }),
+            (Phase::Newest, Answer::Absent) => Some(StoreReply::Seen { at: None, last: None }),
             (Phase::Newest, Answer::Found(at)) => match &at.entry {
-                None => Some(Told::Foreign),
+                None => Some(StoreReply::Foreign),
                 Some(entry) => self.walk(Version { number: at.version, id: entry.id.clone() }, at),
             },
             (Phase::Walk { top, at }, Answer::Found(before)) => {
@@ -130,7 +130,7 @@ impl Steps {
                     at.entry.as_ref().is_some_and(|entry| entry.counts(at.version, before.entry.as_ref()));
                 if counts { Some(seen(top, Some(at))) } else { self.walk(top, before) }
             }
-            (Phase::Write(Call::Create(_)), Answer::Written(1)) => Some(Told::Swapped),
+            (Phase::Write(Call::Create(_)), Answer::Written(1)) => Some(StoreReply::Swapped),
             (Phase::Write(Call::Append(entry)), Answer::Written(version)) if entry.base + 1 == version => {
                 self.0 = Phase::Verify(entry);
                 None
@@ -138,15 +138,15 @@ impl Steps {
             (Phase::Verify(entry), Answer::Found(before))
                 if entry.counts(before.version + 1, before.entry.as_ref()) =>
             {
-                Some(Told::Swapped)
+                Some(StoreReply::Swapped)
             }
-            (Phase::Delete, Answer::Deleted | Answer::Absent) => Some(Told::Removed),
-            _ => Some(Told::Unsure),
+            (Phase::Delete, Answer::Deleted | Answer::Absent) => Some(StoreReply::Removed),
+            _ => Some(StoreReply::Unsure),
         }
     }
 
     /// Looks at an entry: the first version of a parameter has none before it.
-    fn walk(&mut self, top: Version, at: Box<Found>) -> Option<Told<Version>> {
+    fn walk(&mut self, top: Version, at: Box<Found>) -> Option<StoreReply> {
         if at.version > 1 {
             self.0 = Phase::Walk { top, at };
             return None;
@@ -156,7 +156,7 @@ impl Steps {
     }
 }
 
-fn seen(top: Version, counting: Option<Box<Found>>) -> Told<Version> {
+fn seen(top: Version, counting: Option<Box<Found>>) -> StoreReply {
     let last = counting.and_then(|found| Some(Box::new((found.entry?, found.age))));
-    Told::Seen { at: Some(top), last }
+    StoreReply::Seen { at: Some(top), last }
 }

@@ -1,33 +1,82 @@
-//! Every interleaving of contenders on models of SSM and of S3.
+//! Every interleaving of contenders on a model of SSM.
 //!
 //! Each state of the whole is visited once; from each, every contender that lives makes its next call, and,
 //! as long as the budget of faults lasts, gets no answer to it, has it repeated by the way, has it arrive when
 //! nobody waits for it any more, or dies.
 
-mod stores;
-
 use std::collections::HashSet;
 use std::time::Duration;
 
-use self::stores::{Object, Plain, Ssm, Store};
-use super::log::{Call, Steps};
-use super::{Ask, Holder, Intent, Turn, Verdict};
+use super::log::{Answer, Call, Found, Steps};
+use super::{Ask, EXPIRY, Entry, Holder, Intent, StoreReply, Turn, Verdict};
+
+/// A parameter as SSM keeps it: the versions, of which none ever changes; empty when there is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Ssm(Vec<Entry>);
+
+impl Ssm {
+    fn found(&self, version: u64, dead: &[String]) -> Answer {
+        let place = version.checked_sub(1).and_then(|place| usize::try_from(place).ok());
+        let Some(entry) = place.and_then(|place| self.0.get(place)).cloned() else { return Answer::Absent };
+        // What a dead contender wrote is old, everything else is fresh.
+        let age = if dead.contains(&entry.holder.session) { EXPIRY } else { Duration::ZERO };
+        Answer::Found(Box::new(Found { version, entry: Some(entry), age }))
+    }
+
+    /// Carries out a call.
+    fn make(&mut self, call: &Call, dead: &[String]) -> Answer {
+        let newest = self.0.len() as u64;
+        match call {
+            Call::Newest => self.found(newest, dead),
+            Call::Version(version) => self.found(*version, dead),
+            Call::Create(_) if newest > 0 => Answer::Exists,
+            Call::Create(entry) | Call::Append(entry) => {
+                self.0.push(entry.as_ref().clone());
+                Answer::Written(newest + 1)
+            }
+            Call::Delete if newest == 0 => Answer::Absent,
+            Call::Delete => {
+                self.0.clear();
+                Answer::Deleted
+            }
+        }
+    }
+
+    /// Returns the entry that counts, without the help of a turn.
+    fn state(&self) -> Option<&Entry> {
+        let counts = |at: &usize| {
+            let before = at.checked_sub(1).map(|before| &self.0[before]);
+            self.0[*at].counts(*at as u64 + 1, before)
+        };
+        (0..self.0.len()).rev().find(counts).map(|at| &self.0[at])
+    }
+}
+
+/// Returns whether a call may change something.
+fn writes(call: &Call) -> bool {
+    !matches!(call, Call::Newest | Call::Version(_))
+}
+
+/// Returns whether a call may be made a second time, or arrive late, when nobody knows what became of it.
+fn may_recur(call: &Call) -> bool {
+    writes(call) && *call != Call::Delete
+}
 
 /// What a contender is doing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Doing<M, C> {
+enum Doing {
     /// A turn, and the calls of what it asks.
-    Turn(Box<(Turn<M>, C)>),
+    Turn(Box<(Turn, Steps)>),
     Over,
     Dead,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Contender<M, C> {
+struct Contender {
     name: String,
     /// What it does after this, last first.
     plan: Vec<Intent>,
-    doing: Doing<M, C>,
+    doing: Doing,
     /// Whether it may change the stack.
     holds: bool,
 }
@@ -36,29 +85,27 @@ fn holder(name: &str) -> Holder {
     Holder { session: name.to_owned(), ..Holder::default() }
 }
 
-type ContenderOn<S> = Contender<<S as Store>::Mark, <S as Store>::Steps>;
-
-fn begin<S: Store>(turn: Turn<S::Mark>) -> Doing<S::Mark, S::Steps> {
-    let steps = S::begin(&turn.ask());
+fn begin(turn: Turn) -> Doing {
+    let steps = Steps::new(&turn.ask());
     Doing::Turn(Box::new((turn, steps)))
 }
 
-fn contender<S: Store>(name: &str, intents: &[Intent]) -> ContenderOn<S> {
+fn contender(name: &str, intents: &[Intent]) -> Contender {
     let mut plan: Vec<Intent> = intents.iter().rev().cloned().collect();
     let first = plan.pop().unwrap();
-    let doing = begin::<S>(Turn::new(first, holder(name), 0));
+    let doing = begin(Turn::new(first, holder(name), 0));
     Contender { name: name.to_owned(), plan, doing, holds: false }
 }
 
 /// Has a contender take the answer to its call.
-fn take<S: Store>(world: &mut WorldOn<S>, place: usize, answer: S::Answer) {
+fn take(world: &mut World, place: usize, answer: Answer) {
     let strayed = world.strayed;
     let contender = &mut world.contenders[place];
     let Doing::Turn(doing) = &mut contender.doing else { return };
     let (turn, steps) = doing.as_mut();
-    let Some(told) = S::answer(steps, answer) else { return };
+    let Some(told) = steps.answer(answer) else { return };
     let Some(verdict) = turn.answer(told) else {
-        *steps = S::begin(&turn.ask());
+        *steps = Steps::new(&turn.ask());
         return;
     };
     // What a stray append leaves at the end of a log follows upon nothing, and two contenders may then go on to
@@ -74,18 +121,18 @@ fn take<S: Store>(world: &mut WorldOn<S>, place: usize, answer: S::Answer) {
         Some(intent) if held => {
             // Whoever lets go changes nothing any more.
             contender.holds = intent == Intent::Keep;
-            begin::<S>(Turn::new(intent, holder(&contender.name), serial))
+            begin(Turn::new(intent, holder(&contender.name), serial))
         }
         _ => Doing::Over,
     };
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct World<S, M, C, L> {
-    store: S,
-    contenders: Vec<Contender<M, C>>,
+struct World {
+    store: Ssm,
+    contenders: Vec<Contender>,
     /// Calls that nobody waits for any more, and that may still arrive.
-    late: Vec<L>,
+    late: Vec<Call>,
     /// Whether one did arrive. It may write a lock of somebody who is gone, which ends by itself.
     strayed: bool,
     faults: Faults,
@@ -110,9 +157,7 @@ impl Faults {
     }
 }
 
-type WorldOn<S> = World<S, <S as Store>::Mark, <S as Store>::Steps, <S as Store>::Call>;
-
-fn check<S: Store>(world: &WorldOn<S>) {
+fn check(world: &World) {
     let holding: Vec<&str> =
         world.contenders.iter().filter(|one| one.holds).map(|one| one.name.as_str()).collect();
     assert!(holding.len() <= 1, "{holding:?} hold the lock at the same time: {world:#?}");
@@ -122,7 +167,7 @@ fn check<S: Store>(world: &WorldOn<S>) {
     assert!(!over || world.strayed || state.is_none(), "a lock is left behind: {world:#?}");
 }
 
-fn next<S: Store>(world: &WorldOn<S>) -> Vec<WorldOn<S>> {
+fn next(world: &World) -> Vec<World> {
     let mut next = Vec::new();
     let dead = world.contenders.iter().filter(|one| one.doing == Doing::Dead);
     let dead: Vec<String> = dead.map(|one| one.name.clone()).collect();
@@ -134,10 +179,10 @@ fn next<S: Store>(world: &WorldOn<S>) -> Vec<WorldOn<S>> {
     }
     for (place, contender) in world.contenders.iter().enumerate() {
         let Doing::Turn(doing) = &contender.doing else { continue };
-        let call = S::call(&doing.1);
+        let call = doing.1.call();
         let mut plain = world.clone();
         let answer = plain.store.make(&call, &dead);
-        take::<S>(&mut plain, place, answer);
+        take(&mut plain, place, answer);
         next.push(plain);
         let Some(left) = world.faults.left.checked_sub(1) else { continue };
         let faults = Faults { left, ..world.faults };
@@ -145,22 +190,22 @@ fn next<S: Store>(world: &WorldOn<S>) -> Vec<WorldOn<S>> {
         dying.contenders[place].doing = Doing::Dead;
         dying.contenders[place].holds = false;
         next.push(World { faults, ..dying });
-        if !S::writes(&call) {
+        if !writes(&call) {
             continue;
         }
         let unheard = |times: u32| {
             let mut faulty = world.clone();
-            let answers: Vec<S::Answer> = (0..times).map(|_| faulty.store.make(&call, &dead)).collect();
+            let answers: Vec<Answer> = (0..times).map(|_| faulty.store.make(&call, &dead)).collect();
             let last = answers.into_iter().last().filter(|_| times > 1);
-            take::<S>(&mut faulty, place, last.unwrap_or(S::LOST));
+            take(&mut faulty, place, last.unwrap_or(Answer::Lost));
             World { faults, ..faulty }
         };
         // It never arrived; its answer got lost; it was made again, and only the second answer came.
         next.extend([unheard(0), unheard(1)]);
-        if S::may_recur(&call) {
+        if may_recur(&call) {
             next.push(unheard(2));
         }
-        if world.faults.late && S::may_recur(&call) {
+        if world.faults.late && may_recur(&call) {
             let mut late = unheard(0);
             late.late.push(call);
             next.push(late);
@@ -169,19 +214,19 @@ fn next<S: Store>(world: &WorldOn<S>) -> Vec<WorldOn<S>> {
     next
 }
 
-fn first<S: Store>(contenders: Vec<ContenderOn<S>>, faults: Faults) -> WorldOn<S> {
-    World { store: S::default(), contenders, late: Vec::new(), strayed: false, faults }
+fn first(contenders: Vec<Contender>, faults: Faults) -> World {
+    World { store: Ssm::default(), contenders, late: Vec::new(), strayed: false, faults }
 }
 
 /// Visits every state, and returns how many there are.
-fn explore<S: Store>(runs: &[(&str, &[Intent])], faults: Faults) -> usize {
-    let contenders = runs.iter().map(|(name, run)| contender::<S>(name, run)).collect();
-    let first = first::<S>(contenders, faults);
+fn explore(runs: &[(&str, &[Intent])], faults: Faults) -> usize {
+    let contenders = runs.iter().map(|(name, run)| contender(name, run)).collect();
+    let first = first(contenders, faults);
     let mut seen = HashSet::from([first.clone()]);
     let mut waiting = vec![first];
     while let Some(world) = waiting.pop() {
-        check::<S>(&world);
-        for next in next::<S>(&world) {
+        check(&world);
+        for next in next(&world) {
             if seen.insert(next.clone()) {
                 waiting.push(next);
             }
@@ -191,13 +236,13 @@ fn explore<S: Store>(runs: &[(&str, &[Intent])], faults: Faults) -> usize {
 }
 
 /// Goes one way through the states, which the seed chooses, and returns how many there were.
-fn walk<S: Store>(runs: &[(&str, &[Intent])], faults: Faults, seed: u64) -> usize {
-    let contenders = runs.iter().map(|(name, run)| contender::<S>(name, run)).collect();
-    let mut world = first::<S>(contenders, faults);
+fn walk(runs: &[(&str, &[Intent])], faults: Faults, seed: u64) -> usize {
+    let contenders = runs.iter().map(|(name, run)| contender(name, run)).collect();
+    let mut world = first(contenders, faults);
     let mut random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     for steps in 1.. {
-        check::<S>(&world);
-        let mut ways = next::<S>(&world);
+        check(&world);
+        let mut ways = next(&world);
         if ways.is_empty() {
             return steps;
         }
@@ -217,71 +262,60 @@ const REMOVES: &[Intent] = &[TAKE, Intent::Remove];
 #[test]
 fn two_contenders_never_hold_the_lock_at_the_same_time() {
     let runs = [("a", RUN), ("b", RUN)];
-    let prompt = explore::<Ssm>(&runs, Faults::prompt(2));
-    let late = explore::<Ssm>(&runs, Faults::late(1));
-    let object = explore::<Object>(&runs, Faults::late(2));
-    assert!(prompt > 10_000 && late > 1_000 && object > 1_000, "{prompt}, {late}, {object}");
+    let prompt = explore(&runs, Faults::prompt(2));
+    let late = explore(&runs, Faults::late(1));
+    assert!(prompt > 10_000 && late > 1_000, "{prompt}, {late}");
 }
 
 #[test]
 fn three_contenders_never_hold_the_lock_at_the_same_time() {
     let runs = [("a", SHORT), ("b", SHORT), ("c", SHORT)];
     // On a log, faults of three at once are a hundred times as many states: those are walked through below.
-    let states = (explore::<Ssm>(&runs, Faults::prompt(0)), explore::<Object>(&runs, Faults::late(1)));
-    assert!(states.0 > 1_000 && states.1 > 1_000, "{states:?}");
+    let states = explore(&runs, Faults::prompt(0));
+    assert!(states > 1_000, "{states}");
 }
 
 #[test]
 fn three_contenders_stay_apart_whatever_goes_wrong_on_many_ways() {
     let runs = [("a", RUN), ("b", RUN), ("c", RUN)];
-    let removes = [("a", REMOVES), ("b", RUN), ("c", RUN)];
-    let mut states = 0;
-    for seed in 1..=20_000 {
-        let faults = Faults::late(4);
-        states += walk::<Ssm>(&runs, faults, seed) + walk::<Object>(&runs, faults, seed);
-        states += walk::<Object>(&removes, faults, seed);
-    }
+    let states: usize = (1..=20_000).map(|seed| walk(&runs, Faults::late(4), seed)).sum();
     assert!(states > 100_000, "{states}");
 }
 
 #[test]
 fn what_is_deleted_in_between_lets_nobody_in_twice() {
     let runs = [("a", REMOVES), ("b", SHORT), ("c", SHORT)];
-    let states = (explore::<Ssm>(&runs, Faults::prompt(1)), explore::<Object>(&runs, Faults::late(1)));
-    assert!(states.0 > 10_000 && states.1 > 1_000, "{states:?}");
+    let states = explore(&runs, Faults::prompt(1));
+    assert!(states > 10_000, "{states}");
 }
 
 /// Runs one turn to its end.
-fn alone<S: Store>(store: &mut S, mut turn: Turn<S::Mark>, dead: &[String]) -> Verdict {
+fn alone(ssm: &mut Ssm, mut turn: Turn, dead: &[String]) -> Verdict {
     loop {
-        let mut steps = S::begin(&turn.ask());
-        let told = loop {
-            let answer = store.make(&S::call(&steps), dead);
-            if let Some(told) = S::answer(&mut steps, answer) {
-                break told;
-            }
-        };
-        if let Some(verdict) = turn.answer(told) {
+        let reply = asked(ssm, &turn.ask(), dead);
+        if let Some(verdict) = turn.answer(reply) {
             return verdict;
         }
     }
 }
 
-fn turn<M: Plain>(session: &str, intent: Intent, serial: u64) -> Turn<M> {
-    Turn::new(intent, holder(session), serial)
+/// Makes the calls of one question.
+fn asked(ssm: &mut Ssm, ask: &Ask, dead: &[String]) -> StoreReply {
+    let mut steps = Steps::new(ask);
+    loop {
+        if let Some(reply) = steps.answer(ssm.make(&steps.call(), dead)) {
+            return reply;
+        }
+    }
 }
 
-fn on_both(check: (impl Fn(Ssm), impl Fn(Object))) {
-    check.0(Ssm::default());
-    check.1(Object::default());
+fn turn(session: &str, intent: Intent, serial: u64) -> Turn {
+    Turn::new(intent, holder(session), serial)
 }
 
 #[test]
 fn a_holder_that_was_taken_for_dead_finds_out_and_takes_nothing_back() {
-    on_both((taken_for_dead, taken_for_dead));
-}
-
-fn taken_for_dead<S: Store>(mut store: S) {
+    let mut store = Ssm::default();
     let (a, b) = ("a".to_owned(), "b".to_owned());
     assert_eq!(alone(&mut store, turn(&a, TAKE, 0), &[]), Verdict::Held(None));
     let busy = |session: &str| Verdict::Busy(holder(session), Duration::ZERO);
@@ -300,10 +334,7 @@ fn taken_for_dead<S: Store>(mut store: S) {
 
 #[test]
 fn who_takes_a_lock_away_takes_that_of_one_session_only() {
-    on_both((taken_away, taken_away));
-}
-
-fn taken_away<S: Store>(mut store: S) {
+    let mut store = Ssm::default();
     alone(&mut store, turn("a", TAKE, 0), &[]);
     let of = |session: &str| Intent::Break { session: session.to_owned() };
     assert!(matches!(alone(&mut store, turn("x", of("b"), 0), &[]), Verdict::Busy(..)));
@@ -323,13 +354,8 @@ fn a_writer_that_slept_through_a_deletion_does_not_get_in_by_the_right_number() 
     let mut late = turn("late", TAKE, 0);
     // It has read what it wants to replace.
     while !matches!(late.ask(), Ask::Swap { .. }) {
-        let mut steps = Steps::new(&late.ask());
-        let told = loop {
-            if let Some(told) = steps.answer(ssm.make(&steps.call(), &[])) {
-                break told;
-            }
-        };
-        assert_eq!(late.answer(told), None);
+        let reply = asked(&mut ssm, &late.ask(), &[]);
+        assert_eq!(late.answer(reply), None);
     }
     assert!(matches!(Steps::new(&late.ask()).call(), Call::Append(_)));
     ssm.0.clear();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::log::Version;
 use super::{EXPIRY, Entry, Holder};
 
 /// How often a turn looks anew. Whoever loses a swap loses to somebody who won, so this is for what is wrong
@@ -31,32 +32,32 @@ pub enum Intent {
     Look,
 }
 
-/// What is asked of a store. `M` marks a state of it, so that this one and no other is changed.
+/// A question to the parameter, or a change of what was read from it and of nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Ask<M> {
+pub enum Ask {
     /// What is there?
     Look,
     /// Put an entry in the place of what was read; `None` where there was nothing.
     Swap {
         /// What was read.
-        from: Option<M>,
+        from: Option<Version>,
         /// What comes in its place.
         entry: Box<Entry>,
     },
     /// Delete what was read.
     Remove {
         /// What was read.
-        at: M,
+        at: Version,
     },
 }
 
-/// What a store tells.
+/// The reply of the parameter.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Told<M> {
+pub enum StoreReply {
     /// What is there.
     Seen {
         /// Marks it; `None` where there is nothing.
-        at: Option<M>,
+        at: Option<Version>,
         /// The entry that counts, and how old it is by AWS's clock alone.
         last: Option<Box<(Entry, Duration)>>,
     },
@@ -86,15 +87,15 @@ pub enum Verdict {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Phase<M> {
+enum Phase {
     Look,
-    Swap { from: Option<M>, entry: Box<Entry>, dead: Option<Holder> },
-    Remove { at: M },
+    Swap { from: Option<Version>, entry: Box<Entry>, dead: Option<Holder> },
+    Remove { at: Version },
 }
 
 /// One try.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Turn<M> {
+pub struct Turn {
     intent: Intent,
     me: Holder,
     /// Ids of entries are unique by it.
@@ -102,10 +103,10 @@ pub struct Turn<M> {
     /// Serial number before the turn.
     began: u64,
     looks: u32,
-    phase: Phase<M>,
+    phase: Phase,
 }
 
-impl<M: Clone> Turn<M> {
+impl Turn {
     /// Begins. `serial` is counted up from turn to turn of a session, by [`Turn::serial`].
     pub const fn new(intent: Intent, me: Holder, serial: u64) -> Self {
         Self { intent, me, serial, began: serial, looks: 0, phase: Phase::Look }
@@ -117,7 +118,7 @@ impl<M: Clone> Turn<M> {
     }
 
     /// Returns what to ask.
-    pub fn ask(&self) -> Ask<M> {
+    pub fn ask(&self) -> Ask {
         match &self.phase {
             Phase::Look => Ask::Look,
             Phase::Swap { from, entry, .. } => Ask::Swap { from: from.clone(), entry: entry.clone() },
@@ -126,15 +127,15 @@ impl<M: Clone> Turn<M> {
     }
 
     /// Takes what was told, and ends or goes on.
-    pub fn answer(&mut self, told: Told<M>) -> Option<Verdict> {
+    pub fn answer(&mut self, told: StoreReply) -> Option<Verdict> {
         match (&self.phase, told) {
-            (Phase::Look, Told::Seen { at, last }) => self.decide(at, last),
-            (Phase::Look, Told::Foreign) => Some(Verdict::Foreign),
-            (Phase::Swap { dead, .. }, Told::Swapped) => Some(match self.intent {
+            (Phase::Look, StoreReply::Seen { at, last }) => self.decide(at, last),
+            (Phase::Look, StoreReply::Foreign) => Some(Verdict::Foreign),
+            (Phase::Swap { dead, .. }, StoreReply::Swapped) => Some(match self.intent {
                 Intent::Take { .. } | Intent::Keep => Verdict::Held(dead.clone()),
                 _ => Verdict::Free(None),
             }),
-            (Phase::Remove { .. }, Told::Removed) => Some(Verdict::Free(None)),
+            (Phase::Remove { .. }, StoreReply::Removed) => Some(Verdict::Free(None)),
             (Phase::Remove { .. }, _) => {
                 // A second call might hit the lock of somebody else.
                 self.intent = Intent::Leave;
@@ -151,7 +152,7 @@ impl<M: Clone> Turn<M> {
     }
 
     /// Decides by what is there.
-    fn decide(&mut self, at: Option<M>, last: Option<Box<(Entry, Duration)>>) -> Option<Verdict> {
+    fn decide(&mut self, at: Option<Version>, last: Option<Box<(Entry, Duration)>>) -> Option<Verdict> {
         let renewed = last.as_ref().is_some_and(|last| self.wrote(&last.0.id));
         let (last, holder) = match last.map(|last| *last) {
             Some((entry, age)) if entry.held => (None, Some((entry.holder, age))),
@@ -205,7 +206,7 @@ impl<M: Clone> Turn<M> {
         format!("{}.{serial}", self.me.session)
     }
 
-    fn swap(&mut self, from: Option<M>, held: bool, dead: Option<Holder>) -> Option<Verdict> {
+    fn swap(&mut self, from: Option<Version>, held: bool, dead: Option<Holder>) -> Option<Verdict> {
         self.serial += 1;
         let entry = Box::new(Entry::new(self.id(self.serial), held, self.me.clone()));
         self.phase = Phase::Swap { from, entry, dead };

@@ -33,8 +33,6 @@ pub struct Desired {
     pub place: Place,
     /// Whether deletions need a flag that names them.
     pub protect: bool,
-    /// Bucket that its lock is kept in, instead of in a parameter.
-    pub lock: Option<String>,
     /// Keys.
     pub keys: BTreeMap<Name, KeyWant>,
     /// Roles.

@@ -141,29 +141,6 @@ impl StackFile {
         self.of_environment(env, "account").and_then(Node::text)
     }
 
-    /// Returns the bucket that the lock of an environment is kept in. Nothing else of the file is looked at, so that
-    /// whoever takes a lock away need not know the values of its variables.
-    ///
-    /// # Errors
-    ///
-    /// What only shows with the given variables and the given place.
-    pub fn lock_bucket(&self, inputs: &Inputs, place: &Place) -> Result<Option<String>, Diagnostics> {
-        let env = self.environment(inputs.env.as_deref())?;
-        let mut merged = select::merged(&self.tree, &env);
-        if let tree::Value::Map(entries) = &mut merged.value {
-            entries.retain(|entry| entry.key == "lock");
-        }
-        let mut problems = Diagnostics::default();
-        let variables = select::variables(&self.tree, &env, inputs, &mut problems);
-        let names = Names { stack: self.name(), env: &env, place };
-        let filled = interpolate::fill((&merged, &self.text), names, &variables, &mut problems);
-        let (errors, _) = problems.sorted().split();
-        if !errors.is_empty() {
-            return Err(errors);
-        }
-        Ok(filled.find(&["lock", "bucket"]).and_then(Node::text).map(str::to_owned))
-    }
-
     /// Returns what somebody should look at although the file can be used.
     pub fn warnings(&self) -> &Diagnostics {
         &self.warnings

@@ -358,19 +358,6 @@ fn quotas_are_held() {
 }
 
 #[test]
-fn the_bucket_of_the_lock_needs_no_variables_of_other_things() {
-    let text = "lockstep: 1\nstack: s\nvariables: { n: { description: needed } }\nlock: { bucket: 'l-${account}' }\n\
-                environments: { a: {}, b: { override: { lock: { bucket: 'b-${region}' } } }, c: { override: { lock: ~ } } }\n\
-                roles: { r: { description: 'for ${var.n}' } }\n";
-    let bucket = |env: &str| {
-        let inputs = Inputs { env: Some(env.to_owned()), ..Inputs::default() };
-        read(text).lock_bucket(&inputs, &place()).unwrap()
-    };
-    let all = ["a", "b", "c"].map(|env| bucket(env).unwrap_or_default());
-    assert_eq!(all, ["l-111122223333", "b-eu-central-1", ""]);
-}
-
-#[test]
 fn errors_come_in_the_order_of_the_file_and_each_once() {
     let text = EVERYTHING.replace("timeout: 10s", "timeout: 10").replace("role: twin", "role: tiwn");
     let problems = parse(Source { file: "stack.yaml", text: &text }).unwrap_err();

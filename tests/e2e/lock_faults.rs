@@ -1,26 +1,26 @@
 //! Faults of the lock's own calls: no run may share its lock, or lose it without a word.
 
-use crate::support::{Fault, Kept, Project, Proxy, Trap, hear, rest, with_a_long_drain};
+use crate::support::{Fault, Lock, Project, Proxy, Trap, hear, rest, with_a_long_drain};
 
-/// What writes a lock, however it is kept.
-const WRITES: &[&str] = &["ssm:PutParameter", "s3:PutObject"];
+/// What writes a lock.
+const WRITES: &[&str] = &["ssm:PutParameter"];
 
 /// Swaps roles while the first try of everything that is written of the lock goes wrong: taking it, every renewal,
 /// and letting go of it.
-async fn swap_through(project: &mut Project, kept: Kept, fault: Fault, (from, to): (&str, &str)) {
+async fn swap_through(project: &mut Project, fault: Fault, (from, to): (&str, &str)) {
     project.swap(from, to);
     let proxy = Proxy::start(project.endpoint(), Trap::Of(WRITES, fault)).await;
     let mut child = project.spawn(proxy.url(), &["apply", "--auto-approve"]);
     let errors = hear(&mut child, "for the last request under the old role").await;
     // Whoever comes meanwhile does not get in, however little the holder knows of its own writes.
-    let before = kept.read(project).await.unwrap();
+    let before = Lock::read(project).await.unwrap();
     project.apply().await.ends_with(1).says("is held");
     // The drain is longer than the time between two renewals.
     let code = child.wait().await.unwrap().code();
     let said = rest(errors).await;
     assert_eq!(code, Some(0), "{said}");
     assert!(!said.contains("warning: the lock"), "{said}");
-    let after = kept.read(project).await.unwrap();
+    let after = Lock::read(project).await.unwrap();
     assert_eq!((&after["held"], &after["holder"]["session"]), (&false.into(), &before["holder"]["session"]));
     let held = proxy
         .writes()
@@ -31,40 +31,27 @@ async fn swap_through(project: &mut Project, kept: Kept, fault: Fault, (from, to
     project.is_settled().await;
 }
 
-async fn goes_through(kept: Kept) {
-    let mut project = with_a_long_drain(kept).await;
+#[tokio::test]
+async fn a_lock_is_neither_shared_nor_lost() {
+    let mut project = with_a_long_drain().await;
     let swaps = [("encrypt-test", "encrypt-prod"), ("encrypt-prod", "encrypt-test")];
-    swap_through(&mut project, kept, Fault::LosesAnswer, swaps[0]).await;
-    swap_through(&mut project, kept, Fault::Fails(503), swaps[1]).await;
+    swap_through(&mut project, Fault::LosesAnswer, swaps[0]).await;
+    swap_through(&mut project, Fault::Fails(503), swaps[1]).await;
     project.round_trip("hello").await;
 }
 
 #[tokio::test]
-async fn a_lock_in_a_parameter_is_neither_shared_nor_lost() {
-    goes_through(Kept::Parameter).await;
-}
-
-#[tokio::test]
-async fn a_lock_in_a_bucket_is_neither_shared_nor_lost() {
-    goes_through(Kept::Bucket).await;
-}
-
-#[tokio::test]
-async fn a_lock_that_cannot_be_let_go_of_is_told_and_taken_over() {
-    for kept in [Kept::Parameter, Kept::Bucket] {
-        let mut project = Project::new().await;
-        kept.prepare(&mut project).await;
-        project.run(&["bootstrap", "--auto-approve"]).await.ok();
-        project.edit("rate: 50", "rate: 40");
-        let proxy = Proxy::start(project.endpoint(), Trap::LockFailsAfter(1)).await;
-        let run = project.run_at(proxy.url(), &["apply", "--auto-approve"]).await.ok();
-        run.says("warning: failed to release the lock; it expires 1 min 0 s after its last heartbeat");
-        assert_eq!(kept.read(&project).await.unwrap()["held"], true);
-        project.edit("rate: 40", "rate: 50");
-        project.apply().await.ok().says("taking over the lock of a run that is gone");
-        kept.is_free(&project).await;
-        project.is_settled().await;
-    }
+async fn a_lock_that_cannot_be_released_is_told_and_taken_over() {
+    let mut project = Project::deployed().await;
+    project.edit("rate: 50", "rate: 40");
+    let proxy = Proxy::start(project.endpoint(), Trap::LockFailsAfter(1)).await;
+    let run = project.run_at(proxy.url(), &["apply", "--auto-approve"]).await.ok();
+    run.says("warning: failed to release the lock; it expires 1 min 0 s after its last heartbeat");
+    assert_eq!(Lock::read(&project).await.unwrap()["held"], true);
+    project.edit("rate: 40", "rate: 50");
+    project.apply().await.ok().says("taking over the lock of a run that is gone");
+    Lock::is_free(&project).await;
+    project.is_settled().await;
 }
 
 #[tokio::test]
@@ -72,12 +59,12 @@ async fn a_lock_that_cannot_be_written_is_told_with_the_permission() {
     let mut project = Project::deployed().await;
     let keys = project.user_without("ssm:PutParameter").await;
     project.edit("rate: 50", "rate: 40");
-    let before = Kept::Parameter.read(&project).await;
+    let before = Lock::read(&project).await;
     let proxy = Proxy::start(project.endpoint(), Trap::Open).await;
     let run = project.run_as(proxy.url(), &keys, &["apply", "--auto-approve"]).await.ends_with(1);
     run.says("AccessDenied").says("`ssm:PutParameter`").says("parameter/lockstep/*").says("--no-lock");
     assert_eq!(proxy.changes(), [""; 0]);
-    assert_eq!(Kept::Parameter.read(&project).await, before);
+    assert_eq!(Lock::read(&project).await, before);
     project.run_as(proxy.url(), &keys, &["apply", "--auto-approve", "--no-lock"]).await.ok();
     project.is_settled().await;
 }

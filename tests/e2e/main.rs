@@ -5,7 +5,6 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-mod bucket_lock;
 mod command;
 mod crash;
 mod edits;

@@ -245,7 +245,6 @@ mod tests {
             env: "test".to_owned(),
             place,
             protect: false,
-            lock: None,
             keys: BTreeMap::from([("text".into(), want)]),
             roles: BTreeMap::new(),
             twins: Vec::new(),

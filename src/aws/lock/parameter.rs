@@ -4,39 +4,17 @@ use std::sync::Arc;
 
 use aws_sdk_ssm::types::ParameterType;
 
-use super::heads::Heads;
-use super::{Store, is_lost};
+use super::clock::ResponseClock;
 use crate::aws::clients::Aws;
 use crate::aws::error::AwsError;
 use crate::aws::whole::held;
-use crate::lock::log::{Answer, Call, Found, Steps, Version};
-use crate::lock::{Ask, Entry, Told};
+use crate::lock::Entry;
+use crate::lock::log::{Answer, Call, Found};
 
 /// A log with numbered entries.
-trait Log {
+pub(super) trait Log {
     /// Makes one call.
     fn make(&self, call: &Call) -> impl Future<Output = Result<Answer, AwsError>> + Send;
-}
-
-impl<L: Log + Sync> Store for L {
-    type Mark = Version;
-
-    async fn ask(&self, ask: Ask<Version>) -> Result<Told<Version>, AwsError> {
-        let mut steps = Steps::new(&ask);
-        loop {
-            let call = steps.call();
-            let answer = match self.make(&call).await {
-                Ok(answer) => answer,
-                Err(error) if is_lost(&error) && !matches!(call, Call::Newest | Call::Version(_)) => {
-                    Answer::Lost
-                }
-                Err(error) => return Err(error),
-            };
-            if let Some(told) = steps.answer(answer) {
-                return Ok(told);
-            }
-        }
-    }
 }
 
 /// A parameter by name.
@@ -61,10 +39,10 @@ impl Log for Parameter {
 
 impl Parameter {
     async fn read(&self, name: &str) -> Result<Answer, AwsError> {
-        let heads = Heads::default();
+        let clock = ResponseClock::default();
         let get = || {
             let call = self.aws.read.ssm.get_parameter().name(name);
-            call.customize().interceptor(heads.clone()).send()
+            call.customize().interceptor(clock.clone()).send()
         };
         let parameter = match self.aws.call("ssm:GetParameter", get).await {
             Ok(answer) => held("ssm:GetParameter", answer.parameter)?,
@@ -73,7 +51,7 @@ impl Parameter {
         };
         let version = u64::try_from(parameter.version).unwrap_or_default();
         let entry = parameter.value().and_then(Entry::parse);
-        let age = heads.age(parameter.last_modified_date());
+        let age = clock.age(parameter.last_modified_date());
         Ok(Answer::Found(Box::new(Found { version, entry, age })))
     }
 

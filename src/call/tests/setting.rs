@@ -313,7 +313,6 @@ pub(super) fn desired() -> Desired {
             longest_init: 0,
         },
         protect: false,
-        lock: None,
         keys: BTreeMap::new(),
         roles: BTreeMap::new(),
         twins: Vec::new(),

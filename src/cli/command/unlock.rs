@@ -27,8 +27,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
     let file = session::open(context)?;
     let reached = session::reach(context, &file).await?;
     let (stack, env) = (file.stack.name(), reached.env.as_str());
-    let bucket = file.lock_bucket(context, &reached)?;
-    let place = LockPlace { stack, env, bucket: bucket.as_deref() };
+    let place = LockPlace { stack, env };
     let contender = Contender::new(context, reached.aws, place, "unlock").await;
     let (holder, silent) = match contender.turn(Intent::Look).await? {
         Verdict::Busy(holder, silent) => (holder, silent),

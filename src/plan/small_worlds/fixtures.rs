@@ -21,7 +21,6 @@ pub fn empty() -> Desired {
             longest_init: 0,
         },
         protect: false,
-        lock: None,
         keys: BTreeMap::new(),
         roles: BTreeMap::new(),
         twins: Vec::new(),

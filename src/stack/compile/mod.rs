@@ -12,7 +12,6 @@ mod function_parts;
 mod functions;
 mod integrations;
 mod keys;
-mod lock;
 mod log_groups;
 mod policies;
 mod roles;
@@ -63,7 +62,6 @@ pub(super) fn compile(
         env: env.to_owned(),
         place: place.clone(),
         protect: false,
-        lock: lock::compile(&cx),
         keys,
         roles,
         twins,

@@ -7,7 +7,6 @@
 mod api;
 mod function;
 mod key;
-mod lock;
 mod role;
 mod stage;
 
@@ -19,7 +18,6 @@ pub use function::{
     Alias, AliasTarget, Architecture, Code, Function, Latest, Log, Probe, ProbeStep, Use, VersionWord, Vpc,
 };
 pub use key::{Delegation, Key, KeySpec, KeyUsage, Rotation};
-pub use lock::Lock;
 pub use role::{Role, Trust};
 pub use stage::{AccessLog, ApiKey, Logging, Period, Quota, Stage, Throttle, UsagePlan};
 
@@ -64,9 +62,6 @@ pub struct File {
     #[schemars(example = json!({"test": {}}))]
     #[expect(dead_code, reason = "read from the tree, which they are merged into")]
     environments: BTreeMap<String, Environment>,
-    /// Keeps the lock of an environment in a bucket, instead of in a parameter of Systems Manager.
-    #[schemars(example = json!({"bucket": "acme-deployments"}))]
-    pub lock: Option<Lock>,
     /// KMS keys. Their key policies follow from what the functions declare.
     #[serde(default)]
     pub keys: BTreeMap<String, Key>,

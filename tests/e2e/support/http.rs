@@ -98,11 +98,6 @@ impl Answer {
         Self::xml(status, body)
     }
 
-    /// Makes a refusal as S3 writes it.
-    pub fn s3_refusal(status: u16, code: &str, message: &str) -> Self {
-        Self::xml(status, format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>"))
-    }
-
     fn xml(status: u16, body: String) -> Self {
         let head = format!("HTTP/1.1 {status} Made\r\nContent-Type: text/xml");
         Self { status, head, body: body.into_bytes() }

@@ -1,87 +1,34 @@
 //! The lock as it is kept.
 
-use aws_sdk_s3::config::{Builder, Region};
-use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use serde_json::{Value, json};
 
 use super::Project;
 
-/// What the lock is kept in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kept {
-    Parameter,
-    Bucket,
-}
+/// The lock of the example, as SSM keeps it.
+pub struct Lock;
 
-impl Kept {
+impl Lock {
     const NAME: &str = "/lockstep/text-encryption/test/lock";
-    pub const BUCKET: &str = "deployments-test";
-    pub const KEY: &str = "lockstep/text-encryption/test/lock.json";
-
-    /// Has the stack keep its lock there, and makes what has to be there.
-    pub async fn prepare(self, project: &mut Project) {
-        if self == Self::Bucket {
-            Self::make_bucket(project, "ap-northeast-1").await;
-            project.edit("\nkeys:\n", "\nlock: { bucket: \"deployments-${env}\" }\nkeys:\n");
-        }
-    }
-
-    /// Makes the bucket.
-    pub async fn make_bucket(project: &Project, region: &str) {
-        let constraint = BucketLocationConstraint::from(region);
-        let place = CreateBucketConfiguration::builder().location_constraint(constraint).build();
-        let make = project.sdk.s3.create_bucket().bucket(Self::BUCKET).create_bucket_configuration(place);
-        make.customize().config_override(in_region(region)).send().await.unwrap();
-    }
-
-    /// Deletes the bucket.
-    pub async fn delete_bucket(project: &Project, region: &str) {
-        let delete = project.sdk.s3.delete_bucket().bucket(Self::BUCKET);
-        delete.customize().config_override(in_region(region)).send().await.unwrap();
-    }
 
     /// What was written last.
-    pub async fn read(self, project: &Project) -> Option<Value> {
-        let text = match self {
-            Self::Parameter => {
-                let get = project.sdk.ssm.get_parameter().name(Self::NAME);
-                get.send().await.ok()?.parameter()?.value()?.to_owned()
-            }
-            Self::Bucket => {
-                let get = project.sdk.s3.get_object().bucket(Self::BUCKET).key(Self::KEY);
-                let bytes = get.send().await.ok()?.body.collect().await.unwrap().into_bytes();
-                String::from_utf8(bytes.to_vec()).unwrap()
-            }
-        };
+    pub async fn read(project: &Project) -> Option<Value> {
+        let get = project.sdk.ssm.get_parameter().name(Self::NAME);
+        let text = get.send().await.ok()?.parameter()?.value()?.to_owned();
         Some(serde_json::from_str(&text).unwrap())
     }
 
     /// Writes over what is there.
-    pub async fn write(self, project: &Project, text: String) {
-        match self {
-            Self::Parameter => {
-                let put = project.sdk.ssm.put_parameter().name(Self::NAME).value(text).overwrite(true);
-                put.send().await.unwrap();
-            }
-            Self::Bucket => {
-                let put = project.sdk.s3.put_object().bucket(Self::BUCKET).key(Self::KEY);
-                put.body(ByteStream::from(text.into_bytes())).send().await.unwrap();
-            }
-        }
+    pub async fn write(project: &Project, text: String) {
+        let put = project.sdk.ssm.put_parameter().name(Self::NAME).value(text).overwrite(true);
+        put.send().await.unwrap();
     }
 
     /// Has somebody on another machine take the lock, and returns what they wrote.
-    pub async fn taken_elsewhere(self, project: &Project) -> Value {
+    pub async fn taken_elsewhere(project: &Project) -> Value {
         // A parameter is a log, whose entries say what they were made from.
-        let (base, previous) = match self {
-            Self::Parameter => {
-                let read = project.sdk.ssm.get_parameter().name(Self::NAME).send().await.unwrap();
-                let before = self.read(project).await.unwrap();
-                (read.parameter().unwrap().version(), before["id"].clone())
-            }
-            Self::Bucket => (0, Value::Null),
-        };
+        let read = project.sdk.ssm.get_parameter().name(Self::NAME).send().await.unwrap();
+        let base = read.parameter().unwrap().version();
+        let previous = Self::read(project).await.unwrap()["id"].clone();
         let holder = json!({
             "session": "of-ann", "verb": "apply", "who": "arn:aws:iam::000000000000:user/ann",
             "since": 1_700_000_000, "host": "ci-7", "pid": 4242, "process": "elsewhere boot/1",
@@ -91,26 +38,21 @@ impl Kept {
             "lockstep_lock": 1, "id": "of-ann.1", "base": base, "previous": previous, "holder": holder,
             "held": true
         });
-        self.write(project, entry.to_string()).await;
+        Self::write(project, entry.to_string()).await;
         entry
     }
 
     /// Demands that nobody holds it.
-    pub async fn is_free(self, project: &Project) {
-        let lock = self.read(project).await.unwrap();
+    pub async fn is_free(project: &Project) {
+        let lock = Self::read(project).await.unwrap();
         assert_eq!(lock["held"], false, "{lock}");
     }
 }
 
-fn in_region(region: &str) -> Builder {
-    aws_sdk_s3::Config::builder().region(Region::new(region.to_owned()))
-}
-
 /// Deploys a function whose requests may take long: they are waited for in a swap, for longer than it takes to
 /// notice that a lock is lost.
-pub async fn with_a_long_drain(kept: Kept) -> Project {
+pub async fn with_a_long_drain() -> Project {
     let mut project = Project::new().await;
-    kept.prepare(&mut project).await;
     project.edit("timeout: 3s\n    env: { KEY_ID", "timeout: 25s\n    env: { KEY_ID");
     project.run(&["bootstrap", "--auto-approve"]).await.ok();
     project

@@ -21,7 +21,7 @@ pub use child::{hear, rest, send};
 pub use figure::figure;
 pub use inventory::Inventory;
 pub use load::Load;
-pub use lock::{Kept, with_a_long_drain};
+pub use lock::{Lock, with_a_long_drain};
 pub use poll::until;
 pub use project::{EXAMPLE, End, FUNCTION, Project, bare, key_of_texts, room};
 pub use proxy::Proxy;

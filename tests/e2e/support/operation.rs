@@ -103,15 +103,6 @@ impl Operation {
             let sts = action == "GetCallerIdentity" || action.starts_with("Assume");
             return named(format!("{}:{action}", if sts { "sts" } else { "iam" }));
         }
-        if request.header("authorization").is_some_and(|header| header.contains("/s3/aws4_request")) {
-            let name = match request.verb() {
-                "GET" => "s3:GetObject",
-                "PUT" => "s3:PutObject",
-                "DELETE" => "s3:DeleteObject",
-                verb => verb,
-            };
-            return Self { name: name.to_owned(), args: vec![request.path().to_owned()] };
-        }
         let path = request.path().split('?').next().unwrap_or_default().trim_matches('/');
         if path.contains("/_user_request_/") {
             return named("execute-api:Request".to_owned());
@@ -133,7 +124,7 @@ impl Operation {
 
     /// Returns whether it is about the lock of an environment, which is no part of the stack.
     pub fn is_of_lock(&self) -> bool {
-        self.name.starts_with("ssm:") || self.name.starts_with("s3:")
+        self.name.starts_with("ssm:")
     }
 
     /// What the path names at some place; empty where it names nothing.

@@ -206,9 +206,6 @@ impl Calls {
 }
 
 fn failure(operation: &Operation, status: u16, code: &str) -> Answer {
-    if operation.name.starts_with("s3:") {
-        return Answer::s3_refusal(status, code, "no");
-    }
     if operation.name.starts_with("iam:") {
         let code = if status == 429 { "Throttling" } else { code };
         return Answer::iam_refusal(status, code, "no");

@@ -1,4 +1,4 @@
-//! What the head of an answer tells beside it.
+//! The clock of AWS, as its answers show it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,21 +12,11 @@ use aws_smithy_types::config_bag::ConfigBag;
 
 use crate::aws::clients;
 
-/// Remembers the date of the last answer, and the region of the bucket that it is about.
+/// Remembers the date of the last answer, in seconds since 1970.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Heads(Arc<Mutex<Told>>);
+pub(super) struct ResponseClock(Arc<Mutex<Option<i64>>>);
 
-#[derive(Clone, Debug, Default)]
-struct Told {
-    date: Option<i64>,
-    region: Option<String>,
-}
-
-impl Heads {
-    fn told(&self) -> Told {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
+impl ResponseClock {
     /// Returns how old something was when AWS answered: by its clock on both sides, for that of this machine may
     /// be minutes off.
     pub(super) fn age(&self, written: Option<&DateTime>) -> Duration {
@@ -35,24 +25,23 @@ impl Heads {
         Duration::from_secs(age.unwrap_or_default())
     }
 
-    /// Returns the region of the bucket, where the answer names it.
-    pub(super) fn region(&self) -> Option<String> {
-        self.told().region
+    fn date(&self) -> Option<i64> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Seconds since 1970; without a date in the answer, by the clock of this machine.
     #[expect(clippy::disallowed_methods, reason = "an AWS on this machine may give no date")]
     fn seconds(&self) -> i64 {
-        self.told().date.unwrap_or_else(|| {
+        self.date().unwrap_or_else(|| {
             let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
             now.ok().and_then(|now| i64::try_from(now.as_secs()).ok()).unwrap_or_default()
         })
     }
 }
 
-impl Intercept for Heads {
+impl Intercept for ResponseClock {
     fn name(&self) -> &'static str {
-        "head of the answer"
+        "clock of AWS"
     }
 
     fn read_before_deserialization(
@@ -61,10 +50,7 @@ impl Intercept for Heads {
         _components: &RuntimeComponents,
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let answer = context.response();
-        let region = answer.headers().get("x-amz-bucket-region").map(str::to_owned);
-        let told = Told { date: clients::date(answer), region };
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = told;
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = clients::date(context.response());
         Ok(())
     }
 }
@@ -76,10 +62,10 @@ mod tests {
     #[test]
     fn an_age_is_told_by_the_clock_of_aws_alone() {
         // By the clock of this machine it would be decades.
-        let heads = Heads(Arc::new(Mutex::new(Told { date: Some(1_000), region: None })));
-        assert_eq!(heads.age(Some(&DateTime::from_secs(940))), Duration::from_secs(60));
+        let clock = ResponseClock(Arc::new(Mutex::new(Some(1_000))));
+        assert_eq!(clock.age(Some(&DateTime::from_secs(940))), Duration::from_secs(60));
         // What was written after the answer was dated is new.
-        assert_eq!(heads.age(Some(&DateTime::from_secs(1_001))), Duration::ZERO);
-        assert_eq!(heads.age(None), Duration::ZERO);
+        assert_eq!(clock.age(Some(&DateTime::from_secs(1_001))), Duration::ZERO);
+        assert_eq!(clock.age(None), Duration::ZERO);
     }
 }
