@@ -187,7 +187,7 @@ mod tests {
         let tags = BTreeMap::from([("a".to_owned(), "b".to_owned())]);
         assert_eq!(world.expected(&of_key(key::Op::Tag { tags: tags.clone() })), Expected::Anything);
         assert_eq!(world.expected(&of_function(function::Op::Tag { tags })), Expected::Anything);
-        // A change to a resource that does not exist changes nothing either.
+        // A change to a resource that does not exist replaces nothing either.
         let elsewhere = Op::Key { name: "other".into(), op: key::Op::PutPolicy { policy: policy("x") } };
         assert_eq!(world.expected(&elsewhere), Expected::Anything);
     }
