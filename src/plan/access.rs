@@ -53,8 +53,8 @@ pub fn between(
         })
         .collect();
     let changed = changes.iter().any(|change| !change.gains.is_empty() || !change.loses.is_empty());
-    // A principal that keeps everything is listed only next to one that gains or loses something, and only if it is a
-    // role of the stack, which may be taking over from another.
+    // A principal that keeps everything is listed only next to one that gains or loses something, and only if it is
+    // not shown as an ARN, because roles of the stack may be taking over from each other.
     changes.retain(|change| {
         !change.gains.is_empty()
             || !change.loses.is_empty()
