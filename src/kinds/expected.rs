@@ -1,14 +1,14 @@
-//! What an operation replaces, for looking at it right before.
+//! The state that an operation is about to overwrite, so that it can be checked right before the call.
 
 use super::{Op, World, function, key, role};
 use crate::access::PolicyDocument;
 
-/// What AWS should have where an operation writes, as far as overwriting it would lose something.
+/// The state that AWS should have before an operation overwrites it, as far as overwriting could lose something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expected {
-    /// Nothing that could be lost, or nothing that could be read.
+    /// Nothing to check: either nothing could be lost, or the state could not be read.
     Anything,
-    /// This key policy, or trust policy.
+    /// This key policy or trust policy.
     Policy(Box<PolicyDocument>),
     /// This inline policy of a role, or none.
     Inline(Option<Box<PolicyDocument>>),
@@ -16,12 +16,12 @@ pub enum Expected {
     Config(Box<function::Config>),
     /// Code with this `CodeSha256`.
     Code(String),
-    /// An alias of a function that routes to this version, and this share to another.
+    /// An alias of a function that routes to this version, and optionally this share to another.
     Alias(String, Option<(String, u32)>),
 }
 
 impl World {
-    /// Returns what an operation finds in this world.
+    /// Returns the state that an operation overwrites in this world.
     pub fn expected(&self, op: &Op) -> Expected {
         let found = match op {
             Op::Key { name, op: key::Op::PutPolicy { .. } } => self
@@ -39,7 +39,7 @@ impl World {
             }
             Op::Function { name, op: function::Op::MoveAlias { alias, .. } } => {
                 let seen = self.functions.get(name).and_then(|seen| seen.aliases.get(alias));
-                // A version that the run itself has published has a number that only Lambda knows.
+                // A version that this run itself published has a number that only Lambda knows.
                 let observed = seen.filter(|alias| !alias.revision.is_empty());
                 observed.map(|alias| Expected::Alias(alias.version.clone(), alias.additional.clone()))
             }
@@ -149,7 +149,7 @@ mod tests {
         let latest = || target(function::Version::Latest);
         world.apply(&of_function(function::Op::CreateAlias { alias: name(), target: latest() })).unwrap();
         let moved = of_function(function::Op::MoveAlias { alias: name(), target: latest() });
-        // Predicted, not seen.
+        // Predicted, not observed.
         assert_eq!(world.expected(&moved), Expected::Anything);
         let seen = world.functions.get_mut(&"encrypt".into()).unwrap();
         seen.aliases.get_mut("live").unwrap().revision = "r-1".to_owned();
@@ -164,7 +164,7 @@ mod tests {
         let configure = |memory| of_function(function::Op::Configure { config: config(memory) });
         world.apply(&configure(256)).unwrap();
         assert_eq!(world.expected(&configure(512)), Expected::Config(Box::new(config(256))));
-        // Its tags are none of its configuration.
+        // Tags are not part of the configuration.
         world.apply(&of_function(function::Op::Tag { tags: BTreeMap::new() })).unwrap();
         assert_eq!(world.expected(&configure(512)), Expected::Config(Box::new(config(256))));
     }
@@ -187,7 +187,7 @@ mod tests {
         let tags = BTreeMap::from([("a".to_owned(), "b".to_owned())]);
         assert_eq!(world.expected(&of_key(key::Op::Tag { tags: tags.clone() })), Expected::Anything);
         assert_eq!(world.expected(&of_function(function::Op::Tag { tags })), Expected::Anything);
-        // Nor does a change of what is not there.
+        // A change to a resource that does not exist replaces nothing either.
         let elsewhere = Op::Key { name: "other".into(), op: key::Op::PutPolicy { policy: policy("x") } };
         assert_eq!(world.expected(&elsewhere), Expected::Anything);
     }

@@ -1,15 +1,15 @@
-//! Whether a role is still the one that others know: a role that is deleted and re-created has its old name and
-//! ARN, and a new `RoleId`, and whatever was tied to the old id stays dead.
+//! Detects roles that were deleted and re-created: such a role has its old name and ARN but a new `RoleId`, and
+//! anything that was tied to the old ID no longer works.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Kind, Name, ResourceId, World, function, key, role};
 
 impl World {
-    /// Returns whether a function was configured with another role than the one that has its name now.
+    /// Returns whether the role that a function was configured with has been re-created under the same name.
     ///
-    /// A mark with another name tells that a run ended between the change of a role and the mark, and nothing
-    /// about the role of now.
+    /// A mark with another name only shows that a run ended between changing the role and writing the mark; it does not
+    /// say anything about the current role.
     pub fn is_recreated(&self, seen: &function::Seen) -> bool {
         let Some(recorded) = &seen.marks.role else { return false };
         let role = self.roles.values().find(|role| role.spec.arn == seen.config.role);
@@ -17,7 +17,7 @@ impl World {
         recorded.is_of(&seen.config.role) && role.is_some_and(another)
     }
 
-    /// Returns whether a role that was recorded is known to exist no more.
+    /// Returns whether a recorded role is known not to exist any more.
     pub fn is_dead(&self, mark: &function::RoleMark) -> bool {
         let same_name = |role: &&role::Seen| role.spec.role_name == mark.name;
         match self.roles.values().find(same_name) {
@@ -26,22 +26,21 @@ impl World {
         }
     }
 
-    /// Returns whether the role that a function was configured with is gone, and another one of its name may be
-    /// there.
+    /// Returns whether the role that a function was configured with is gone, even if another role now has its name.
     pub fn has_lost_role(&self, seen: &function::Seen) -> bool {
         self.lacks_role(&seen.config.role) || self.is_recreated(seen)
     }
 
-    /// Returns whether Lambda cannot decrypt the environment of a function any more: when it gives a function a
-    /// role it makes a grant to the id of that role, and a role that was re-created has another one. Only another
-    /// change of the role makes a new grant.
+    /// Returns whether Lambda can no longer decrypt the environment of a function. When Lambda gives a function a role,
+    /// it creates a grant to the ID of that role, and a re-created role has another ID. Only another change of the role
+    /// creates a new grant.
     pub fn is_cut_off(&self, seen: &function::Seen) -> bool {
         let encrypted = seen.config.is_encrypted() || seen.unread.contains_key("env");
         encrypted && self.has_lost_role(seen)
     }
 
-    /// Shows the roles that exist by their ARNs in every policy that names them by their ids: AWS does so for a
-    /// moment after a role was made.
+    /// Replaces the IDs of existing roles by their ARNs in every policy, because AWS shows a role by its ID for a
+    /// moment after the role was created.
     pub fn recognise_roles(&mut self) {
         let roles = self.roles.values().filter(|role| !role.role_id.is_empty());
         let living: BTreeMap<String, String> =
@@ -51,9 +50,9 @@ impl World {
         keys.chain(trusts).for_each(|policy| key::policy::unearth(policy, &living));
     }
 
-    /// Takes over roles that were deleted and re-created by hand without the tags of the stack: such a role has the
-    /// name and ARN under which a function of the stack runs, and another unique ID than the one that the function
-    /// itself recorded when it was configured. Every other role without tags is somebody else's.
+    /// Adopts roles that were deleted and re-created by hand without the tags of the stack. Such a role has the name
+    /// and ARN under which a function of the stack runs, but another unique ID than the function recorded when it was
+    /// configured. Every other role without tags belongs to someone else.
     pub fn adopt_recreated(&mut self, untagged: BTreeMap<Name, role::Seen>) {
         for (name, seen) in untagged {
             let runs_as_it = self.functions.values().any(|function| {
@@ -70,8 +69,8 @@ impl World {
         }
     }
 
-    /// Lists what tells of roles that are gone or re-created. AWS shows the same for a moment after a change, so
-    /// it is to be believed only when it stays.
+    /// Lists the signs of roles that are gone or re-created. AWS shows the same signs for a moment after a change, so
+    /// they count only if they persist.
     pub fn signs_of_lost_roles(&self) -> BTreeSet<String> {
         let keys = self.keys.iter().map(|(name, key)| (format!("keys.{name}"), &key.spec.policy));
         let trusts = self.roles.iter().map(|(name, role)| (format!("roles.{name}"), &role.spec.trust));
@@ -83,7 +82,7 @@ impl World {
         dead.chain(cut_off.map(|(name, _)| format!("functions.{name} is cut off"))).collect()
     }
 
-    /// Returns whether an ARN names a role that the stack keeps and that does not exist now.
+    /// Returns whether an ARN names a role that the stack wants or has and that does not exist now.
     pub(super) fn lacks_role(&self, arn: &str) -> bool {
         self.role_arns.contains(arn) && !self.roles.values().any(|role| role.spec.arn == arn)
     }
@@ -97,7 +96,8 @@ mod tests {
     use crate::plan::plan;
     use crate::plan::small_worlds::fixtures::{empty, function, key, nothing, role, role_arn};
 
-    /// The function `f` with an environment under the role `a`, beside the role `b`.
+    /// Returns a world with the function `f`, which has an environment and runs under the role `a`, and with the role
+    /// `b`.
     fn world() -> World {
         let mut stack = empty();
         stack.keys.insert("k".into(), key());
@@ -132,7 +132,7 @@ mod tests {
         assert!(anew.is_recreated(f(&anew)) && anew.is_cut_off(f(&anew)));
         assert!(!anew.signs_of_lost_roles().is_empty());
 
-        // A run that ended between the change of the role and its mark.
+        // A run that ended between changing the role and writing its mark.
         let mut unmarked = world.clone();
         marked(&mut unmarked, "AROAOLD", "b");
         assert!(!unmarked.is_recreated(f(&unmarked)) && !unmarked.is_cut_off(f(&unmarked)));
@@ -156,7 +156,7 @@ mod tests {
         recreated.adopt_recreated(untagged());
         assert!(recreated.foreign.is_empty() && recreated.is_recreated(f(&recreated)));
 
-        // The function recorded the ID of this very role, or of another one, or runs as another.
+        // The function recorded the ID of this very role, recorded another role, or runs under another one.
         let others: [fn(&mut World); 3] = [
             |world| marked(world, "AROANEW", "a"),
             |world| marked(world, "AROAOLD", "b"),
@@ -177,7 +177,7 @@ mod tests {
         let seen = world.functions.values_mut().next().unwrap();
         seen.config.env.clear();
         assert!(world.is_recreated(f(&world)) && !world.is_cut_off(f(&world)));
-        // What could not be read may be there.
+        // A field that could not be read may hold an environment.
         world.functions.values_mut().next().unwrap().unread.insert("env".to_owned(), "denied".to_owned());
         assert!(world.is_cut_off(f(&world)));
     }

@@ -1,8 +1,8 @@
 //! Identifiers that AWS assigns, and the references to them.
 //!
-//! A key id or an API id is not known before the resource exists. Specs and operations refer to it as
-//! `${lockstep:keys.text.arn}`; the reference is filled in from [`Ids`] as soon as the value is known: when
-//! the plan is made for what exists already, right before a call for what the same run creates.
+//! A key ID or an API ID is not known before the resource exists. Specs and operations refer to it as
+//! `${lockstep:keys.text.arn}`. The reference is filled in from [`Ids`] as soon as the value is known: at planning time
+//! for what exists already, and right before the call for what the same run creates.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,22 +27,22 @@ impl Ids {
         self.0.get(reference).map(String::as_str)
     }
 
-    /// Returns whether nothing is known yet.
+    /// Returns whether no identifier is known yet.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Takes over every identifier of `other`.
+    /// Adds every identifier of `other`.
     pub fn extend(&mut self, other: Self) {
         self.0.extend(other.0);
     }
 
-    /// Forgets every identifier under a prefix, such as `apis.text.`.
+    /// Removes every identifier under a prefix, such as `apis.text.`.
     pub fn forget(&mut self, prefix: &str) {
         self.0.retain(|reference, _| !reference.starts_with(prefix));
     }
 
-    /// Fills in the references of one string; unknown ones stay as they are.
+    /// Fills in the references in one string; unknown ones stay as they are.
     pub fn fill(&self, text: &str) -> String {
         let mut filled = String::with_capacity(text.len());
         let mut rest = text;
@@ -63,7 +63,7 @@ impl Ids {
         filled
     }
 
-    /// Fills in the references of every string inside a value.
+    /// Fills in the references in every string inside a value.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! The resource kinds: for each one what the stack wants, what AWS has, the operations between the two,
-//! and what AWS does with an operation (or why it refuses).
+//! The resource kinds. Each one has the state that the stack wants, the state that AWS has, the operations between the
+//! two, and a model of how AWS applies or refuses an operation.
 //!
 //! Everything here is pure. Reading from and writing to AWS is `crate::aws`.
 
@@ -30,7 +30,7 @@ use std::collections::BTreeMap;
 /// Tags of one resource: key to value.
 pub type Tags = BTreeMap<String, String>;
 
-/// A string that may hold references such as `${lockstep:keys.text.arn}`, filled in once the id is known.
+/// A string that may contain references such as `${lockstep:keys.text.arn}`, filled in once the ID is known.
 pub type Text = String;
 
 /// The tag keys that tie a resource to its stack.
@@ -41,7 +41,7 @@ pub mod tag {
     pub const ENV: &str = "lockstep:env";
     /// Address in the stack file, such as `keys.text`.
     pub const ID: &str = "lockstep:id";
-    /// Hash of what a function's code was built from.
+    /// Hash of the sources that a function's code was built from.
     pub const SOURCE: &str = "lockstep:source";
     /// `CodeSha256` of the archive that was uploaded for that source.
     pub const CODE: &str = "lockstep:code";

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Name(String);
 
 impl Name {
-    /// Wraps a name that the stack file has been checked for.
+    /// Wraps a name that was already checked when the stack file was read.
     pub fn new(name: impl Into<String>) -> Self {
         Self(name.into())
     }
@@ -80,7 +80,7 @@ impl ResourceId {
         Self { kind, name: name.clone() }
     }
 
-    /// Returns whether this stands for all resources of the kind: `keys.*`.
+    /// Returns whether this address stands for all resources of the kind: `keys.*`.
     pub fn is_listing(&self) -> bool {
         self.name.as_str() == "*"
     }

@@ -1,4 +1,4 @@
-//! What an operation needs to know of other resources.
+//! The references of an operation to other resources.
 
 use std::collections::BTreeSet;
 
@@ -8,9 +8,9 @@ use super::step::Aspect;
 use super::{Fact, Op, ResourceId, function, ids, key, role};
 
 impl Op {
-    /// Lists what must hold before the references in the operation are known.
+    /// Lists the facts that must hold before the references in the operation can be filled in.
     ///
-    /// Only what the call itself takes counts: a role is created without its policies.
+    /// Only the arguments of the call itself count: a role is created without its policies.
     pub fn refers_to(&self) -> BTreeSet<Fact> {
         let own = self.resource();
         let taken = match self {
@@ -30,7 +30,7 @@ impl Op {
         let facts = ids::open_in(&taken).into_iter().filter_map(|reference| {
             let (address, attribute) = reference.rsplit_once('.')?;
             let resource = ResourceId::parse(address).filter(|resource| *resource != own)?;
-            // The address of an API is that of its stage.
+            // The URL of an API is the URL of its stage.
             let aspect = if attribute == "url" { Aspect::Served } else { Aspect::Exists };
             Some(Fact::new(resource, aspect))
         });
@@ -38,7 +38,7 @@ impl Op {
     }
 }
 
-/// Text that cannot be written holds no reference.
+/// A value that cannot be serialized contains no reference.
 fn json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }

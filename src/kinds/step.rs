@@ -1,4 +1,4 @@
-//! Steps of a plan before they are ordered: one operation, what it changes, what it waits for.
+//! Steps of a plan before they are ordered: one operation, the fields it changes, and the facts it waits for.
 
 use std::collections::BTreeSet;
 
@@ -48,17 +48,17 @@ pub enum Op {
     },
 }
 
-/// What a plan does to a resource; the glyph is what people see.
+/// The effect of a plan on a resource, displayed as a glyph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// Made anew.
+    /// Created.
     Create,
     /// Changed in place.
     Update,
-    /// Made and deleted, as what stands in for something else is.
+    /// Created and deleted, as a temporary role is.
     Replace,
-    /// Deleted, or for a key scheduled for deletion.
+    /// Deleted or, for a key, scheduled for deletion.
     Delete,
 }
 
@@ -79,20 +79,20 @@ impl Action {
 pub struct Change {
     /// Path of the field in the stack file's terms, such as `rotation` or `env.KEY_ID`.
     pub field: String,
-    /// What AWS has.
+    /// The value in AWS.
     pub before: Option<Value>,
-    /// What the stack wants; it may hold references that are known after apply.
+    /// The value in the stack, which may contain references that are known only after apply.
     pub after: Option<Value>,
 }
 
 impl Change {
-    /// Compares one field, and describes it where it differs.
+    /// Compares one field, and returns the change if it differs.
     pub fn of<T: Serialize + PartialEq>(field: impl Into<String>, before: &T, after: &T) -> Option<Self> {
         (before != after).then(|| Self { field: field.into(), before: shown(before), after: shown(after) })
     }
 }
 
-/// Empty values count as not set, so that clearing a field reads as such.
+/// Converts a value to JSON; an empty value counts as not set, so that clearing a field is displayed as such.
 fn shown<T: Serialize>(value: &T) -> Option<Value> {
     let value = serde_json::to_value(value).ok()?;
     match &value {
@@ -104,17 +104,17 @@ fn shown<T: Serialize>(value: &T) -> Option<Value> {
     }
 }
 
-/// What holds once the steps that give it are done.
+/// A condition that holds once the steps that provide it are done.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Fact {
     /// The resource.
     pub resource: ResourceId,
-    /// What about it.
+    /// The aspect of the resource.
     pub aspect: Aspect,
 }
 
 impl Fact {
-    /// Names a fact.
+    /// Returns a fact.
     pub const fn new(resource: ResourceId, aspect: Aspect) -> Self {
         Self { resource, aspect }
     }
@@ -124,23 +124,23 @@ impl Fact {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Aspect {
-    /// It exists and can be named by others.
+    /// It exists, and other resources can refer to it.
     Exists,
-    /// It is usable: a key that was pending deletion or disabled is enabled again.
+    /// It is usable: a key that was disabled or pending deletion is enabled again.
     Usable,
-    /// Its permissions, trust and boundary are in place.
+    /// Its permissions, trust policy and boundary are in place.
     Permissions,
     /// The key policy is in place.
     KeyPolicy,
     /// An alias of a key points to it.
     KeyAlias,
-    /// The configuration is in place and `Successful`.
+    /// The configuration is in place, and its update is `Successful`.
     Configuration,
-    /// The code is in place and `Successful`.
+    /// The code is in place, and its update is `Successful`.
     Code,
-    /// A version of the present code and configuration is published.
+    /// A version of the current code and configuration is published.
     PublishedVersion,
-    /// Every alias routes to where it shall.
+    /// Every alias routes to its wanted version.
     Routing,
     /// API Gateway may invoke it.
     InvokePermission,
@@ -156,13 +156,13 @@ pub enum Aspect {
     Served,
     /// An API key exists.
     ApiKey(String),
-    /// An API key is in no usage plan that shall not have it.
+    /// An API key is no longer in a usage plan that should not contain it.
     ApiKeyFree(String),
-    /// A usage plan no longer holds the stage.
+    /// A usage plan no longer contains the stage.
     PlanReleased,
     /// Its API keys are gone.
     KeysGone,
-    /// It was taken out of use by what referred to it.
+    /// The resources that referred to it no longer use it.
     Detached,
     /// It is gone.
     Gone,
@@ -170,7 +170,7 @@ pub enum Aspect {
 
 macro_rules! edges {
     ($($(#[$doc:meta])* $edge:ident,)*) => {
-        /// Why one step waits for another. Every edge of a plan carries one of these.
+        /// The reason that one step waits for another. Every edge of a plan carries one of these.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         pub enum Edge {
@@ -178,7 +178,7 @@ macro_rules! edges {
         }
 
         impl Edge {
-            /// Every reason there is.
+            /// Every reason, in the order of declaration.
             pub const ALL: &[Self] = &[$(Self::$edge),*];
         }
     };
@@ -189,21 +189,21 @@ edges! {
     RoleBeforeKeyPolicy,
     /// A function runs only under a role that exists with its permissions.
     RoleBeforeFunction,
-    /// A function moves only to a role that its keys already know.
+    /// A function changes to a role only after its keys already allow that role.
     KeyPolicyBeforeFunction,
-    /// A key policy is in effect some time after it was put.
+    /// A key policy takes effect some time after it was put.
     PutBeforeAwait,
     /// A function finds its key by an alias.
     KeyAliasBeforeFunction,
-    /// An alias leads only to a key that lets those use it who find it by the alias.
+    /// An alias may point only to a key that the principals using the alias are allowed to use.
     KeyPolicyBeforeKeyAlias,
     /// A function would create its log group itself, without retention.
     LogGroupBeforeFunction,
-    /// A log group takes only a key that lets the service use it.
+    /// A log group accepts only a key that the CloudWatch Logs service may use.
     KeyPolicyBeforeLogGroup,
     /// Calls on a resource come after its creation.
     CreateBeforeUse,
-    /// A disabled key refuses changes of its rotation.
+    /// KMS refuses to change the rotation of a disabled key.
     EnableBeforeRotation,
     /// A key whose deletion was cancelled is disabled.
     CancelBeforeEnable,
@@ -213,9 +213,9 @@ edges! {
     UpdateBeforePublish,
     /// An alias routes only to a version that exists.
     PublishBeforeAlias,
-    /// A statement on an alias needs the alias.
+    /// A permission statement on an alias needs the alias.
     AliasBeforePermission,
-    /// The id of a resource is known once it exists.
+    /// The ID of a resource is known only once it exists.
     CreateBeforeReference,
     /// A method is put on a resource that exists.
     ResourceBeforeMethod,
@@ -225,25 +225,25 @@ edges! {
     PartBeforeMethod,
     /// A deployment snapshots the whole tree.
     TreeBeforeDeployment,
-    /// A stage serves a deployment that exists.
+    /// A stage can serve only a deployment that exists.
     DeploymentBeforeStage,
     /// Routes are served only when their functions are ready and may be invoked.
     FunctionBeforeStage,
-    /// A stage logs to a group that exists.
+    /// A stage can log only to a log group that exists.
     LogGroupBeforeStage,
-    /// A usage plan holds a stage that exists.
+    /// A usage plan can contain only a stage that exists.
     StageBeforeUsagePlan,
-    /// A usage plan holds API keys that exist.
+    /// A usage plan can contain only API keys that exist.
     ApiKeyBeforeUsagePlan,
-    /// An API key is in one usage plan of a stage at a time.
+    /// An API key can be in only one usage plan of a stage at a time.
     UsagePlanBeforeUsagePlan,
-    /// A method that is deleted or changed lets go of what it refers to.
+    /// A method that is deleted or changed releases the parts that it refers to.
     MethodBeforePartRemoval,
-    /// A stage lets go of its deployment before that is deleted.
+    /// A stage stops serving a deployment before the deployment is deleted.
     StageBeforeDeploymentRemoval,
-    /// A usage plan lets go of a stage before that is deleted.
+    /// A usage plan releases a stage before the stage is deleted.
     UsagePlanBeforeStageRemoval,
-    /// API keys and usage plans are found by way of their API, so it goes last.
+    /// API keys and usage plans are found through their API, so the API is deleted last.
     ApiKeyBeforeApiRemoval,
     /// A function is deleted only when no route calls it.
     ApiBeforeFunctionRemoval,
@@ -251,15 +251,15 @@ edges! {
     FunctionBeforeKeyNarrowing,
     /// A role is deleted only when no function runs under it.
     FunctionBeforeRoleRemoval,
-    /// A role is deleted only when no key policy names it; else its dead id stays behind.
+    /// A role is deleted only when no key policy names it; otherwise its bare ID stays in the policy.
     KeyPolicyBeforeRoleRemoval,
-    /// A function writes its last lines before the group goes; else it makes the group anew.
+    /// A function writes its last lines before its log group is deleted; otherwise it would re-create the group.
     FunctionBeforeLogGroupRemoval,
     /// IAM refuses to delete a role with policies.
     DetachBeforeRoleRemoval,
     /// A function is deleted before a key it uses.
     FunctionBeforeKeyRemoval,
-    /// The marks tell what is in place, so they are written last.
+    /// The marks record what is in place, so they are written last.
     UpdateBeforeMark,
 }
 
@@ -270,20 +270,20 @@ pub struct Draft {
     pub resource: ResourceId,
     /// The operation.
     pub op: Op,
-    /// What people see.
+    /// The action that is displayed for it.
     pub action: Action,
     /// The fields that it changes.
     pub changes: Vec<Change>,
-    /// What it waits for, and why.
+    /// The facts that it waits for, each with the reason.
     pub needs: BTreeSet<(Edge, Fact)>,
-    /// What holds when it is done.
+    /// The facts that hold when it is done.
     pub gives: BTreeSet<Fact>,
-    /// Whether it takes something away. Such steps run only after the replacement was seen working.
+    /// `true` if the step takes something away. Such steps run only after the replacement was seen working.
     pub narrows: bool,
 }
 
 impl Draft {
-    /// Starts a step without changes, needs and facts.
+    /// Creates a step without changes, needs and facts.
     pub const fn new(resource: ResourceId, op: Op, action: Action) -> Self {
         Self {
             resource,
@@ -296,7 +296,7 @@ impl Draft {
         }
     }
 
-    /// Marks a step that takes something away.
+    /// Marks the step as one that takes something away.
     pub const fn narrowing(mut self) -> Self {
         self.narrows = true;
         self
@@ -308,14 +308,14 @@ impl Draft {
         self
     }
 
-    /// Waits for a fact about the same resource.
+    /// Makes the step wait for a fact about the same resource.
     pub fn needs(mut self, edge: Edge, aspect: Aspect) -> Self {
         let fact = Fact::new(self.resource.clone(), aspect);
         self.needs.insert((edge, fact));
         self
     }
 
-    /// Makes a fact about the same resource hold.
+    /// Records that the step makes a fact about the same resource hold.
     pub fn gives(mut self, aspect: Aspect) -> Self {
         self.gives.insert(Fact::new(self.resource.clone(), aspect));
         self

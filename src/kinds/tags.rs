@@ -1,10 +1,10 @@
-//! What tags differ in, the same for every kind.
+//! Differences between tags, the same for every kind.
 
 use std::collections::BTreeSet;
 
 use super::{Change, Tags};
 
-/// What it takes to get from one set of tags to another.
+/// One change that turns one set of tags into another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Retag {
     /// Tags to set.
@@ -13,7 +13,7 @@ pub enum Retag {
     Unset(BTreeSet<String>),
 }
 
-/// Compares two sets of tags: at most one call to set and one to remove, each with its changes.
+/// Lists the calls that turn one set of tags into another, each with its changes: at most one to set and one to remove.
 pub fn retag(before: &Tags, after: &Tags) -> Vec<(Retag, Vec<Change>)> {
     let set: Tags = after
         .iter()

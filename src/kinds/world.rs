@@ -1,4 +1,4 @@
-//! Whole states: what a plan goes to, what AWS has, and what an operation makes of it.
+//! Whole states: the target of a plan, the state of AWS, and the state after an operation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use super::step::Aspect;
 use super::{Action, Draft, Fact, Ids, Kind, Name, Op, ResourceId, api, function, ids, key, log_group, role};
 use crate::access::PolicyDocument;
 
-/// A state that a plan goes to: every resource of the stack, with key policies derived.
+/// The state that a plan leads to: every resource of the stack, with key policies derived.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// Keys.
@@ -23,7 +23,7 @@ pub struct Target {
     pub apis: BTreeMap<Name, api::Spec>,
 }
 
-/// What AWS has of a stack: resources that carry its tags, and those that its names and aliases lead to.
+/// The state of a stack in AWS: resources with its tags, and resources found by its names and aliases.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct World {
     /// Keys.
@@ -36,22 +36,23 @@ pub struct World {
     pub functions: BTreeMap<Name, function::Seen>,
     /// APIs.
     pub apis: BTreeMap<Name, api::Seen>,
-    /// Resources that exist under a name of the stack, or may, but could not be read: why.
+    /// Resources that exist or may exist under a name of the stack but could not be read, with the reason.
     pub unread: BTreeMap<ResourceId, String>,
-    /// Aliases that the stack wants and that point to keys outside the stack, with these keys.
+    /// Aliases that the stack wants but that point to keys outside the stack, with these keys.
     pub foreign_aliases: BTreeMap<String, key::Seen>,
-    /// Names that the stack wants and that are taken by resources without its tags: address to what is there.
+    /// Names that the stack wants but that are taken by resources without its tags: address to a description of the
+    /// resource.
     pub foreign: BTreeMap<ResourceId, String>,
-    /// Ids that the resources above go by, for filling in references.
+    /// Identifiers of the resources above, for filling in references.
     pub ids: Ids,
-    /// ARNs of all roles that the stack wants or has: of these it is known whether they exist.
+    /// ARNs of all roles that the stack wants or has; whether each of them exists is known.
     pub role_arns: BTreeSet<String>,
     /// Documents of the managed policies and boundaries that roles of the stack have or want, by ARN; those
     /// that could not be read are missing.
     pub managed_documents: BTreeMap<String, PolicyDocument>,
 }
 
-/// An operation that AWS would refuse, and why.
+/// An operation that AWS would refuse, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{resource}: {reason}")]
 pub struct Refused {
@@ -74,7 +75,7 @@ impl Op {
     }
 }
 
-/// Lists the steps from a world to a target, resource by resource, not ordered yet.
+/// Lists the steps from a world to a target, resource by resource, not yet ordered.
 pub fn steps(target: &Target, world: &World) -> Vec<Draft> {
     let mut drafts = Vec::new();
     each(&target.keys, &world.keys, |name, want, seen| drafts.extend(key::steps(name, want, seen)));
@@ -89,12 +90,13 @@ pub fn steps(target: &Target, world: &World) -> Vec<Draft> {
     key::move_aliases(&mut drafts, &world.keys);
     drafts.extend(stale_marks(target, world, &drafts));
     keep_marks(target, world, &mut drafts);
-    // What could not be read is neither created nor changed.
+    // A resource that could not be read is neither created nor changed.
     drafts.retain(|draft| !world.unread.contains_key(&draft.resource));
     drafts
 }
 
-/// Writes the marks again where a run ended between the change of a role and its mark: they name another role.
+/// Rewrites the marks that still name an earlier role because a run ended between changing the role and writing its
+/// mark.
 fn stale_marks(target: &Target, world: &World, drafts: &[Draft]) -> Vec<Draft> {
     let stale = target.functions.iter().filter(|(name, want)| {
         let seen = world.functions.get(*name).filter(|seen| seen.config.role == want.config.role);
@@ -104,8 +106,9 @@ fn stale_marks(target: &Target, world: &World, drafts: &[Draft]) -> Vec<Draft> {
     marks.filter(|mark| drafts.iter().all(|draft| draft.op != mark.op)).collect()
 }
 
-/// Leaves the mark of a role as long as its function stays with what has its name: where the role was deleted and
-/// re-created it tells so until the grant is renewed, and one that could not be read may tell that.
+/// Keeps the mark of a role as long as its function stays with a role of that name. If the role was deleted and
+/// re-created, the mark is the evidence of it until the grant is renewed; a mark that could not be read may be such
+/// evidence.
 fn keep_marks(target: &Target, world: &World, drafts: &mut [Draft]) {
     for draft in drafts {
         let Op::Function { name, op: function::Op::Mark { role, .. } } = &mut draft.op else { continue };
@@ -132,7 +135,7 @@ fn each<'a, W, S>(
 }
 
 impl World {
-    /// Lists the kinds of which leftovers would not show, for they may not be listed, and why.
+    /// Lists the kinds that may not be listed, with the reason: leftovers of these kinds would not be found.
     pub fn hidden(&self) -> impl Iterator<Item = (&ResourceId, &String)> {
         self.unread.iter().filter(|(resource, _)| resource.is_listing())
     }
@@ -141,7 +144,7 @@ impl World {
     ///
     /// # Errors
     ///
-    /// The rule of AWS that the operation breaks; the world is unchanged then.
+    /// The rule of AWS that the operation breaks; the world stays unchanged in that case.
     pub fn apply(&mut self, op: &Op) -> Result<(), Refused> {
         let refused = |reason| Refused { resource: op.resource(), reason };
         self.check_references(op).map_err(refused)?;
@@ -169,7 +172,7 @@ impl World {
         Ok(())
     }
 
-    /// Checks what AWS checks across resources.
+    /// Checks the rules of AWS that span several resources.
     fn check_references(&self, op: &Op) -> Result<(), String> {
         if let Some(fact) = op.refers_to().into_iter().find(|fact| !self.knows(fact)) {
             return Err(format!("the ids of {} are not known yet", fact.resource));
@@ -201,7 +204,7 @@ impl World {
         }
     }
 
-    /// Returns whether what a reference stands for is known.
+    /// Returns whether the value of a reference is known.
     fn knows(&self, fact: &Fact) -> bool {
         let Fact { resource: ResourceId { kind, name }, aspect } = fact;
         match kind {
@@ -229,7 +232,7 @@ impl World {
         Ok(())
     }
 
-    /// Services take only keys that they can use. Of keys outside the stack nothing is known.
+    /// Checks that a service can use a key. Nothing is known about keys outside the stack, so these pass.
     fn check_key(&self, text: &str, usable: impl Fn(&key::Seen) -> bool) -> Result<(), String> {
         let key = self
             .keys
@@ -248,14 +251,14 @@ impl World {
         config.env_key.as_ref().map_or(Ok(()), |key| self.check_key(key, |_| true))
     }
 
-    /// An alias points to one key.
+    /// Removes an alias from all other keys, because an alias points to one key.
     fn leave_alias_to(&mut self, name: &Name, alias: &str) {
         for (_, key) in self.keys.iter_mut().filter(|(other, _)| *other != name) {
             key.spec.aliases.remove(alias);
         }
     }
 
-    /// No role has an id that another one had before it.
+    /// Makes the ID of a new role unique, because no role has an ID that another one had before it.
     fn identify(&mut self, name: &Name) {
         let marked = self.functions.values().filter_map(|seen| Some(seen.marks.role.as_ref()?.id.as_str()));
         let named = self.keys.values().flat_map(|key| key::policy::dead_ids(&key.spec.policy));
@@ -266,7 +269,7 @@ impl World {
         }
     }
 
-    /// The mark holds the id that the role has when it is written.
+    /// Records the current ID of the role in the mark.
     fn mark_role(&mut self, name: &Name, arn: &str) {
         let role = self.roles.values().find(|role| role.spec.arn == arn && !role.role_id.is_empty());
         if let (Some(role), Some(seen)) = (role, self.functions.get_mut(name)) {
@@ -274,7 +277,7 @@ impl World {
         }
     }
 
-    /// Key policies that name a role show its bare id once it is gone.
+    /// Replaces the ARN of a deleted role by its bare ID in key policies, as KMS does.
     fn bury(&mut self, role: role::Seen) {
         for key in self.keys.values_mut() {
             key::policy::bury(&mut key.spec.policy, &role.spec.arn, &role.role_id);
@@ -282,8 +285,8 @@ impl World {
         self.role_arns.insert(role.spec.arn);
     }
 
-    /// KMS refuses a policy that names a principal which does not exist. Of principals outside the stack
-    /// nothing is known.
+    /// Checks that every principal exists, because KMS refuses a policy that names one that does not. Nothing is known
+    /// about principals outside the stack, so these pass.
     fn check_principals(&self, policy: &PolicyDocument) -> Result<(), String> {
         let missing = key::policy::named_arns(policy).into_iter().find(|arn| self.lacks_role(arn));
         missing.map_or(Ok(()), |arn| Err(format!("the policy names `{arn}`, which does not exist")))

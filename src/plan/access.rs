@@ -1,4 +1,4 @@
-//! What a plan does to access: who gains and loses which actions on which key.
+//! The effect of a plan on access: which principals gain and lose which actions on which key.
 
 use std::collections::BTreeSet;
 
@@ -8,20 +8,20 @@ use crate::access::{Clause, Effect, PolicyDocument, Principal, Statement, action
 use crate::kinds::{Draft, Name, Op, World, key};
 use crate::stack::desired::Desired;
 
-/// A change in what one principal may do with a key by the key policy.
+/// A change in the actions that the key policy allows one principal on a key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AccessChange {
-    /// The principal as people know it: the name of a role of the stack, else an ARN.
+    /// The displayed name of the principal: the name of a role of the stack, otherwise an ARN.
     pub principal: String,
-    /// Actions, without `kms:`, that it has from now on.
+    /// Actions, without `kms:`, that it gains.
     pub gains: BTreeSet<String>,
-    /// Actions, without `kms:`, that it has no longer.
+    /// Actions, without `kms:`, that it loses.
     pub loses: BTreeSet<String>,
-    /// Actions that it has before and after.
+    /// Actions, without `kms:`, that it keeps.
     pub keeps: BTreeSet<String>,
 }
 
-/// Describes what a step does to access.
+/// Lists the changes in access that a step makes.
 pub fn changes(desired: &Desired, world: &World, draft: &Draft) -> Vec<AccessChange> {
     let Op::Key { name, op } = &draft.op else { return Vec::new() };
     let empty = PolicyDocument::new([]);
@@ -33,7 +33,7 @@ pub fn changes(desired: &Desired, world: &World, draft: &Draft) -> Vec<AccessCha
     }
 }
 
-/// Compares two key policies by what they let each principal do that they name.
+/// Compares the actions that two key policies allow each principal that they name.
 pub fn between(
     desired: &Desired,
     world: &World,
@@ -54,8 +54,8 @@ pub fn between(
         })
         .collect();
     let changed = changes.iter().any(|change| !change.gains.is_empty() || !change.loses.is_empty());
-    // Whoever keeps everything is worth a word only beside somebody who gains or loses, and only where roles
-    // take over from each other.
+    // A principal that keeps everything is listed only next to one that gains or loses something, and only if it is
+    // not shown as an ARN, because roles of the stack may be taking over from each other.
     changes.retain(|change| {
         !change.gains.is_empty()
             || !change.loses.is_empty()
@@ -84,8 +84,8 @@ fn principals(policy: &PolicyDocument) -> BTreeSet<Principal> {
     named.flatten().cloned().collect()
 }
 
-/// Lists the actions that a policy allows a principal by name, as they are written, without `kms:`.
-/// Conditions are marked with a `?`.
+/// Lists the actions that a policy allows a principal by name, as they are written, without `kms:`. Actions under a
+/// condition are marked with a `?`.
 pub fn actions(policy: &PolicyDocument, principal: &Principal) -> BTreeSet<String> {
     let named = |statement: &&Statement| matches!(&statement.principals, Clause::Is(principals) if principals.contains(principal));
     let mut allowed = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! What stops a plan before its first step.
+//! Problems that block a plan before its first step.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,20 +7,20 @@ use crate::access::MAX_KEY_POLICY_BYTES;
 use crate::kinds::{Kind, Name, ResourceId, Target, World, api, key, log_group, role};
 use crate::stack::desired::{Desired, Line};
 
-/// One thing that must be changed before there can be a plan.
+/// One problem that must be fixed before a plan can be made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blocked {
     /// The resource.
     pub resource: ResourceId,
-    /// What is wrong, in one line.
+    /// The problem, in one line.
     pub problem: String,
-    /// What to do about it.
+    /// The remedy.
     pub remedy: String,
     /// The place in the stack file.
     pub line: Option<Line>,
 }
 
-/// Lists everything that stops a plan, all at once.
+/// Lists all problems that block a plan.
 pub fn blocked(desired: &Desired, world: &World, wide: &Target) -> Vec<Blocked> {
     let mut found = Vec::new();
     taken_names(desired, world, &mut found);
@@ -42,7 +42,7 @@ impl Desired {
 
 fn taken_names(desired: &Desired, world: &World, found: &mut Vec<Blocked>) {
     for (resource, what) in &world.foreign {
-        // A role by that name is often the one of the stack, deleted and re-created in the console.
+        // A role with that name is often the stack's own, deleted and re-created in the console.
         let or = match resource.kind {
             Kind::Role => ", or delete it and let lockstep re-create it",
             _ => "",
@@ -141,9 +141,9 @@ fn replaced(change: &crate::kinds::Change, why: &str) -> String {
     format!("-/+ `{}` from {} to {}: {why}", change.field, shown(&change.before), shown(&change.after))
 }
 
-/// What cannot be read cannot be compared: neither written over nor counted as unchanged.
+/// Blocks on unreadable state, because it cannot be compared: it must be neither overwritten nor counted as unchanged.
 fn unread(desired: &Desired, world: &World, found: &mut Vec<Blocked>) {
-    // A listing that is not allowed hides leftovers, and nothing that the stack wants: see `World::hidden`.
+    // A listing that is not allowed hides only leftovers, not resources that the stack wants: see `World::hidden`.
     for (resource, why) in world.unread.iter().filter(|(resource, _)| !resource.is_listing()) {
         found.push(desired.block(
             resource.clone(),
@@ -175,7 +175,8 @@ fn unread(desired: &Desired, world: &World, found: &mut Vec<Blocked>) {
     }
 }
 
-/// KMS refuses changes of the rotation of a disabled key, and enabling it for that would let it be used.
+/// Blocks on a changed rotation of a disabled key, because KMS refuses it, and enabling the key for that purpose would
+/// allow its use.
 fn disabled_keys(desired: &Desired, world: &World, found: &mut Vec<Blocked>) {
     for (name, want) in &desired.keys {
         let Some(seen) = world.keys.get(name) else { continue };
@@ -194,7 +195,7 @@ fn disabled_keys(desired: &Desired, world: &World, found: &mut Vec<Blocked>) {
     }
 }
 
-/// KMS moves an alias only between keys of one spec and usage.
+/// Blocks on an alias that moves between keys of different spec or usage, because KMS refuses that.
 fn aliases_between_types(desired: &Desired, world: &World, found: &mut Vec<Blocked>) {
     for (name, want) in &desired.keys {
         for alias in &want.spec.aliases {
@@ -231,7 +232,7 @@ fn policies(desired: &Desired, world: &World, wide: &Target, found: &mut Vec<Blo
     }
 }
 
-/// A role cannot go while an alias still routes to a version that runs under it.
+/// Blocks on the deletion of a role while an alias still routes to a version that runs under it.
 fn roles_in_use(desired: &Desired, world: &World, found: &mut Vec<Blocked>) {
     for (name, want) in &desired.functions {
         for arn in want.spec.remaining_roles(world.functions.get(name)) {

@@ -1,4 +1,4 @@
-//! What a stack claims about access beside what its functions use: its assertions, and its twins.
+//! Claims of a stack about access, apart from the uses by its functions: its assertions and its twins.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,28 +9,28 @@ use crate::access::{Decision, KeyFacts, Outcome, PolicyDocument, Readable, Reque
 use crate::kinds::{Kind, Name, ResourceId};
 use crate::stack::desired::{Assertion, Desired, use_sid};
 
-/// Actions and objects of one difference that are told; the rest is counted.
+/// Maximum number of actions and objects that are listed for one difference; the rest are only counted.
 const TOLD: usize = 5;
 
-/// Lists the claims that do not hold for certain in a world.
+/// Lists the claims that do not certainly hold in a world.
 pub fn broken(scene: Scene<'_>) -> Vec<Blocked> {
     let mut broken = assertions(scene);
     broken.extend(twins(scene));
     broken
 }
 
-/// Lists the assertions that do not hold for certain in a world.
+/// Lists the assertions that do not certainly hold in a world.
 pub fn assertions(scene: Scene<'_>) -> Vec<Blocked> {
     scene.desired.assertions.iter().filter_map(|assertion| asserted(scene, assertion)).collect()
 }
 
-/// Lists the twins that are not known to be alike in a world. On the way of a plan they need not be: what a
-/// role loses goes in the last phase.
+/// Lists the twins that are not known to be equivalent in a world. They need not be equivalent while a plan is running,
+/// because a role loses permissions only in the last phase.
 pub fn twins(scene: Scene<'_>) -> Vec<Blocked> {
     scene.desired.twins.iter().filter_map(|(role, twin)| alike(scene, role, twin)).collect()
 }
 
-/// Checks one assertion. A key that does not exist can be used by nobody, and is made with its policy.
+/// Checks one assertion. Nobody can use a key that does not exist, and it is created together with its policy.
 fn asserted(scene: Scene<'_>, assertion: &Assertion) -> Option<Blocked> {
     let Assertion { principal, actions, allowed, key, context, when, line } = assertion;
     let facts = scene.key(key, scene.world.keys.get(key)?);
@@ -59,7 +59,7 @@ fn asserted(scene: Scene<'_>, assertion: &Assertion) -> Option<Blocked> {
     })
 }
 
-/// Returns whether an outcome is the one that is asserted; what is unknown is neither allowed nor denied.
+/// Returns whether an outcome matches the assertion; an unknown outcome counts as neither allowed nor denied.
 fn holds(decision: &Decision, allowed: bool) -> bool {
     match decision.outcome {
         Outcome::Allow => allowed,
@@ -77,7 +77,7 @@ fn why(decision: &Decision) -> String {
     }
 }
 
-/// Compares what a role and its twin may do, but for what the functions that run under them use.
+/// Compares the permissions of a role and its twin, apart from those that the functions running under them use.
 fn alike(scene: Scene<'_>, role: &Name, twin: &Name) -> Option<Blocked> {
     let (one, other) = (declared(scene, role)?, declared(scene, twin)?);
     let differences = parity::differences(&one, &other);
@@ -90,7 +90,7 @@ fn alike(scene: Scene<'_>, role: &Name, twin: &Name) -> Option<Blocked> {
     })
 }
 
-/// A role of the stack, with keys whose policies are those before the uses are added: these follow the
+/// Returns a role of the stack with the key policies as they are before the uses are added, because the uses follow the
 /// functions.
 fn declared(scene: Scene<'_>, role: &Name) -> Option<Subject> {
     let spec = scene.desired.roles.get(role)?;
@@ -99,8 +99,8 @@ fn declared(scene: Scene<'_>, role: &Name) -> Option<Subject> {
     scene.world.roles.contains_key(role).then(|| subject(scene, role.as_str(), &spec.arn, policy))
 }
 
-/// A role of the stack or outside of it, as the world has it. Uses of functions are left out unless they
-/// are asked for: whichever of two roles a function runs as, it is the function's use.
+/// Returns a role inside or outside the stack as it is in the world. The uses of functions are omitted unless
+/// `with_uses` is set, because a use belongs to the function, whichever of two roles the function runs under.
 pub fn seen(scene: Scene<'_>, (name, arn): (&str, &str), with_uses: bool) -> Subject {
     let sids: BTreeSet<String> = scene.desired.functions.keys().map(use_sid).collect();
     let policy = |_: &Name, policy: &PolicyDocument| {
@@ -140,7 +140,7 @@ fn subject(
     }
 }
 
-/// Writes a difference from the side of the role.
+/// Describes a difference from the point of view of the role.
 fn sentence(difference: &Difference, role: &Name, twin: &Name) -> String {
     let Difference { side, subject, actions, objects, conditions, note } = difference;
     let (who, other) = match side {
@@ -167,7 +167,7 @@ fn few(items: &[String]) -> String {
     }
 }
 
-/// Names a role of the stack as the stack does.
+/// Returns the name of a role in the stack, or its ARN.
 fn shown(desired: &Desired, arn: &str) -> String {
     desired.role_by_arn(arn).map_or_else(|| arn.to_owned(), |name| format!("roles.{name}"))
 }
@@ -180,7 +180,7 @@ mod tests {
     use crate::plan::{after, plan};
     use crate::stack::desired::Line;
 
-    /// The function `f` uses the key `k` as `one`, which has a twin.
+    /// Returns a stack in which the function `f` uses the key `k` under the role `one`, which has a twin.
     fn stack() -> Desired {
         let mut desired = empty();
         desired.keys.insert("k".into(), key());
@@ -242,13 +242,14 @@ mod tests {
 
     #[test]
     fn what_is_unknown_is_neither_allowed_nor_denied() {
-        // The account's administration is open to whom an IAM policy lets, and this user's are not known.
+        // The account's administrative access is open to principals that an IAM policy allows, and this user's policies
+        // are unknown.
         let user = format!("arn:aws:iam::{ACCOUNT}:user/alice");
         for allowed in [true, false] {
             let found = asserting(&user, allowed, "kms:PutKeyPolicy");
             assert!(found.iter().all(|problem| problem.contains("unknown")) && found.len() == 1, "{found:?}");
         }
-        // No IAM policy decides about use.
+        // IAM policies do not decide about use of the key.
         assert_eq!(asserting(&user, false, "kms:Encrypt"), Vec::<String>::new());
     }
 

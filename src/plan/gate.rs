@@ -1,4 +1,4 @@
-//! What must be seen before a plan takes anything away, and the way back where it is not.
+//! Gates: the conditions that must be met before a plan takes anything away, and the rollback if they are not.
 
 use std::collections::BTreeSet;
 
@@ -8,50 +8,50 @@ use super::Step;
 use crate::kinds::{Action, Kind, Name, Op, ResourceId, World, function, key, role};
 use crate::stack::desired::{Desired, Probe};
 
-/// Conditions that are waited for between phases, or after the last.
+/// Conditions to wait for between phases, or after the last phase.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gate {
     /// Probes that must succeed, by function.
     pub probes: Vec<(Name, Probe)>,
-    /// Seconds until the last request under an old role is over: the longest timeout of its functions, and the
-    /// time that they may take to start.
+    /// Seconds until the last request under an old role has ended: the longest timeout of its functions plus the time
+    /// that they may take to start.
     pub drain: u32,
-    /// What is done when a probe fails.
+    /// The rollback if a probe fails.
     pub rollback: Vec<Rollback>,
 }
 
-/// The way back for one function: to the role, the settings and the versions that it ran under before.
+/// The rollback of one function: to the role, the settings and the versions that it had before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rollback {
     /// The function.
     pub function: Name,
-    /// ARN of the role that it goes back to.
+    /// ARN of the role that it returns to.
     pub role: String,
-    /// Operations, one after the other.
+    /// Operations, in order.
     pub ops: Vec<Op>,
 }
 
 /// The gates of a plan.
 pub struct Gates {
-    /// Before the narrowing phase.
+    /// The gate before the narrowing phase.
     pub before_narrowing: Option<Gate>,
-    /// After a plan that only widens.
+    /// The gate after a plan that only widens.
     pub proof: Option<Gate>,
 }
 
-/// What gates are made from.
+/// The input from which gates are derived.
 pub struct Surroundings<'a> {
-    /// What the stack wants.
+    /// The stack.
     pub desired: &'a Desired,
-    /// What AWS has.
+    /// The world before the plan or, if `seen` is false, before this part of it.
     pub world: &'a World,
-    /// Whether that was seen; otherwise it is what the plan makes, and the numbers of versions are not known.
+    /// `true` if this world was observed; otherwise the plan leads to it, and version numbers are not known.
     pub seen: bool,
     /// Every resource that the plan changes.
     pub touched: &'a BTreeSet<ResourceId>,
 }
 
-/// Makes the gates between the widening and the narrowing steps.
+/// Returns the gates between the widening and the narrowing steps.
 pub fn gates(around: &Surroundings<'_>, (widen, narrow): (&[Step], &[Step]), drain: u32) -> Gates {
     let probes = probes(around);
     let rollback = rollback(around, widen);
@@ -70,7 +70,8 @@ impl Gate {
     }
 }
 
-/// Every function that is touched, uses something that is, or is called by an API that is.
+/// Lists the probes of every function that is touched or has a touched key or role, and of all functions if an API is
+/// touched.
 fn probes(around: &Surroundings<'_>) -> Vec<(Name, Probe)> {
     let touched = |kind, name: &Name| around.touched.contains(&ResourceId::new(kind, name));
     let affected = around.desired.functions.iter().filter(|(name, want)| {
@@ -83,7 +84,7 @@ fn probes(around: &Surroundings<'_>) -> Vec<(Name, Probe)> {
     affected.filter_map(|(name, want)| Some((name.clone(), want.probe.clone()?))).collect()
 }
 
-/// Returns whether a step takes from a role what a function may run on.
+/// Returns whether a step takes permissions from a role that a function may rely on.
 fn takes_use(step: &Step) -> bool {
     match &step.op {
         Op::Key { op: key::Op::PutPolicy { .. }, .. } => {
@@ -97,9 +98,9 @@ fn takes_use(step: &Step) -> bool {
     }
 }
 
-/// Lists the steps, by their place, that take away what was put on resources by hand: policies and trust of roles,
-/// permissions of functions, statements of key policies. A statement that a role of a live function has is none of
-/// these, even where the stack file gives it no longer.
+/// Lists the steps, by index, that remove changes made by hand: policies and trust policies of roles, permissions of
+/// functions, statements of key policies. A step that takes access to a key from the role of a live function is not one
+/// of these, even if the stack file no longer grants that access.
 pub fn cleanup(world: &World, narrow: &[Step]) -> BTreeSet<usize> {
     let live: BTreeSet<&str> = world.functions.values().flat_map(function::Seen::live_roles).collect();
     let runs = |principal: &str| {
@@ -125,12 +126,13 @@ pub fn cleanup(world: &World, narrow: &[Step]) -> BTreeSet<usize> {
     found.map(|(place, _)| place).collect()
 }
 
-/// Requests that began under an old role end at the latest with the start and the timeout of their function.
+/// Returns the seconds to wait until every request that began under an old role has ended: at the latest after the
+/// start and the timeout of its function.
 pub fn drain(around: &Surroundings<'_>, narrow: &[Step]) -> u32 {
     let mut seconds = 0;
     for step in narrow.iter().filter(|step| takes_use(step)) {
         for (name, seen) in &around.world.functions {
-            // A function that is deleted serves nobody any more.
+            // A function that is being deleted does not serve anyone any more.
             let Some(want) = around.desired.functions.get(name) else { continue };
             let uses_key = match &step.op {
                 Op::Key { name: key, .. } => want.uses.contains_key(key),
@@ -142,7 +144,7 @@ pub fn drain(around: &Surroundings<'_>, narrow: &[Step]) -> u32 {
                 _ => false,
             };
             if uses_key {
-                // One that came right before the move may have had to start the function first.
+                // A request that arrived right before the change may have had to start the function first.
                 seconds = seconds.max(seen.config.timeout + around.desired.place.longest_init);
             }
         }
@@ -166,7 +168,7 @@ fn rollback(around: &Surroundings<'_>, widen: &[Step]) -> Vec<Rollback> {
     });
     let mut ways: Vec<Rollback> = moved
         .map(|(name, config, before)| {
-            // New code may need its new settings, and variables that could not be read cannot be put back.
+            // New code may need its new settings, and variables that could not be read cannot be restored.
             let config = if updates_code(name, widen) || !before.unread.is_empty() {
                 function::Config { role: before.config.role.clone(), ..config.clone() }
             } else {
@@ -180,7 +182,7 @@ fn rollback(around: &Surroundings<'_>, widen: &[Step]) -> Vec<Rollback> {
             }
         })
         .collect();
-    // Aliases carry the traffic, so they go back first.
+    // Aliases carry the traffic, so they are rolled back first.
     for step in widen {
         let Op::Function { name, op: function::Op::MoveAlias { alias, .. } } = &step.op else { continue };
         let Some(before) = around.world.functions.get(name) else { continue };

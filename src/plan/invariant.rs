@@ -1,5 +1,5 @@
-//! The invariant: the role of every function that serves traffic may do with every key what the stack says that
-//! the function does. The evaluator decides it, as it decides everything about access.
+//! The invariant: the role of every function that serves traffic may use every key as the stack declares for that
+//! function. The evaluator decides it, like everything about access.
 
 use std::collections::BTreeSet;
 
@@ -20,22 +20,23 @@ pub struct Gap {
     pub key: Name,
     /// The actions that it lacks, without `kms:`.
     pub lacks: BTreeSet<String>,
-    /// The reason that they are lacking.
+    /// The reason that it lacks them.
     pub cause: Cause,
 }
 
-/// The reason that a role may not do something with a key.
+/// The reason that a role may not perform an action on a key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
     /// The key does not exist.
     Missing,
     /// The key exists and is not enabled.
     Disabled,
-    /// A rule of AWS denies it: the rule, and the statements that decide, as `layer:[policy/]Sid`.
+    /// A rule of AWS denies it: the rule, and the deciding statements as `layer:[policy/]Sid`.
     Denied(Reason, BTreeSet<String>),
 }
 
-/// Lists every place where a world breaks the invariant. A use that is unknown is no gap: nothing is claimed of it.
+/// Lists every violation of the invariant in a world. An unknown outcome is not a gap, because nothing is claimed about
+/// it.
 ///
 /// INVARIANT: applying a plan, or any part of it, to a world without gaps gives a world without gaps.
 pub fn gaps(scene: Scene<'_>) -> Vec<Gap> {
@@ -67,35 +68,35 @@ pub fn gaps(scene: Scene<'_>) -> Vec<Gap> {
     gaps
 }
 
-/// A variable of a function that should name a key of the stack, and leads elsewhere.
+/// An environment variable of a function that should name a key of the stack but points elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Astray {
     /// The function.
     pub function: Name,
-    /// The variable of its environment.
+    /// The environment variable.
     pub variable: String,
     /// The key that it should name.
     pub key: Name,
     /// The value of the variable.
     pub value: String,
-    /// The key that it leads to; `None` where it leads to no key.
+    /// The key that it points to; `None` if it does not point to any key.
     pub leads_to: Option<OtherKey>,
 }
 
 /// A key that a function asks for instead of its own.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OtherKey {
-    /// Its name where it is one of the stack.
+    /// Its name, if it is a key of the stack.
     pub name: Option<Name>,
     /// Its ARN.
     pub arn: String,
-    /// The actions, without `kms:`, that the role of the function certainly may not do with it.
+    /// The actions, without `kms:`, that the function's role certainly may not perform with it.
     pub lacks: BTreeSet<String>,
 }
 
-/// Lists the variables that name a key which their function certainly may not use, or no key at all.
+/// Lists the environment variables that point to no key, or to a key that their function certainly may not use.
 ///
-/// Only variables count that name a key of the stack in the stack file, by alias, ARN or id.
+/// Only those variables count that name a key of the stack, by alias, ARN or ID, in the stack file.
 pub fn astray(scene: Scene<'_>) -> Vec<Astray> {
     let Scene { desired, world, evidence: _ } = scene;
     let target = finally(desired, world);
@@ -139,13 +140,13 @@ pub fn astray(scene: Scene<'_>) -> Vec<Astray> {
     found
 }
 
-/// The key that a name leads to.
+/// The key that a name points to.
 enum Lead<'a> {
-    /// A key, with its name where it is one of the stack.
+    /// A key, with its name if it is one of the stack.
     To(Option<&'a Name>, &'a key::Seen),
     /// No key has the name.
     Nowhere,
-    /// The name is not one of the stack's, or could not be looked up.
+    /// The name does not belong to the stack, or could not be looked up.
     Unknown,
 }
 
@@ -157,7 +158,7 @@ fn lead<'a>(world: &'a World, value: &str) -> Lead<'a> {
     if let Some(key) = world.foreign_aliases.get(value) {
         return Lead::To(None, key);
     }
-    // Where an alias leads is known of the aliases that the stack wants, as long as all of them could be read.
+    // The target of an alias is known only for aliases that the stack wants, and only if all of them could be read.
     let hidden = world.unread.keys().any(|resource| resource.kind == Kind::Key)
         || world.keys.values().any(|key| key.unread.contains_key("aliases"));
     match value.starts_with("alias/") && !hidden {
@@ -166,7 +167,7 @@ fn lead<'a>(world: &'a World, value: &str) -> Lead<'a> {
     }
 }
 
-/// Lists the actions, without `kms:`, that a role certainly may not do with a key, and the reason for each.
+/// Lists the actions, without `kms:`, that a role certainly may not perform with a key, with the reason for each.
 fn lacking(scene: Scene<'_>, name: &Name, role: &str, needed: &BTreeSet<String>) -> Vec<(String, Cause)> {
     let Some(key) = scene.world.keys.get(name) else {
         return needed.iter().map(|action| (short(action), Cause::Missing)).collect();

@@ -1,7 +1,8 @@
-//! From what the stack wants and what AWS has to a plan: what is done, in which order, and what is waited for.
+//! Plans the way from the state of AWS to the state in the stack: the steps, their order, and the conditions to wait
+//! for.
 //!
-//! A plan goes by way of a widened world, in which everybody who has access keeps it beside those who gain
-//! it. Only after that world was seen working does the plan take anything away.
+//! A plan passes through a widened world, in which every principal that has access keeps it, and new principals have
+//! access too. The plan takes access away only after that world was seen working.
 
 pub mod access;
 pub mod checks;
@@ -33,38 +34,38 @@ pub use gate::{Gate, Rollback};
 pub use stand_in::{original, remedy as renewal};
 pub use target::{finally, widened};
 
-/// What is done to get from one world to another.
+/// The phases that lead from one world to another.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// Done one after the other.
+    /// The phases, executed one after the other.
     pub phases: Vec<Phase>,
 }
 
-/// Steps that may run at once as far as their order allows, and what is waited for after them.
+/// Steps that may run concurrently as far as their order allows, and the conditions to wait for after them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Phase {
-    /// What the phase is for.
+    /// The purpose of the phase.
     pub purpose: Purpose,
-    /// What must hold before the first step: the world that the phases before left is working.
+    /// The conditions that must hold before the first step: the world that the earlier phases produced works.
     pub gate: Option<Gate>,
-    /// The steps, in an order in which they may run.
+    /// The steps, in an order in which they can run.
     pub steps: Vec<Step>,
-    /// What must hold after the last step.
+    /// The conditions that must hold after the last step.
     pub proof: Option<Gate>,
-    /// The steps, by their place, that take away what nothing in the stack file gives and no function runs on. They
-    /// need no function that works: a gate protects only what works.
+    /// The steps, by index, that remove permissions that neither the stack file grants nor any function relies on. They
+    /// do not require a working function, because a gate protects only what works.
     pub cleanup: BTreeSet<usize>,
 }
 
-/// What a phase is for.
+/// The purpose of a phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
-    /// Everything is made that the stack wants beyond what is there; nothing is taken away.
+    /// Creates everything that the stack wants and AWS lacks, and takes nothing away.
     Widen,
-    /// Functions go back from roles that stood in for theirs.
+    /// Moves functions back from temporary roles to their own.
     Return,
-    /// What the stack no longer wants is taken away.
+    /// Takes away what the stack no longer wants.
     Narrow,
 }
 
@@ -73,20 +74,20 @@ pub enum Purpose {
 pub struct Step {
     /// The resource.
     pub resource: ResourceId,
-    /// What people see.
+    /// The action that is displayed for it.
     pub action: Action,
     /// The operation.
     pub op: Op,
-    /// The steps of the same phase, by their place, that this one waits for, and why.
+    /// The steps of the same phase, by index, that this one waits for, with the reason.
     pub after: BTreeMap<usize, Edge>,
     /// The fields that it changes.
     pub changes: Vec<Change>,
-    /// Who gains and loses access to a key.
+    /// The principals that gain and lose access to a key.
     pub access: Vec<AccessChange>,
 }
 
 impl Plan {
-    /// Returns whether there is nothing to do.
+    /// Returns whether there are no steps.
     pub fn is_empty(&self) -> bool {
         self.phases.is_empty()
     }
@@ -96,11 +97,11 @@ impl Plan {
         self.phases.iter().flat_map(|phase| &phase.steps)
     }
 
-    /// Returns what happens to each resource that changes.
+    /// Returns the action for each resource that changes.
     pub fn actions(&self) -> BTreeMap<&ResourceId, Action> {
         let mut actions = BTreeMap::new();
         for step in self.steps() {
-            // A resource that is created counts as such, whatever else is done to it.
+            // A resource that is created is shown as created, whatever else is done to it.
             let action = actions.entry(&step.resource).or_insert(step.action);
             *action = match (*action, step.action) {
                 (before, Action::Update) => before,
@@ -112,51 +113,51 @@ impl Plan {
     }
 }
 
-/// How steps are put in order; everything but the default is for tests.
+/// The rules for ordering steps; everything but the default is for tests.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rules {
     /// Leaves out every edge of one kind.
     pub without: Option<Edge>,
-    /// What comes first of steps that do not wait for each other.
+    /// The order of steps that do not wait for each other.
     pub ties: Ties,
 }
 
-/// How ties between steps are broken.
+/// The rule that breaks ties between steps.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Ties {
-    /// As the steps were found.
+    /// In the order in which the steps were found.
     #[default]
     AsFound,
-    /// The other way round.
+    /// In the reverse order.
     Reversed,
-    /// In one of many other orders, the same for the same seed.
+    /// In one of many other orders, always the same for the same seed.
     Shuffled(u64),
 }
 
-/// Why there is no plan.
+/// The reason that there is no plan.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// Things that the stack file, or somebody, must change first.
+    /// Problems that must be fixed first, in the stack file or in AWS.
     #[error("the plan is blocked by {} {}", .0.len(), if .0.len() == 1 { "problem" } else { "problems" })]
     Blocked(Vec<Blocked>),
-    /// The planner made a step that AWS would refuse.
+    /// The planner produced a step that AWS would refuse.
     #[error("the plan contradicts a rule of AWS")]
     Refused(#[source] Refused),
-    /// The planner made steps that wait for each other.
+    /// The planner produced steps that wait for each other.
     #[error("the steps wait for each other: {0}")]
     Cycle(String),
 }
 
-/// Plans how to get from `world` to what is desired.
+/// Plans the steps from `world` to the desired stack.
 ///
 /// # Errors
 ///
-/// [`PlanError::Blocked`] lists everything that must be changed first, all at once.
+/// [`PlanError::Blocked`] lists all problems that must be fixed first.
 pub fn plan(desired: &Desired, world: &World) -> Result<Plan, PlanError> {
     plan_by(desired, world, Rules::default())
 }
 
-/// Plans by other rules of order.
+/// Plans with other ordering rules.
 ///
 /// # Errors
 ///
@@ -185,7 +186,7 @@ pub fn plan_by(desired: &Desired, world: &World, rules: Rules) -> Result<Plan, P
     };
     let mut between = back.as_ref().unwrap_or(&there).end.clone();
     let mut drafts = world::steps(&last, &between);
-    // Whatever is left to do takes something away, a last key policy included.
+    // All remaining steps take something away, including a final key policy.
     drafts.iter_mut().for_each(|draft| draft.narrows = true);
     let narrow = order::steps(desired, &between, drafts, rules)?;
     for step in &narrow {
@@ -198,7 +199,7 @@ pub fn plan_by(desired: &Desired, world: &World, rules: Rules) -> Result<Plan, P
 /// A part of a plan that takes nothing away.
 struct Leg<'a> {
     desired: &'a Desired,
-    /// Whether its start was seen; that of a second leg is the end of the first.
+    /// `true` if its start was observed; the start of a second leg is the predicted end of the first.
     seen: bool,
     start: World,
     steps: Vec<Step>,
@@ -228,7 +229,7 @@ impl<'a> Leg<'a> {
         gate::Surroundings { desired: self.desired, world: &self.start, seen: self.seen, touched }
     }
 
-    /// Returns what is waited for after it, before what is taken away in `narrow` goes.
+    /// Returns the gates after this leg, before the steps in `narrow` take anything away.
     fn gates(&self, narrow: &[Step], drain: u32) -> gate::Gates {
         let touched = self.steps.iter().chain(narrow).map(|step| step.resource.clone()).collect();
         gate::gates(&self.around(&touched), (&self.steps, narrow), drain)
@@ -253,7 +254,7 @@ fn phases(legs: Vec<Leg<'_>>, narrow: Vec<Step>) -> Vec<Phase> {
     let mut phases = Vec::new();
     let mut gate = None;
     let purposes = [Purpose::Widen, Purpose::Return];
-    // What a function ran under at the start counts as well as what it runs under halfway.
+    // The drain covers the roles that a function runs under at the start as well as those in between.
     let drains = legs.iter().map(|leg| gate::drain(&leg.around(&BTreeSet::new()), &narrow));
     let drain = drains.max().unwrap_or_default();
     let cleanup = legs.first().map(|leg| gate::cleanup(&leg.start, &narrow)).unwrap_or_default();

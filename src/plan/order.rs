@@ -1,4 +1,4 @@
-//! The order of steps: which step of one resource waits for which step of another, and why.
+//! The order of steps: which step of one resource waits for which step of another, with the reason.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -10,11 +10,11 @@ use crate::kinds::{
 };
 use crate::stack::desired::Desired;
 
-/// Puts steps into an order in which each comes after those that it waits for.
+/// Orders the steps so that each comes after those that it waits for.
 ///
 /// # Errors
 ///
-/// [`PlanError::Cycle`] where steps wait for each other.
+/// [`PlanError::Cycle`] if steps wait for each other.
 pub fn steps(
     desired: &Desired,
     world: &World,
@@ -68,7 +68,7 @@ fn shuffled(drafts: Vec<Draft>, seed: u64) -> Vec<Draft> {
     keyed.into_iter().map(|(_, draft)| draft).collect()
 }
 
-/// For each step the steps that it waits for. A fact that no step gives holds already.
+/// Returns, for each step, the steps that it waits for. A fact that no step provides holds already.
 fn waits(drafts: &[Draft], without: Option<Edge>) -> Vec<BTreeMap<usize, Edge>> {
     let mut givers: BTreeMap<&Fact, Vec<usize>> = BTreeMap::new();
     for (index, draft) in drafts.iter().enumerate() {
@@ -88,7 +88,7 @@ fn waits(drafts: &[Draft], without: Option<Edge>) -> Vec<BTreeMap<usize, Edge>> 
     waits.collect()
 }
 
-/// Sorts by what waits for what; ties stay in the order given. Fails with the steps that wait in a circle.
+/// Sorts the steps topologically; ties stay in the given order. Fails with the steps that form a cycle.
 fn sorted(waits: &[BTreeMap<usize, Edge>]) -> Result<Vec<usize>, Vec<usize>> {
     let mut left: Vec<usize> = waits.iter().map(BTreeMap::len).collect();
     let mut waiting: Vec<Vec<usize>> = vec![Vec::new(); waits.len()];
@@ -116,7 +116,7 @@ fn sorted(waits: &[BTreeMap<usize, Edge>]) -> Result<Vec<usize>, Vec<usize>> {
     Err(left.iter().enumerate().filter(|(_, left)| **left > 0).map(|(index, _)| index).collect())
 }
 
-/// Finds resources by the names that others refer to them with.
+/// Resources by the names that other resources use to refer to them.
 struct Names<'a> {
     desired: &'a Desired,
     roles: BTreeMap<&'a str, &'a Name>,
@@ -154,7 +154,7 @@ impl<'a> Names<'a> {
         self.roles.get(arn).map(|name| ResourceId::new(Kind::Role, name))
     }
 
-    /// Finds the functions that an API calls, by the function names in its invocation URIs.
+    /// Returns the functions that an API calls, found by the function names in its invocation URIs.
     fn called_by(&self, api: &Name) -> BTreeSet<ResourceId> {
         let parts = self.desired.apis.get(api).into_iter().flat_map(|api| api.parts.values());
         let uris = parts.filter_map(|part| match part {
@@ -170,7 +170,7 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Adds what a step waits for at other resources.
+/// Adds the facts about other resources that a step waits for.
 fn across(names: &Names<'_>, draft: &mut Draft) {
     draft.needs.extend(draft.op.refers_to().into_iter().map(|fact| (Edge::CreateBeforeReference, fact)));
     match draft.op.clone() {
@@ -202,7 +202,8 @@ fn key_needs(names: &Names<'_>, draft: &mut Draft, op: &key::Op) {
     released_by_functions(names, draft, edge);
 }
 
-/// What a function may run on goes only when the function is gone, or its last alias to an old version is.
+/// Makes a step that takes away something functions may rely on wait until each function is gone or has no alias to an
+/// old version left.
 fn released_by_functions(names: &Names<'_>, draft: &mut Draft, edge: Edge) {
     for function in &names.all_functions {
         for aspect in [Aspect::Gone, Aspect::Routing] {
@@ -268,7 +269,7 @@ fn function_needs(names: &Names<'_>, draft: &mut Draft, (name, op): (&Name, &fun
         op,
         function::Op::Delete | function::Op::DeleteAlias { .. } | function::Op::RemovePermission { .. }
     );
-    // A function that is wanted is never waited for by what is removed, so this cannot make a circle.
+    // A removal never waits for a wanted function, so this cannot create a cycle.
     for api in names.all_apis.iter().filter(|_| removes) {
         for aspect in [Aspect::Gone, Aspect::Detached, Aspect::Served] {
             need(draft, Edge::ApiBeforeFunctionRemoval, ResourceId::new(Kind::Api, api), aspect);
@@ -277,7 +278,7 @@ fn function_needs(names: &Names<'_>, draft: &mut Draft, (name, op): (&Name, &fun
     debug_assert!(!removes || draft.narrows, "{name}: removals narrow");
 }
 
-/// What must be in place before traffic runs on new code or configuration, or is routed to it.
+/// Adds the facts that must hold before traffic runs on new code or configuration, or is routed to it.
 fn function_start_needs(names: &Names<'_>, draft: &mut Draft, config: &function::Config) {
     if let Some(role) = names.role(&config.role) {
         for aspect in [Aspect::Exists, Aspect::Permissions] {
@@ -288,7 +289,8 @@ fn function_start_needs(names: &Names<'_>, draft: &mut Draft, config: &function:
         let group = ResourceId::new(Kind::LogGroup, group);
         need(draft, Edge::LogGroupBeforeFunction, group, Aspect::Exists);
     }
-    // Every key, not only those it uses: its environment may name others, or be encrypted under one.
+    // Waits for every key, not only those that the function uses: its environment may name other keys or be encrypted
+    // under one.
     for key in names.desired.keys.keys() {
         let key = ResourceId::new(Kind::Key, key);
         need(draft, Edge::KeyPolicyBeforeFunction, key.clone(), Aspect::KeyPolicy);

@@ -1,4 +1,4 @@
-//! Whether two roles may do the same, up to the names that differ between environments.
+//! Compares the permissions of two roles, ignoring names that differ between environments.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,18 +11,18 @@ use crate::access::{
 use crate::kinds::Name;
 use crate::stack::desired::Desired;
 
-/// A role with everything that decides what it may do.
+/// A role with everything that determines its permissions.
 #[derive(Clone, Debug)]
 pub struct Subject {
-    /// Name for people.
+    /// Displayed name.
     pub name: String,
     /// The role and its policies.
     pub caller: Caller,
-    /// Who may assume it, where that is known.
+    /// Its trust policy, if known.
     pub trust: Option<PolicyDocument>,
     /// The keys of its stack by name.
     pub keys: BTreeMap<Name, KeyFacts>,
-    /// Names that belong to its environment, and what they are called in every environment.
+    /// Names that belong to its environment, each with a placeholder that is the same in every environment.
     pub names: Vec<(String, String)>,
 }
 
@@ -36,26 +36,27 @@ pub enum Side {
     Other,
 }
 
-/// Something that one role may do and the other may not.
+/// A permission that one role has and the other does not.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Difference {
-    /// The role that may do it; for what is unknown the one of which it is not known.
+    /// The role that has the permission; for an unknown outcome, the role for which it is unknown.
     pub side: Side,
-    /// Where it shows: `keys.text`, `policies`, `boundary` or `trust`.
+    /// The place of the difference: `keys.text`, `policies`, `boundary` or `trust`.
     pub subject: String,
-    /// Actions, as policies write them.
+    /// Actions, as written in policies.
     pub actions: BTreeSet<String>,
-    /// Resources, for policies; principals, for trust.
+    /// Resources for policies; principals for trust.
     pub objects: Vec<String>,
-    /// Conditions under which it may.
+    /// Conditions on the permission.
     pub conditions: Vec<String>,
-    /// What decides, for keys: `allow` or why it is `unknown`.
+    /// The deciding statements, for keys, or the reason that the outcome is `unknown`.
     pub note: String,
 }
 
-/// Lists the names of an environment, the longest first, and what they are called in every environment.
+/// Lists the names of an environment, key ARNs first because they contain other names, each with a placeholder that is
+/// the same in every environment.
 ///
-/// Key ids, account, region and the names that hold the environment's own do not make roles differ.
+/// Key IDs, account, region and names that contain the environment's own name do not make roles differ.
 pub fn names(desired: &Desired, keys: &BTreeMap<Name, KeyFacts>) -> Vec<(String, String)> {
     let Desired { stack, env, place, .. } = desired;
     let own = keys.iter().filter(|(_, key)| !key.arn.is_empty());
@@ -72,7 +73,7 @@ pub fn names(desired: &Desired, keys: &BTreeMap<Name, KeyFacts>) -> Vec<(String,
     names
 }
 
-/// Lists what one of two roles may do and the other may not; nothing when they are alike.
+/// Lists the permissions that one of two roles has and the other does not; empty if they are equivalent.
 pub fn differences(one: &Subject, other: &Subject) -> Vec<Difference> {
     let mut found = policies(one, other);
     found.extend(boundaries(one, other));
@@ -97,7 +98,7 @@ fn policies(one: &Subject, other: &Subject) -> Vec<Difference> {
 fn boundaries(one: &Subject, other: &Subject) -> Vec<Difference> {
     let limit = |subject: &Subject| match &subject.caller.boundary {
         Readable::Known(Some(document)) => Ok(common(subject, document, PolicyKind::Identity)),
-        // No boundary bounds nothing.
+        // A missing boundary does not restrict anything.
         Readable::Known(None) => {
             Ok(PolicyDocument::new([Statement::allow("All").actions(["*"]).resource("*")]))
         }
@@ -106,7 +107,7 @@ fn boundaries(one: &Subject, other: &Subject) -> Vec<Difference> {
     of_documents("boundary", limit(one), limit(other))
 }
 
-/// Compares documents of which each may be unknown, with the reason.
+/// Compares two documents, each of which may be unknown for a given reason.
 fn of_documents(
     subject: &str,
     here: Result<PolicyDocument, String>,
@@ -132,10 +133,10 @@ fn all_of(policies: &[NamedPolicy]) -> PolicyDocument {
     PolicyDocument::new(policies.iter().flat_map(|policy| policy.document.statements()).cloned())
 }
 
-/// Writes a document with the names that every environment has.
+/// Replaces the names of the environment in a document by the common ones.
 fn common(subject: &Subject, document: &PolicyDocument, kind: PolicyKind<'_>) -> PolicyDocument {
     let text = subject.names.iter().fold(document.to_json(), |text, (own, all)| text.replace(own, all));
-    // Names become names, so the document can be read again; if not, it is compared as it is.
+    // Only names are replaced, so the document should parse again; if it does not, it is compared unchanged.
     PolicyDocument::parse(&text, kind).unwrap_or_else(|_| document.clone())
 }
 
@@ -173,7 +174,7 @@ fn unknown(side: Side, about: &str, why: &str) -> Difference {
     }
 }
 
-/// Compares what two roles may do with the same key, each in its own environment.
+/// Compares the permissions of two roles on the same key, each in its own environment.
 fn on_key(
     name: &Name,
     (one, here): (&Subject, &KeyFacts),
@@ -183,7 +184,7 @@ fn on_key(
         let request = Request::new(format!("kms:{action}"), &subject.caller, key);
         decide(&subject.caller, &request, key)
     };
-    // By side and note, so that actions of the same kind stand together.
+    // Grouped by side and note, so that actions with the same explanation are listed together.
     let mut found: BTreeMap<(Side, String), BTreeSet<String>> = BTreeMap::new();
     for action in key_actions() {
         let (first, second) = (asked(one, here, action), asked(other, there, action));
@@ -208,7 +209,7 @@ fn on_key(
     differences.collect()
 }
 
-/// Two ways of not being allowed do not differ.
+/// Returns whether an outcome is allowed or unknown; an implicit and an explicit denial count as the same.
 fn may(decision: &Decision) -> bool {
     matches!(decision.outcome, Outcome::Allow | Outcome::Unknown)
 }

@@ -1,7 +1,8 @@
-//! Steps that give access back by taking something away: a policy that denies, a boundary that caps.
+//! Steps that restore access by taking something away: a policy that denies, or a boundary that restricts.
 //!
-//! Whether a step narrows is decided by the evaluator on the worlds before and after it, not by whether something
-//! is removed. What stops a function that serves traffic goes first: a probe cannot succeed before.
+//! The evaluator decides whether a step narrows, based on the worlds before and after it, not on whether something is
+//! removed. A step that lifts a denial from a function that serves traffic goes first, because a probe cannot succeed
+//! before it.
 
 use crate::access::{Effect, PolicyDocument};
 use crate::kinds::{Draft, Name, Op, World, role};
@@ -10,8 +11,8 @@ use crate::stack::desired::Desired;
 use super::invariant;
 use super::prove::{Evidence, Scene};
 
-/// Lets steps that would wait for a probe go first where together they end what stops a function, and no declared
-/// use is lost by them.
+/// Moves steps that lift denials from a role into the widening phase, if together they restore access to a function and
+/// no declared use is lost by them.
 pub fn denials_first(desired: &Desired, world: &World, drafts: &mut [Draft]) {
     let evidence = Evidence::default();
     let gaps = |world: &World| invariant::gaps(Scene { desired, world, evidence: &evidence });
@@ -37,7 +38,7 @@ pub fn denials_first(desired: &Desired, world: &World, drafts: &mut [Draft]) {
     }
 }
 
-/// Returns whether an operation takes a policy with a denial from a role, or changes its boundary.
+/// Returns whether an operation removes a policy with a denial from a role, or changes its boundary.
 fn lifts_denial(world: &World, (name, seen): (&Name, &role::Seen), op: &Op) -> bool {
     let Op::Role { name: changed, op } = op else { return false };
     let denies = |policy: &PolicyDocument| {

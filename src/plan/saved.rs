@@ -1,4 +1,4 @@
-//! A plan in a file: what was seen and approved, and nothing else, may be applied.
+//! A plan in a file: only the plan that was reviewed and approved can be applied.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,10 +10,10 @@ use crate::kinds::{Kind, ResourceId, World};
 use crate::stack::desired::Desired;
 use crate::stack::digest as sha256;
 
-/// The format; another major version is refused.
+/// The version of the format; a file with another major version is refused.
 const FORMAT: &str = "1.0";
 
-/// A plan in a file. It holds digests instead of values, and the plan as people saw it, without secrets.
+/// A plan in a file. It contains digests instead of values, and the plan as it was displayed, without secrets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Saved {
     format_version: String,
@@ -22,7 +22,8 @@ pub struct Saved {
     stack: String,
     env: String,
     destroy: bool,
-    /// When AWS was read for it, in seconds since 1970 by its clock; for nothing but telling who changed what since.
+    /// The time at which AWS was read for the plan, in seconds since 1970 by the clock of AWS; used only to find out
+    /// who has changed what since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     read_at: Option<u64>,
     /// Digest of everything that the stack file wants.
@@ -31,60 +32,60 @@ pub struct Saved {
     base: BTreeMap<String, String>,
     /// Digest of the plan.
     plan: String,
-    /// Why it may be applied although not everything is proved, and the digest of what is not.
+    /// The reason that it may be applied although not everything is proved, and the digest of the findings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unproved: Option<(String, String)>,
-    /// The plan as `plan --json` prints it, for people and programs that look at the file.
+    /// The plan as `plan --json` prints it, for people and programs that read the file.
     view: Value,
 }
 
-/// A plan with what it was made from.
+/// A plan with the input that it was made from.
 #[derive(Clone, Copy, Debug)]
 pub struct Made<'a, U> {
-    /// What the stack wants; for a removal nothing.
+    /// The stack; empty for a removal.
     pub desired: &'a Desired,
-    /// What was observed.
+    /// The world that was observed.
     pub world: &'a World,
-    /// When that began, in seconds since 1970 by the clock of AWS.
+    /// The time at which reading AWS began, in seconds since 1970 by the clock of AWS.
     pub read_at: Option<u64>,
     /// The plan.
     pub plan: &'a Plan,
-    /// Why it may be applied although not everything is proved, and what is not.
+    /// The reason that it may be applied although not everything is proved, and the findings.
     pub unproved: Option<(&'a str, &'a U)>,
     /// The plan as `plan --json` prints it.
     pub view: &'a Value,
 }
 
-/// What a plan was made from and is not as it was.
+/// A resource that has changed since the plan was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moved {
     /// Its address in the stack file.
     pub address: String,
-    /// What became of it, such as `was changed`.
+    /// The kind of change, such as `was changed`.
     pub how: &'static str,
 }
 
 impl Moved {
-    /// Says it in words.
+    /// Describes the change in words.
     pub fn text(&self) -> String {
-        // A file may hold anything.
+        // The file may contain arbitrary text.
         format!("{} {}", self.address.escape_debug(), self.how)
     }
 }
 
-/// Why a text is no saved plan.
+/// The reason that a text is not a valid saved plan.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
-    /// It is none at all.
+    /// It is not a saved plan.
     #[error(transparent)]
     NoPlan(serde_json::Error),
-    /// It is one of another major version.
+    /// It has another major version.
     #[error("it has the format {0:?}, and this lockstep reads {FORMAT}")]
     Format(String),
 }
 
 impl Saved {
-    /// Takes down a plan and what it was made from.
+    /// Records a plan and the input that it was made from.
     pub fn new<U: Serialize>(made: Made<'_, U>, destroy: bool) -> Self {
         let Made { desired, world, read_at, plan, unproved, view } = made;
         Self {
@@ -103,11 +104,11 @@ impl Saved {
         }
     }
 
-    /// Reads the text of a file.
+    /// Parses the text of a file.
     ///
     /// # Errors
     ///
-    /// A text that is no saved plan, or one of another major version.
+    /// A text that is not a saved plan, or one of another major version.
     pub fn parse(text: &str) -> Result<Self, Unreadable> {
         let saved: Self = serde_json::from_str(text).map_err(Unreadable::NoPlan)?;
         let major = |version: &str| version.split('.').next().map(str::to_owned);
@@ -117,11 +118,11 @@ impl Saved {
         Ok(saved)
     }
 
-    /// Writes the text of a file.
+    /// Returns the text of the file.
     ///
     /// # Errors
     ///
-    /// What the serializer refuses.
+    /// A value that cannot be serialized.
     pub fn text(&self) -> Result<String, serde_json::Error> {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }
@@ -131,7 +132,7 @@ impl Saved {
         &self.env
     }
 
-    /// Returns when AWS was read for the plan, in seconds since 1970 by its clock.
+    /// Returns the time at which AWS was read for the plan, in seconds since 1970 by the clock of AWS.
     pub const fn read_at(&self) -> Option<u64> {
         self.read_at
     }
@@ -141,12 +142,13 @@ impl Saved {
         self.destroy
     }
 
-    /// Returns why the plan may be applied although not everything is proved.
+    /// Returns the reason that the plan may be applied although not everything is proved.
     pub fn allow_unproved(&self) -> Option<&str> {
         self.unproved.as_ref().map(|(reason, _)| reason.as_str())
     }
 
-    /// Says in what the plan is for another place than this one; `None` where it is for this one.
+    /// Returns the way in which the plan is for a different account, region, stack or environment; `None` if it is for
+    /// this one.
     pub fn misplaced(&self, here: &Desired) -> Option<String> {
         let pins = [
             ("account", &self.account, &here.place.account),
@@ -155,27 +157,29 @@ impl Saved {
             ("environment", &self.env, &here.env),
         ];
         let (what, saved, here) = pins.into_iter().find(|(_, saved, here)| saved != here)?;
-        // The file may hold anything.
+        // The file may contain arbitrary text.
         Some(format!("the plan is for the {what} {}, and this is {here}", saved.escape_debug()))
     }
 
-    /// Lists every resource that has moved since the plan was made.
+    /// Lists every resource that has changed since the plan was made.
     pub fn moved(&self, world: &World) -> Vec<Moved> {
         differences(&self.base, &base(world))
     }
 
-    /// Says what else the plan was made from than AWS, and is not as it was. To be asked where nothing has moved.
+    /// Returns the input apart from AWS that has changed since the plan was made. Call it only if no resource has
+    /// changed.
     pub fn outdated(&self, desired: &Desired, world: &World) -> Option<&'static str> {
         let same = self.wanted == wanted(desired, world);
         (!same).then_some("the stack file, its variables or the sources of its code were changed")
     }
 
-    /// Names everything in which planning again differs from what was saved: another version of lockstep plans
-    /// otherwise, or the file was edited.
+    /// Lists the differences between planning again and the saved plan, which occur if another version of lockstep
+    /// plans differently or if the file was edited.
     pub fn unlike<U: Serialize>(&self, made: Made<'_, U>) -> Vec<String> {
         let Made { plan, unproved, view, .. } = made;
         let unproved = unproved.map(|(reason, findings)| (reason.to_owned(), digest(findings)));
-        // Written and read as that of the file was: a fraction may change its last digit on the way.
+        // Serialized and parsed like the view in the file, because the last digit of a fraction may change in the
+        // process.
         let view: Option<Value> = serde_json::from_str(&view.to_string()).ok();
         let checks = [
             (
@@ -186,7 +190,7 @@ impl Saved {
                 self.unproved == unproved,
                 "what cannot be proved of it is not what it was when the plan was saved",
             ),
-            // Whoever approved the file has read the view.
+            // A person who approved the file has read the view.
             (
                 view.as_ref() == Some(&self.view),
                 "the file shows another plan than it stands for: it was edited, or this is another version of \
@@ -197,7 +201,7 @@ impl Saved {
     }
 }
 
-/// Lists what differs between two observations.
+/// Lists the differences between two observations.
 pub fn moved(before: &World, now: &World) -> Vec<Moved> {
     differences(&base(before), &base(now))
 }
@@ -217,8 +221,8 @@ fn differences(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>
         .collect()
 }
 
-/// Digest of everything that the stack wants. Ids that AWS assigned are filled in, so it is taken together
-/// with the world.
+/// Returns a digest of everything that the stack wants. IDs assigned by AWS are filled in, so it depends on the world
+/// too.
 fn wanted(desired: &Desired, world: &World) -> String {
     digest(&finally(desired, world))
 }

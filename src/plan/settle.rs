@@ -1,4 +1,4 @@
-//! What a live function waits for before it changes: that its keys' policies are in effect everywhere.
+//! Makes a live function wait, before it changes, until the policies of its keys are in effect everywhere.
 
 use crate::kinds::{Action, Draft, Edge, Kind, Name, Op, Target, World, function, key};
 use crate::kinds::{ResourceId, step::Aspect};
@@ -6,10 +6,10 @@ use crate::stack::desired::{Desired, FunctionWant};
 
 /// Makes a function that serves traffic wait for the policies of the keys that it uses.
 ///
-/// A policy is in effect some time after it was put, and no read tells when. A run that died after it put a
-/// policy leaves one that reads as it should and may not be in effect yet, and a read may still show a policy
-/// that has been replaced: so where a function moves to another role the policy is put in any case, and waited
-/// for. Nothing has to be waited for where the function cannot work now either.
+/// A policy takes effect some time after it was put, and no read shows when. A run that died after putting a policy
+/// leaves one that reads correctly but may not be in effect yet, and a read may still show a policy that has been
+/// replaced. So where a function changes to another role, the policy is always put and waited for. Nothing is waited
+/// for if the function cannot work now anyway.
 pub fn before_moves(desired: &Desired, world: &World, wide: &Target, drafts: &mut Vec<Draft>) {
     let moving = desired.functions.iter().filter(|(name, _)| drafts.iter().any(|draft| starts(draft, name)));
     let keys = moving.flat_map(|(name, want)| {
@@ -39,7 +39,7 @@ pub fn before_moves(desired: &Desired, world: &World, wide: &Target, drafts: &mu
     }
 }
 
-/// Returns whether traffic runs on something else after a step.
+/// Returns whether a step changes the code, configuration or version that traffic runs on.
 fn starts(draft: &Draft, function: &Name) -> bool {
     let Op::Function { name, op } = &draft.op else { return false };
     name == function
@@ -62,7 +62,7 @@ fn puts_policy(drafts: &[Draft], key: &Name) -> bool {
         .any(|draft| matches!(&draft.op, Op::Key { name, op: key::Op::PutPolicy { .. } } if name == key))
 }
 
-/// Returns whether the key lets a role in that traffic runs under now.
+/// Returns whether the key policy names a role that traffic runs under now.
 fn works(world: &World, function: &Name, key: &Name) -> bool {
     let (Some(function), Some(key)) = (world.functions.get(function), world.keys.get(key)) else {
         return false;

@@ -1,10 +1,10 @@
-//! The way round for functions whose role was deleted and re-created: to a role that stands in for it, and back.
+//! The detour for functions whose role was deleted and re-created: to a temporary role, and back.
 //!
-//! Lambda gives a role access to the environment of a function by a grant to the id of the role, and makes that
-//! grant when the role of the function changes, at no other time. A role that was re-created has another id, so
-//! the only way to renew the grant is a swap there and back. Both are done as every swap is: nothing is taken
-//! away before its replacement was seen working. A run that ends on the way leaves a function under a stand-in,
-//! which the next run moves like any other.
+//! Lambda gives a role access to the environment of a function by a grant to the ID of the role, and creates that grant
+//! only when the role of the function changes. A re-created role has another ID, so the only way to renew the grant is
+//! to change to another role and back. Both changes are made like every change of a role: nothing is taken away before
+//! its replacement was seen working. A run that ends halfway leaves a function under a temporary role, and the next run
+//! moves it like any other.
 
 use super::target;
 use crate::access::{Clause, Effect, PolicyDocument, Principal, Statement};
@@ -12,15 +12,15 @@ use crate::kinds::role::{STAND_IN, stand_in_name};
 use crate::kinds::{Kind, Name, ResourceId, Target, World, function, key, role};
 use crate::stack::desired::{Desired, FunctionWant};
 
-/// Returns the stack as it is on the way to `last`: functions that Lambda is cut off from run under stand-ins.
-/// `None` where there are none.
+/// Returns the stack as it is on the way to `last`, in which functions that Lambda is cut off from run under temporary
+/// roles. `None` if there are none.
 pub fn detour(desired: &Desired, last: &Target, world: &World) -> Option<Desired> {
     let mut detour = None;
     for (name, original) in &desired.roles {
         let Some((stand_in, spec)) = stand_in(desired, name, original) else { continue };
         let goes = |(function, want): &(&Name, &function::Spec)| {
             let Some(seen) = world.functions.get(*function) else { return false };
-            // Whatever kept it from setting out does not keep it from arriving.
+            // An obstacle that would prevent a function from starting the detour does not prevent it from finishing it.
             want.config.role == original.arn
                 && is_needed(world, want, seen, &spec.arn)
                 && (seen.config.role == spec.arn || obstacle(desired, world, function).is_none())
@@ -42,14 +42,14 @@ pub fn detour(desired: &Desired, last: &Target, world: &World) -> Option<Desired
     detour
 }
 
-/// Returns whether a function has to take the way round.
+/// Returns whether a function needs the detour.
 fn is_needed(world: &World, want: &function::Spec, seen: &function::Seen, stand_in: &str) -> bool {
     if seen.config.role == want.config.role {
-        // An environment that comes now finds the grant as dead as one that is there.
+        // A newly added environment would find the grant as dead as an existing one does.
         return world.is_cut_off(seen) || (want.config.is_encrypted() && world.has_lost_role(seen));
     }
-    // The aliases have to follow. Back at its own role the function would be the same as the version that they
-    // still route to, and Lambda publishes no version twice.
+    // The aliases have to move to the temporary role too. Back under its own role, the function would be identical to
+    // the version that they still route to, and Lambda publishes no version twice.
     let lags = |alias: &function::SeenAlias| {
         alias.versions().filter_map(|version| seen.versions.get(version)).any(|version| {
             let dead = seen.marks.role.as_ref().is_some_and(|mark| world.is_dead(mark));
@@ -62,7 +62,7 @@ fn is_needed(world: &World, want: &function::Spec, seen: &function::Seen, stand_
     there.any(lags)
 }
 
-/// Says what renews Lambda's grant for a function, in one line.
+/// Returns the way to renew Lambda's grant for a function, in one line.
 pub fn remedy(desired: &Desired, world: &World, function: &Name) -> String {
     match obstacle(desired, world, function) {
         None => "lockstep apply moves it to a role that stands in, and back: only that renews Lambda's grant"
@@ -75,16 +75,16 @@ pub fn remedy(desired: &Desired, world: &World, function: &Name) -> String {
     }
 }
 
-/// Why a function cannot take the way round.
+/// The reason that a function cannot take the detour.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacle {
-    /// In words: what to do, or what follows `because`.
+    /// The remedy if `by_hand` is false, otherwise a reason to follow `because`.
     pub why: String,
-    /// Whether it can be done by hand all the same.
+    /// `true` if the grant can still be renewed by hand.
     pub by_hand: bool,
 }
 
-/// Finds what keeps a function from the way round.
+/// Finds the obstacle that prevents a function from taking the detour.
 pub fn obstacle(desired: &Desired, world: &World, function: &Name) -> Option<Obstacle> {
     let (want, seen) = (desired.functions.get(function)?, world.functions.get(function)?);
     let name = desired.role_by_arn(&want.spec.config.role)?;
@@ -105,7 +105,7 @@ pub fn obstacle(desired: &Desired, world: &World, function: &Name) -> Option<Obs
     Some(Obstacle { why, by_hand: true })
 }
 
-/// Finds an alias that stays with a version under a role, and says what to do about it.
+/// Finds an alias that stays on a version under a role, and returns the remedy.
 fn pinned(want: &FunctionWant, seen: &function::Seen, role: &str) -> Option<String> {
     let under = |version: &str| seen.versions.get(version).is_some_and(|it| it.config.role == role);
     want.spec.aliases.iter().find_map(|(alias, target)| match (&target.version, &target.additional) {
@@ -121,7 +121,7 @@ fn pinned(want: &FunctionWant, seen: &function::Seen, role: &str) -> Option<Stri
     })
 }
 
-/// Returns whether a policy denies something to a role as such, or to everybody by the names of roles.
+/// Returns whether a policy denies something to a role by its ARN, or by a condition on the caller's ARN or user ID.
 fn denies(policy: &PolicyDocument, original: &str) -> bool {
     let original = Principal::Arn(original.to_owned());
     policy.statements().iter().filter(|statement| statement.effect == Effect::Deny).any(|statement| {
@@ -134,7 +134,7 @@ fn denies(policy: &PolicyDocument, original: &str) -> bool {
     })
 }
 
-/// Adds the stand-in wherever its original is let in.
+/// Adds the temporary role to every statement that allows something to its original by name.
 fn let_in(policy: &mut PolicyDocument, original: &str, stand_in: &str) {
     let original = Principal::Arn(original.to_owned());
     let named = |statement: &Statement| {
@@ -159,8 +159,8 @@ fn let_in(policy: &mut PolicyDocument, original: &str, stand_in: &str) {
     *policy = wider;
 }
 
-/// Returns the widened world on the way round, in which the roles of the stack keep, or get back, what they may do
-/// while others stand in for them.
+/// Returns the widened world on the detour, in which the roles of the stack keep or regain their permissions while
+/// temporary roles are in use.
 pub fn widened(way: &Desired, last: &Target, world: &World) -> Target {
     let mut wide = target::widened(way, &target::finally(way, world), world);
     for (name, spec) in &mut wide.keys {
@@ -171,19 +171,20 @@ pub fn widened(way: &Desired, last: &Target, world: &World) -> Target {
     wide
 }
 
-/// Returns whether an ARN is that of a stand-in of a role of the stack.
+/// Returns whether an ARN is that of a temporary role for a role of the stack.
 pub fn is_stand_in(desired: &Desired, arn: &str) -> bool {
     desired.roles.iter().any(|(name, original)| {
         stand_in(desired, name, original).is_some_and(|(_, stand_in)| stand_in.arn == arn)
     })
 }
 
-/// Returns the role that a stand-in stands in for, by its name in the stack.
+/// Returns the role that a temporary role replaces, by its name in the stack.
 pub fn original(name: &Name) -> Option<&str> {
     name.as_str().strip_suffix(STAND_IN)
 }
 
-/// A stand-in may do what its original may do, and no more. `None` where there is no room for its name.
+/// Returns the temporary role, which has exactly the permissions of its original. `None` if there is no room for its
+/// name.
 fn stand_in(desired: &Desired, name: &Name, original: &role::Spec) -> Option<(Name, role::Spec)> {
     let stand_in = Name::new(format!("{name}{STAND_IN}"));
     let role_name = stand_in_name(&desired.prefix(), &original.role_name)?;

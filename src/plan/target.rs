@@ -1,4 +1,4 @@
-//! The worlds that a plan goes to: the widened one on the way, and the one that the stack wants.
+//! The worlds that a plan leads to: the widened one on the way, and the one that the stack wants.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,8 +7,8 @@ use crate::access::{Change, PolicyDocument, PolicyKind, Principal, Statement, co
 use crate::kinds::{Kind, Name, Target, World, key, role};
 use crate::stack::desired::{Desired, KeyWant, use_sid};
 
-/// Returns what the stack wants, with the key policies derived: a function's role may do with a key what
-/// the function says, and so may the role of every version that an alias still routes to.
+/// Returns the final target, with the key policies derived: the role of a function may use a key as the function
+/// declares, and so may the role of every version that an alias still routes to.
 pub fn finally(desired: &Desired, world: &World) -> Target {
     let keys = desired.keys.iter().map(|(name, want)| (name.clone(), with_uses(desired, world, name, want)));
     let functions = desired.functions.iter().map(|(name, want)| (name.clone(), want.spec.clone()));
@@ -22,7 +22,7 @@ pub fn finally(desired: &Desired, world: &World) -> Target {
     if world.ids.is_empty() {
         return target;
     }
-    // A target that cannot be written as JSON cannot have been read from a stack file.
+    // A target that cannot be serialized as JSON cannot have come from a stack file.
     world.ids.resolve(&target).unwrap_or(target)
 }
 
@@ -43,9 +43,9 @@ fn with_uses(desired: &Desired, world: &World, name: &Name, want: &KeyWant) -> k
     key::Spec { policy, ..want.spec.clone() }
 }
 
-/// Returns the world on the way to `last`: all that it has, and all access that `world` has.
+/// Returns the world on the way to `last`: everything that `last` has, plus all access that `world` has.
 ///
-/// Resources that `last` lacks are not part of it; their removal is left out of the steps to it.
+/// Resources that `last` lacks are not part of it; the steps to it do not include their removal.
 pub fn widened(desired: &Desired, last: &Target, world: &World) -> Target {
     let mut wide = last.clone();
     for (name, spec) in &mut wide.keys {
@@ -63,8 +63,8 @@ pub fn widened(desired: &Desired, last: &Target, world: &World) -> Target {
     wide
 }
 
-/// Lets whoever uses a key by an alias go on when the alias moves to this one: the roles that functions run
-/// under may do here, until they are moved, what they may do there.
+/// Keeps access for principals that use a key by an alias when the alias moves to this key: the roles that functions
+/// run under keep, until they are changed, their permissions from the previous key on this one.
 fn follow_aliases(desired: &Desired, world: &World, (name, spec): (&Name, &key::Spec)) -> PolicyDocument {
     let mut statements = spec.policy.statements().to_vec();
     let moved = spec.aliases.iter().filter_map(|alias| {
@@ -94,8 +94,8 @@ fn follow_aliases(desired: &Desired, world: &World, (name, spec): (&Name, &key::
     policy
 }
 
-/// Returns whether a key policy may name a principal. Of principals outside the stack nothing is known, so
-/// they are taken to exist.
+/// Returns whether a key policy may name a principal. Nothing is known about principals outside the stack, so they are
+/// assumed to exist.
 fn exists(principal: &Principal, desired: &Desired, world: &World) -> bool {
     match principal {
         Principal::UniqueId(_) => false,
@@ -109,17 +109,17 @@ fn exists(principal: &Principal, desired: &Desired, world: &World) -> bool {
     }
 }
 
-/// Returns whether an ARN is that of a role by the stack's naming, which the caller knows not to exist: all of
-/// them were listed.
+/// Returns whether an ARN follows the naming of the stack's roles. The caller has listed all of them, so such a role
+/// does not exist if it was not found.
 fn gone_role(arn: &str, desired: &Desired) -> bool {
     arn.rsplit_once('/').is_some_and(|(_, role)| role.starts_with(&desired.prefix()))
 }
 
-/// Policies keep what they allow, the trust policy too; attached policies and a missing boundary stay, for
-/// taking them away is no step to a widened world.
+/// Keeps everything that the policies allow, including the trust policy, the attached policies and a missing boundary,
+/// because a widened world takes nothing away.
 fn keep_permissions(partition: &str, spec: &mut role::Spec, seen: &role::Seen) {
     let dead = |principal: &Principal| matches!(principal, Principal::UniqueId(_));
-    // A role that was put in the place of ours brings nothing along: whom it trusts was never agreed to.
+    // A role that took the place of the stack's own contributes nothing, because nobody agreed to its trust policy.
     if !seen.is_tagged() {
         return;
     }
@@ -127,7 +127,7 @@ fn keep_permissions(partition: &str, spec: &mut role::Spec, seen: &role::Seen) {
         compare(&seen.spec.trust, &spec.trust, PolicyKind::Trust { partition }).1,
         Change::None | Change::Narrows
     );
-    // A trust policy that only has too much stays as it is until the last phase.
+    // A trust policy that merely allows too much stays unchanged until the last phase.
     spec.trust = match covers_all && key::policy::dead_ids(&seen.spec.trust).is_empty() {
         true => seen.spec.trust.clone(),
         false => key::policy::widened(&spec.trust, &seen.spec.trust, |principal| !dead(principal)),

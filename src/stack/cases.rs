@@ -1,6 +1,6 @@
-//! Stack files with what is wrong in them, in `tests/cases/stack`: found here, one folder each.
+//! Runs every stack file in `tests/cases/stack`, one folder each, and compares the problems that are found.
 //!
-//! `errors.txt` is what a terminal shows for `stack.yaml`. Where it is missing it is written, to be read and
+//! `errors.txt` contains the terminal output for `stack.yaml`. If it is missing, the test writes it, to be reviewed and
 //! kept.
 
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/stack")
 }
 
-/// Returns the text that a case must give: its errors, or its warnings.
+/// Returns the actual output for a case: its errors, or its warnings.
 fn outcome(text: &str) -> String {
     let source = Source { file: "stack.yaml", text };
     match parse(source) {

@@ -1,4 +1,4 @@
-//! What a stack file asks for in one environment, in AWS's terms: the result of compiling it.
+//! The result of compiling a stack file: the desired state of one environment, in AWS's terms.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -7,18 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::kinds::{Name, ResourceId, api, function, key, log_group, role};
 
-/// Where the stack is going to be: what compiling needs to know beside the file itself.
+/// The account and region that the stack is deployed to, which compiling needs besides the file itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// Partition, such as `aws`.
     pub partition: String,
-    /// Account id, 12 digits.
+    /// Account ID, 12 digits.
     pub account: String,
     /// Region.
     pub region: String,
     /// Extra environment variables for every function, used by the local AWS only.
     pub function_env: BTreeMap<String, String>,
-    /// Seconds that the init phase of a function may take, which its timeout does not count.
+    /// Maximum seconds of a function's init phase, which do not count towards its timeout.
     pub longest_init: u32,
 }
 
@@ -29,17 +29,17 @@ pub struct Desired {
     pub stack: String,
     /// Name of the environment.
     pub env: String,
-    /// Where it goes.
+    /// Its account and region.
     pub place: Place,
-    /// Whether deletions need a flag that names them.
+    /// `true` if deletions need a flag that names them.
     pub protect: bool,
     /// Keys.
     pub keys: BTreeMap<Name, KeyWant>,
     /// Roles.
     pub roles: BTreeMap<Name, role::Spec>,
-    /// Pairs of roles (role, twin) that must be able to do the same.
+    /// Pairs of roles (role, twin) that must have the same permissions.
     pub twins: Vec<(Name, Name)>,
-    /// Log groups, those of functions included.
+    /// Log groups, including those of functions.
     pub log_groups: BTreeMap<Name, log_group::Spec>,
     /// Functions.
     pub functions: BTreeMap<Name, FunctionWant>,
@@ -47,7 +47,7 @@ pub struct Desired {
     pub apis: BTreeMap<Name, api::Spec>,
     /// Statements about access that must hold.
     pub assertions: Vec<Assertion>,
-    /// Where each resource and field stands in the file: `functions.encrypt.role` to its place.
+    /// Place of each resource and field in the file, by path such as `functions.encrypt.role`.
     pub lines: BTreeMap<String, Line>,
 }
 
@@ -71,27 +71,27 @@ impl std::fmt::Display for Line {
 /// A key before its policy is derived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyWant {
-    /// The key; its policy holds delegation, administrators and extra statements, and no use by functions.
+    /// The key; its policy contains delegation, administrators and extra statements, but no use by functions.
     pub spec: key::Spec,
-    /// Services that the stack itself makes use the key (logs, environment variables): their statements are
-    /// already part of the policy. Principals named as administrators, as ARNs.
+    /// ARNs of the principals named as administrators. The statements for services that the stack itself makes use the
+    /// key (logs, environment variables) are part of the policy already.
     pub administrators: BTreeSet<String>,
 }
 
-/// A function, with what does not end up in its own configuration.
+/// A function, with settings that are not part of its own configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FunctionWant {
     /// The function; `code.source` is empty until the sources are hashed.
     pub spec: function::Spec,
-    /// Where its code comes from.
+    /// The source of its code.
     pub source: CodeSource,
     /// The keys that it uses, and the KMS actions (`kms:Encrypt`) on each.
     pub uses: BTreeMap<Name, BTreeSet<String>>,
-    /// How to see that it works.
+    /// The request that shows whether it works.
     pub probe: Option<Probe>,
 }
 
-/// Where a function's code comes from. Paths are relative to the folder of the stack file.
+/// The source of a function's code. Paths are relative to the folder of the stack file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CodeSource {
     /// A binary of the cargo workspace around the stack file.
@@ -101,17 +101,17 @@ pub enum CodeSource {
         /// Folder of the workspace; `.` by default.
         workspace: PathBuf,
     },
-    /// A folder that is packed as it is.
+    /// A folder that is zipped unchanged.
     Directory(PathBuf),
-    /// A zip archive that is uploaded as it is.
+    /// A zip archive that is uploaded unchanged.
     Zip(PathBuf),
-    /// A command that makes a folder or a zip archive.
+    /// A command that produces a folder or a zip archive.
     Command {
         /// Program and arguments.
         run: Vec<String>,
-        /// The folder or archive that it makes.
+        /// The folder or archive that it produces.
         output: PathBuf,
-        /// Files and folders that it reads: their hash is the identity of the code.
+        /// Files and folders that it reads; their hash identifies the code.
         inputs: Vec<PathBuf>,
     },
 }
@@ -119,23 +119,23 @@ pub enum CodeSource {
 /// A request that shows whether a function works.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probe {
-    /// What is called.
+    /// The target of the request.
     pub target: ProbeTarget,
-    /// JSON body, or the event of an invocation.
+    /// JSON body, or event of the invocation.
     pub body: serde_json::Value,
-    /// Requests that are sent after the first, with values taken from its answer.
+    /// Requests that are sent after the first, with values taken from its response.
     pub then: Vec<ProbeStep>,
-    /// HTTP status that is expected of a route.
+    /// Expected HTTP status of a route.
     pub expect: u16,
-    /// How many times in a row it must succeed.
+    /// Number of consecutive successes that are required.
     pub successes: u32,
-    /// Seconds until it counts as failed.
+    /// Seconds after which it counts as failed.
     pub timeout: u32,
-    /// Scopes of the token that is minted for it.
+    /// Scopes of the token that is created for it.
     pub scopes: BTreeSet<String>,
 }
 
-/// One more request of a probe; strings `${answer.FIELD}` take a field of the answer before.
+/// One more request of a probe; `${answer.FIELD}` in a string is replaced by a field of the previous response.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeStep {
     /// Verb.
@@ -146,16 +146,16 @@ pub struct ProbeStep {
     pub body: serde_json::Value,
     /// Expected HTTP status.
     pub expect: u16,
-    /// Fields that the JSON answer must have with these values; others are not looked at.
+    /// Fields that the JSON response must have with these values; others are ignored.
     #[serde(default)]
     pub expect_body: Option<serde_json::Value>,
 }
 
-/// What a probe calls.
+/// The target of a probe.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProbeTarget {
-    /// A route of an API of the stack, through its real address.
+    /// A route of an API of the stack, called through its public URL.
     Route {
         /// The API.
         api: Name,
@@ -175,7 +175,7 @@ pub struct Assertion {
     pub principal: String,
     /// KMS actions.
     pub actions: BTreeSet<String>,
-    /// Whether they must be allowed; otherwise they must not be.
+    /// `true` if the actions must be allowed; `false` if they must not be.
     pub allowed: bool,
     /// The key.
     pub key: Name,
@@ -183,12 +183,12 @@ pub struct Assertion {
     pub context: BTreeMap<String, String>,
     /// Condition keys of the request, such as `kms:ViaService`.
     pub when: BTreeMap<String, String>,
-    /// Where it stands.
+    /// The place of the statement in the file.
     pub line: Line,
 }
 
 impl Desired {
-    /// Returns where a field stands in the stack file, or the nearest thing around it.
+    /// Returns the place of a field in the stack file, or of the nearest thing around it.
     pub fn line_of(&self, path: &str) -> Option<&Line> {
         let mut path = path;
         loop {
@@ -199,7 +199,7 @@ impl Desired {
         }
     }
 
-    /// Returns the same stack with nothing in it: what a removal goes to.
+    /// Returns the same stack without resources, which is the target of a removal.
     pub fn emptied(&self) -> Self {
         Self {
             keys: BTreeMap::new(),
@@ -213,7 +213,7 @@ impl Desired {
         }
     }
 
-    /// Returns the physical prefix that every named resource of the stack has.
+    /// Returns the prefix that the AWS names of all resources of the stack have.
     pub fn prefix(&self) -> String {
         format!("{}-{}-", self.stack, self.env)
     }
@@ -239,7 +239,7 @@ pub fn identity_tags(stack: &str, env: &str, resource: &ResourceId) -> BTreeMap<
     ])
 }
 
-/// The statements of a key policy that let `roles` use a key for one function.
+/// Returns the `Sid` of the key policy statement that allows the roles of one function to use a key.
 ///
 /// The `Sid` is `UseBy` and the function's name in camel case.
 pub fn use_sid(function: &Name) -> String {
@@ -252,5 +252,5 @@ pub fn use_sid(function: &Name) -> String {
     sid
 }
 
-/// A policy that a role of the stack gets by default: Lambda may assume it.
+/// The default trust policy of a role of the stack: Lambda may assume it.
 pub const LAMBDA_TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;

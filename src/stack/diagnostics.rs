@@ -1,4 +1,4 @@
-//! What is wrong with a stack file, and where, written the way rustc writes it.
+//! Problems in a stack file with their places, displayed like rustc errors.
 
 use std::fmt::{self, Write as _};
 
@@ -8,19 +8,19 @@ use serde::Serialize;
 use super::Source;
 use super::tree::Span;
 
-/// Longest part of a source line that is shown; longer lines are cut around the mark.
+/// Maximum length of a source line that is shown; longer lines are cut around the mark.
 const SHOWN: usize = 140;
 
-/// Most problems that are kept.
+/// Maximum number of problems that are kept.
 const MOST: usize = 200;
 
-/// How bad it is.
+/// The severity of a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// The file cannot be used.
     Error,
-    /// The file can be used, but somebody should look.
+    /// The file can be used, but someone should look at it.
     Warning,
 }
 
@@ -31,35 +31,35 @@ pub struct Diagnostic {
     pub line: u32,
     /// Column in characters, from 1.
     pub column: u32,
-    /// Characters that are marked; at least 1.
+    /// Number of marked characters; at least 1.
     pub length: u32,
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
     /// Stable name of the kind of problem, such as `unknown-key`.
     pub code: &'static str,
     /// One sentence.
     pub message: String,
-    /// Other places that have to do with it.
+    /// Related places.
     pub labels: Vec<Label>,
-    /// What to do, one sentence each.
+    /// Advice, one sentence each.
     pub help: Vec<String>,
 }
 
-/// Another place that has to do with a problem.
+/// Another place that is related to a problem.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Label {
     /// Line, from 1.
     pub line: u32,
     /// Column in characters, from 1.
     pub column: u32,
-    /// Characters that are marked.
+    /// Number of marked characters.
     pub length: u32,
-    /// What is there.
+    /// The description of the place.
     pub message: String,
 }
 
 impl Diagnostic {
-    /// Describes an error at a place; `None` for none in the file.
+    /// Creates an error at a place; `None` if it has no place in the file.
     pub(super) fn error(span: Option<Span>, code: &'static str, message: impl Into<String>) -> Self {
         let Span { line, column, length } = span.unwrap_or_default();
         Self {
@@ -74,7 +74,7 @@ impl Diagnostic {
         }
     }
 
-    /// Describes something that somebody should look at.
+    /// Creates a warning.
     pub(super) fn warning(span: Span, code: &'static str, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(Some(span), code, message) }
     }
@@ -85,13 +85,13 @@ impl Diagnostic {
         self
     }
 
-    /// Adds advice where there is some.
+    /// Adds advice if there is any.
     pub(super) fn maybe_help(mut self, help: Option<String>) -> Self {
         self.help.extend(help);
         self
     }
 
-    /// Points to another place.
+    /// Adds a related place.
     pub(super) fn label(mut self, span: Span, message: impl Into<String>) -> Self {
         let Span { line, column, length } = span;
         self.labels.push(Label { line, column, length: length.max(1), message: message.into() });
@@ -99,7 +99,7 @@ impl Diagnostic {
     }
 }
 
-/// Every problem found, in the order of the file.
+/// All problems that were found, in the order of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, thiserror::Error)]
 #[serde(transparent)]
 pub struct Diagnostics(pub(super) Vec<Diagnostic>);
@@ -120,12 +120,12 @@ impl fmt::Display for Diagnostics {
 }
 
 impl Diagnostics {
-    /// Goes over the problems in the order of the file.
+    /// Iterates over the problems in the order of the file.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.0.iter()
     }
 
-    /// Returns whether there is none.
+    /// Returns whether there are no problems.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -147,12 +147,12 @@ impl Diagnostics {
         }
     }
 
-    /// Returns whether more problems would not be kept, so that nobody need describe them.
+    /// Returns whether further problems would be dropped, so that they need not be described.
     pub(super) fn is_full(&self) -> bool {
         self.0.len() >= MOST
     }
 
-    /// Returns whether a problem should still come with a suggestion, which takes a search.
+    /// Returns whether a problem should still get a suggestion, which takes a search to find.
     pub(super) fn wants_advice(&self) -> bool {
         self.0.len() < MOST / 4
     }
@@ -161,34 +161,34 @@ impl Diagnostics {
         others.0.into_iter().for_each(|diagnostic| self.push(diagnostic));
     }
 
-    /// Sorts by place and drops what was found more than once.
+    /// Sorts by place and removes duplicates.
     pub(super) fn sorted(mut self) -> Self {
         self.0.sort();
         self.0.dedup();
         self
     }
 
-    /// Splits warnings off.
+    /// Separates errors from warnings.
     pub(super) fn split(self) -> (Self, Self) {
         let (errors, warnings) =
             self.0.into_iter().partition(|diagnostic| diagnostic.severity == Severity::Error);
         (Self(errors), Self(warnings))
     }
 
-    /// Writes every problem with its line of the file, for a terminal; the text ends with a line break.
+    /// Formats every problem with its source line, for a terminal; the text ends with a line break.
     pub fn render(&self, source: Source<'_>, colour: bool) -> String {
         let lines: Vec<&str> = lines(source.text).collect();
         let paint = Paint { colour };
         let mut out = String::new();
         for diagnostic in self.iter() {
-            // Writing into a string has no way to fail.
+            // Writing to a string cannot fail.
             let _ = one(&mut out, diagnostic, source.file, &lines, paint);
         }
         out
     }
 }
 
-/// Splits a text into lines as YAML counts them: a carriage return by itself ends one too.
+/// Splits a text into lines like YAML, in which a carriage return alone ends a line too.
 pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
     let mut left = Some(text);
     std::iter::from_fn(move || {
@@ -281,7 +281,7 @@ fn window(line: &str, column: u32, length: u32) -> Window {
     Window { text, before: offset, length: usize::try_from(length).unwrap_or(1).clamp(1, room) }
 }
 
-/// Replaces control characters, so that a file cannot drive the terminal of who reads about it.
+/// Replaces control characters, so that a file cannot control the terminal on which its problems are displayed.
 fn printable(text: impl Iterator<Item = char>) -> String {
     text.map(|c| if c.is_control() { if c == '\t' { ' ' } else { '\u{fffd}' } } else { c }).collect()
 }

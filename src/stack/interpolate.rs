@@ -1,4 +1,4 @@
-//! Fills in what stands between `${` and `}`.
+//! Fills in the references between `${` and `}`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use super::suggest;
 use super::tree::{Entry, Node, Span, Value};
 use crate::kinds::ids;
 
-/// What every text may refer to beside variables and resources.
+/// The references that are available in every text besides variables and resources.
 const BUILT_IN: [&str; 5] = ["env", "stack", "account", "region", "partition"];
 
 /// The attributes of each kind of resource.
@@ -25,18 +25,18 @@ const ATTRIBUTES: [(&str, &[&str]); 5] = [
 /// Longest chain of references to references.
 const MAX_DEPTH: usize = 32;
 
-/// Most bytes that all filled in texts may have together.
+/// Maximum number of bytes of all filled-in texts together.
 const MAX_FILLED: usize = 16 * 1024 * 1024;
 
-/// Most resources among which the one that was meant is looked for.
+/// Maximum number of resources that are searched for a suggestion.
 const MOST_KNOWN: usize = 100;
 
-/// Lines of a text in a block that are searched for a reference.
+/// Number of lines of a block text that are searched for a reference.
 const BLOCK: usize = 200;
 
 /// Fills in every text of a tree.
 ///
-/// `text` is the file, for the places of references inside texts.
+/// `text` is the text of the file, used to locate references inside texts.
 pub(super) fn fill(
     (tree, text): (&Node, &str),
     names: Names<'_>,
@@ -62,11 +62,11 @@ struct Filler<'a> {
     /// Resources, by section and name.
     declared: BTreeSet<(&'static str, &'a str)>,
     problems: &'a mut Diagnostics,
-    /// Keys down to the text that is filled in.
+    /// Keys on the path to the text that is being filled in.
     path: Vec<&'a str>,
-    /// References that are being filled in, to find circles.
+    /// References that are being filled in, to detect cycles.
     open: Vec<String>,
-    /// References that were filled in; without this, references to references could take for ever.
+    /// References that were filled in already; without this cache, nested references could take exponential time.
     known: BTreeMap<String, Option<String>>,
     /// Bytes written so far.
     filled: usize,
@@ -132,7 +132,7 @@ impl<'a> Filler<'a> {
         whole.then_some(filled)
     }
 
-    /// Returns whether somebody else fills a reference in: IAM, API Gateway, or a probe.
+    /// Returns whether a reference is left for someone else to fill in: IAM, API Gateway, or a probe.
     fn passes(&self, reference: &str) -> bool {
         (reference.contains(':') && !reference.starts_with("lockstep:"))
             || reference.starts_with("stageVariables.")
@@ -201,7 +201,7 @@ impl<'a> Filler<'a> {
             ("log_groups", Some("name")) => self.log_group(name)?,
             ("log_groups", _) => names.log_group_arn(&self.log_group(name)?),
             (_, Some("name")) => names.physical(name),
-            // AWS assigns the ids of keys and APIs.
+            // AWS assigns the IDs of keys and APIs.
             _ => ids::to(reference),
         })
     }
@@ -244,7 +244,7 @@ impl<'a> Filler<'a> {
         Some(format!("alias/{}", self.text(first.text()?, first.span)?))
     }
 
-    /// Returns the name of a log group: one of the stack, or the one that a function has.
+    /// Returns the name of a log group, either one of the stack or the one of a function.
     fn log_group(&mut self, name: &str) -> Option<String> {
         let names = self.names;
         if self.declared.contains(&("log_groups", name)) {
@@ -253,7 +253,7 @@ impl<'a> Filler<'a> {
         self.field(&["functions", name, "log", "group"], || names.function_log_group(name))
     }
 
-    /// Returns a text of the file, filled in, or what holds without one.
+    /// Returns a text of the file, filled in, or the default if the file does not set it.
     fn field(&mut self, path: &[&str], otherwise: impl Fn() -> String) -> Option<String> {
         match self.tree.find(path) {
             Some(node) => self.text(node.text()?, node.span),
@@ -279,7 +279,7 @@ impl<'a> Filler<'a> {
         );
     }
 
-    /// Finds what was meant.
+    /// Returns a suggestion for an unknown reference.
     fn advice(&self, reference: &str) -> Option<String> {
         let mut known: Vec<String> = BUILT_IN.map(str::to_owned).to_vec();
         known.extend(self.variables.keys().map(|name| format!("var.{name}")));
@@ -287,7 +287,7 @@ impl<'a> Filler<'a> {
             let attributes = ATTRIBUTES.iter().filter(|(kind, _)| kind == section).flat_map(|(_, all)| *all);
             known.extend(attributes.map(|attribute| format!("{section}.{name}.{attribute}")));
         }
-        // Of a known resource, its attributes are better advice than a resource with a similar name.
+        // For a known resource, its attributes are a better suggestion than a resource with a similar name.
         let meant = reference.trim_start_matches("lockstep:");
         let resource = meant.rsplit_once('.').map_or(meant, |(resource, _)| resource);
         let all = || known.iter().map(String::as_str);
@@ -301,13 +301,13 @@ impl<'a> Filler<'a> {
         }
     }
 
-    /// Returns where a reference stands inside a text of the file.
+    /// Returns the place of a reference inside a text of the file.
     fn narrow(&self, reference: &str, span: Span) -> Span {
         let written = format!("${{{reference}}}");
         let index = |number: u32| usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let mut skip = index(span.column);
-        // A text in a block starts below its `|`.
+        // The text of a block starts on the line below its `|`.
         for (line, text) in (span.line..).zip(lines(self.text).skip(index(span.line)).take(BLOCK)) {
             let start = text.char_indices().nth(skip).map_or(text.len(), |(at, _)| at);
             if let Some(at) = text.get(start..).and_then(|rest| rest.find(&written)) {
@@ -330,7 +330,7 @@ mod tests {
         problems.iter().map(|problem| problem.code).collect()
     }
 
-    /// Each variable holds the one after it twice.
+    /// Returns a stack file in which each variable contains the next one twice.
     fn bomb(count: usize, last: &str) -> String {
         let line =
             |number: usize| format!("  v{number}: ${{var.v{next}}}${{var.v{next}}}\n", next = number + 1);
@@ -341,7 +341,7 @@ mod tests {
     #[test]
     fn variables_cannot_grow_without_bound() {
         assert_eq!(codes(&bomb(30, "x")), ["too-large"]);
-        // These stay empty, so only the time would grow.
+        // These expand to nothing, so only the time would grow.
         assert!(
             parse(Source {
                 file: "f",

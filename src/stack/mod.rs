@@ -1,8 +1,8 @@
-//! The stack file: text to [`Desired`](desired::Desired).
+//! Turns the text of a stack file into [`Desired`](desired::Desired).
 //!
-//! The text becomes a tree in which every value knows its place; an environment is merged into the tree and
-//! its references are filled in; the tree is held against the JSON Schema of the [`model`]; the model is
-//! compiled. Every step reports what is wrong and goes on, so that a person sees all of it at once.
+//! The text becomes a tree in which every value knows its place. An environment is merged into the tree and its
+//! references are filled in. The tree is checked against the JSON Schema of the [`model`], and the model is compiled.
+//! Every step reports problems and continues, so that the user sees all of them at once.
 
 mod compile;
 pub mod desired;
@@ -39,10 +39,10 @@ use crate::access::is_account_id;
 /// The stack file of the README.
 pub const EXAMPLE: &str = include_str!("../../stack.yaml");
 
-/// Most bytes that are gone through for all environments together, so that no file takes long.
+/// Maximum number of bytes that are processed for all environments together, so that no file takes long.
 const MAX_WORK: usize = 64 * MAX_BYTES;
 
-/// The text of a stack file, and what the user calls it.
+/// The text of a stack file, and the name that the user gave.
 #[derive(Clone, Copy, Debug)]
 pub struct Source<'a> {
     /// File as the user named it.
@@ -51,10 +51,10 @@ pub struct Source<'a> {
     pub text: &'a str,
 }
 
-/// What the caller gives beside the file.
+/// The input that the caller gives besides the file.
 #[derive(Clone, Debug, Default)]
 pub struct Inputs {
-    /// Name of the environment; `None` for the only one.
+    /// Name of the environment; `None` for the only one in the file.
     pub env: Option<String>,
     /// Variables by name, from `--var NAME=VALUE`.
     pub vars: BTreeMap<String, String>,
@@ -62,7 +62,7 @@ pub struct Inputs {
     pub process_env: BTreeMap<String, String>,
 }
 
-/// A stack file that was read and found right as far as it can be without an account.
+/// A stack file that was parsed and checked as far as possible without an account.
 #[derive(Clone, Debug)]
 pub struct StackFile {
     file: String,
@@ -71,7 +71,7 @@ pub struct StackFile {
     warnings: Diagnostics,
 }
 
-/// Reads a stack file, and checks everything in every environment that needs no account.
+/// Parses a stack file, and checks everything in every environment that does not depend on the account.
 ///
 /// # Errors
 ///
@@ -79,7 +79,7 @@ pub struct StackFile {
 pub fn parse(source: Source<'_>) -> Result<StackFile, Diagnostics> {
     let mut problems = Diagnostics::default();
     let Some((tree, weight)) = yaml::read(source.text, &mut problems) else { return Err(problems.sorted()) };
-    // The whole file first: an override may hide something wrong, or be used by no environment.
+    // The whole file is checked first: an override may hide a problem, or a part may not be used by any environment.
     structure::check(json_schema(), &tree, true, &mut problems);
     check_environments(&tree, &mut problems);
     warn_about_variables(&tree, source.text, &mut problems);
@@ -95,7 +95,7 @@ pub fn parse(source: Source<'_>) -> Result<StackFile, Diagnostics> {
         let place = file.assumed_place(&env);
         let inputs = Inputs { env: Some(env), ..Inputs::default() };
         let (_, found) = file.compiled(&inputs, &place);
-        // A variable without a value may be given later.
+        // A variable without a value may be given one later.
         found
             .0
             .into_iter()
@@ -122,26 +122,26 @@ impl StackFile {
         select::environments(&self.tree).map(str::to_owned).collect()
     }
 
-    /// Finds the environment that is meant: the named one, or the only one.
+    /// Returns the selected environment: the named one, or the only one.
     ///
     /// # Errors
     ///
-    /// An environment that is not declared, or none named where there are several.
+    /// An environment that is not declared, or no name although there are several.
     pub fn environment(&self, wanted: Option<&str>) -> Result<String, Diagnostics> {
         select::environment(&self.tree, wanted).map_err(|problem| Diagnostics(vec![problem]))
     }
 
-    /// Returns the region that an environment, or else the stack, names.
+    /// Returns the region of an environment, or otherwise of the stack.
     pub fn region_for(&self, env: &str) -> Option<&str> {
         self.of_environment(env, "region").or_else(|| self.tree.get("region")).and_then(Node::text)
     }
 
-    /// Returns the only account that an environment may be in.
+    /// Returns the only account that an environment may be deployed to.
     pub fn account_for(&self, env: &str) -> Option<&str> {
         self.of_environment(env, "account").and_then(Node::text)
     }
 
-    /// Returns what somebody should look at although the file can be used.
+    /// Returns the warnings: problems that do not prevent the file from being used.
     pub fn warnings(&self) -> &Diagnostics {
         &self.warnings
     }
@@ -150,7 +150,7 @@ impl StackFile {
     ///
     /// # Errors
     ///
-    /// What only shows with the given variables and the given place; everything else was found by [`parse`].
+    /// Problems that depend on the given variables and place; all others were found by [`parse`].
     pub fn compile(&self, inputs: &Inputs, place: &Place) -> Result<Desired, Diagnostics> {
         let (desired, problems) = self.compiled(inputs, place);
         let (errors, _) = problems.sorted().split();
@@ -179,7 +179,7 @@ impl StackFile {
         self.tree.get("environments")?.get(env)?.get(field)
     }
 
-    /// Returns a place to check an environment with as long as its account is not known.
+    /// Returns an assumed account and region for checking an environment before its account is known.
     fn assumed_place(&self, env: &str) -> Place {
         Place {
             partition: "aws".to_owned(),
@@ -191,7 +191,8 @@ impl StackFile {
     }
 }
 
-/// Checks what stands in `environments` and is used before anything is compiled.
+/// Checks the names and fields that are used before anything is compiled: those of environments and of the stack
+/// itself.
 fn check_environments(tree: &Node, problems: &mut Diagnostics) {
     if matches!(tree.value, tree::Value::Map(_)) && select::environments(tree).next().is_none() {
         let place = tree.entry("environments").map(|entry| entry.key_span);
@@ -226,7 +227,7 @@ fn check_environments(tree: &Node, problems: &mut Diagnostics) {
     }
 }
 
-/// A variable that is set and changes nothing is a slip of the finger somewhere else.
+/// Warns about variables that are declared but not used, because this usually means a typo elsewhere.
 fn warn_about_variables(tree: &Node, text: &str, problems: &mut Diagnostics) {
     let used: BTreeSet<&str> =
         text.split("${var.").skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).collect();
@@ -251,7 +252,7 @@ fn json_schema() -> &'static Json {
 /// Returns the SHA-256 of a text in hexadecimal digits.
 pub fn digest(text: &str) -> String {
     Sha256::digest(text).iter().fold(String::with_capacity(64), |mut out, byte| {
-        // Writing into a string has no way to fail.
+        // Writing to a string cannot fail.
         let _ = write!(out, "{byte:02x}");
         out
     })

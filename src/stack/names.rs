@@ -1,8 +1,8 @@
-//! The names that resources get in AWS, which follow from the stack file alone.
+//! The names of resources in AWS, which depend only on the stack file.
 
 use super::desired::Place;
 
-/// Gives resources their names.
+/// Derives the AWS names of resources.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Names<'a> {
     pub stack: &'a str,
@@ -16,17 +16,17 @@ impl Names<'_> {
         format!("{}-{}-{name}", self.stack, self.env)
     }
 
-    /// Returns the path of roles that name none.
+    /// Returns the default path of roles.
     pub fn role_path(&self) -> String {
         format!("/lockstep/{}/{}/", self.stack, self.env)
     }
 
-    /// Returns the ARN of something in IAM: `role/x`, `user/x`, `policy/x`.
+    /// Returns the ARN of an IAM resource: `role/x`, `user/x`, `policy/x`.
     pub fn iam(&self, resource: &str) -> String {
         format!("arn:{}:iam::{}:{resource}", self.place.partition, self.place.account)
     }
 
-    /// Returns the ARN of something in the region and account of the stack.
+    /// Returns the ARN of a resource in the region and account of the stack.
     pub fn arn(&self, service: &str, resource: &str) -> String {
         let Place { partition, account, region, .. } = self.place;
         format!("arn:{partition}:{service}:{region}:{account}:{resource}")
@@ -42,12 +42,12 @@ impl Names<'_> {
         self.arn("lambda", &format!("function:{}", self.physical(name)))
     }
 
-    /// Returns the name of the log group of a function that names none.
+    /// Returns the default name of the log group of a function.
     pub fn function_log_group(&self, name: &str) -> String {
         format!("/aws/lambda/{}", self.physical(name))
     }
 
-    /// Returns the name of a log group of the stack that names none.
+    /// Returns the default name of a log group of the stack.
     pub fn log_group(&self, name: &str) -> String {
         format!("/lockstep/{}/{}/{name}", self.stack, self.env)
     }
@@ -58,11 +58,11 @@ impl Names<'_> {
     }
 }
 
-/// What a name of a stack or an environment can be.
+/// Help text for the name of a stack or an environment.
 pub(super) const LABEL_HELP: &str =
     "start with a letter; letters, digits and `-` may follow, 32 characters in all";
 
-/// Returns whether a text can be the name of a stack or an environment: a part of the names of everything.
+/// Returns whether a text can be the name of a stack or an environment, which becomes a part of all AWS names.
 pub(super) fn is_label(text: &str) -> bool {
     (1..=32).contains(&text.len())
         && text.starts_with(|c: char| c.is_ascii_alphabetic())

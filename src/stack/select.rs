@@ -1,4 +1,4 @@
-//! One environment of a stack file: its overrides merged in, its variables set.
+//! Selects one environment of a stack file: merges its overrides and sets its variables.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,14 @@ use super::diagnostics::{Diagnostic, Diagnostics};
 use super::suggest;
 use super::tree::{Entry, Node, Span, Value};
 
-/// A variable and where its value comes from.
+/// The value of a variable, by origin.
 #[derive(Clone, Debug)]
 pub(super) enum Variable {
     /// A value in the file.
     Node(Node),
-    /// A value that the caller gave.
+    /// A value given by the caller.
     Given(String),
-    /// No value at all.
+    /// No value.
     Missing,
 }
 
@@ -23,7 +23,7 @@ pub(super) fn environments(tree: &Node) -> impl Iterator<Item = &str> {
     tree.get("environments").map(Node::entries).unwrap_or_default().iter().map(|entry| entry.key.as_str())
 }
 
-/// Finds the environment that is meant: the one that is named, or the only one.
+/// Returns the selected environment: the named one, or the only one.
 pub(super) fn environment(tree: &Node, wanted: Option<&str>) -> Result<String, Diagnostic> {
     let declared: Vec<&str> = environments(tree).collect();
     let place = tree.entry("environments").map(|entry| entry.key_span);
@@ -46,7 +46,7 @@ pub(super) fn environment(tree: &Node, wanted: Option<&str>) -> Result<String, D
     }
 }
 
-/// Returns the file as it is in one environment: without `environments`, with its overrides merged in.
+/// Returns the file for one environment: without `environments`, and with its overrides merged.
 pub(super) fn merged(tree: &Node, env: &str) -> Node {
     let mut whole = tree.clone();
     if let Value::Map(entries) = &mut whole.value {
@@ -83,7 +83,7 @@ fn merge(base: &mut Node, over: &Node) {
     }
 }
 
-/// Takes out the keys that an override sets to null where there is nothing to take out of.
+/// Removes the keys that an override sets to null if the base has no mapping to remove them from.
 fn without_nulls(node: &Node) -> Node {
     let value = match &node.value {
         Value::Map(entries) => Value::Map(
@@ -98,8 +98,8 @@ fn without_nulls(node: &Node) -> Node {
     Node { span: node.span, value }
 }
 
-/// Collects the variables of an environment. The flag wins over the process environment, that over the
-/// environment of the stack, that over the default.
+/// Collects the variables of an environment. A `--var` flag takes precedence over the process environment, that over
+/// the environment of the stack, and that over the default.
 pub(super) fn variables(
     tree: &Node,
     env: &str,

@@ -1,7 +1,7 @@
-//! Holds a tree against the JSON Schema of the format: unknown keys, missing keys, wrong types.
+//! Checks a tree against the JSON Schema of the format: unknown keys, missing keys, wrong types.
 //!
-//! The schema is generated from the types of [`super::model`], so the format is written down once. What is
-//! wrong is reported and left out of the result, so that everything else can still be checked.
+//! The schema is generated from the types of [`super::model`], so the format is defined only once. Invalid parts are
+//! reported and left out of the result, so that the rest can still be checked.
 
 use serde_json::{Map, Value as Json};
 
@@ -9,9 +9,9 @@ use super::diagnostics::{Diagnostic, Diagnostics};
 use super::suggest;
 use super::tree::{self, Entry, Node, Span, Value};
 
-/// Checks a tree; returns its valid part, `None` if nothing is left.
+/// Checks a tree; returns its valid part, or `None` if nothing is left.
 ///
-/// In a `raw` tree nothing is filled in yet: a text with a reference may become anything.
+/// In a `raw` tree no references are filled in yet, so a text with a reference may become anything.
 pub(super) fn check(schema: &Json, node: &Node, raw: bool, problems: &mut Diagnostics) -> Option<Json> {
     let mut checker = Checker { root: schema, raw, problems, path: Vec::new() };
     checker.value(schema, node, node.span)
@@ -24,7 +24,7 @@ struct Checker<'a> {
     path: Vec<String>,
 }
 
-/// The shapes that a JSON Schema tells apart.
+/// The shapes that a JSON Schema distinguishes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shape {
     Null,
@@ -80,7 +80,7 @@ impl Shape {
 }
 
 impl<'a> Checker<'a> {
-    /// Checks a value; `at` is the place of its key, shown for what has no line of its own.
+    /// Checks a value; `at` is the place of its key, used for problems without a line of their own.
     fn value(&mut self, schema: &'a Json, node: &Node, at: Span) -> Option<Json> {
         let schema = self.follow(schema);
         match &node.value {
@@ -99,7 +99,7 @@ impl<'a> Checker<'a> {
         if let Some(option) = fits(self, node) {
             return self.one(option, node, at);
         }
-        // An interpolated value is text until it stands where something else belongs.
+        // An interpolated value is treated as text unless another type is expected.
         if let Value::Text { text, open: true } = &node.value
             && let Some(value) = tree::resolve(text)
         {
@@ -108,7 +108,7 @@ impl<'a> Checker<'a> {
                 return self.one(option, &resolved, at);
             }
         }
-        // `test:` without a value means an empty mapping where nothing in it is required.
+        // `test:` without a value means an empty mapping if no key in it is required.
         if matches!(node.value, Value::Null)
             && let Some(map) = options.iter().find(|option| self.shapes(option).contains(&Shape::Map))
             && map.get("required").is_none()
@@ -201,7 +201,7 @@ impl<'a> Checker<'a> {
         None
     }
 
-    /// Checks a text against the words that are possible, where only some are.
+    /// Checks a text against the allowed words, if the schema restricts them.
     fn word(&mut self, schema: &Json, text: &str, node: &Node) -> Option<Json> {
         let words = words(schema);
         if words.is_empty() || words.contains(&text) {
@@ -244,7 +244,7 @@ impl<'a> Checker<'a> {
             .push(Diagnostic::error(Some(span), "wrong-type", problem).maybe_help(example.or(quoted)));
     }
 
-    /// Writes an example of a key from the examples of its schema, or from what it can be.
+    /// Returns an example of a key, from the examples of its schema or from its possible values.
     fn example(&self, name: &str, schema: &Json) -> Option<String> {
         let own = |schema: &Json| schema.get("examples").and_then(Json::as_array)?.first().cloned();
         let followed = self.follow(schema);
@@ -263,7 +263,7 @@ impl<'a> Checker<'a> {
         Some(if name.is_empty() { example } else { format!("{name}: {example}") })
     }
 
-    /// Returns the ways in which a value can be written.
+    /// Returns the alternative schemas for a value.
     fn options(&self, schema: &'a Json) -> Vec<&'a Json> {
         let Some(list) = schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Json::as_array) else {
             return vec![schema];
@@ -301,8 +301,7 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// Returns the schema for the file as people write it: a reference may stand for any value, and there is an
-/// environment.
+/// Returns the schema for editors: a reference may replace any value, and `environments` is required.
 pub(super) fn for_editors(schema: &Json) -> Json {
     let mut schema = with_references(schema);
     if let Some(required) = schema.get_mut("required").and_then(Json::as_array_mut) {
@@ -318,7 +317,7 @@ fn with_references(schema: &Json) -> Json {
             let inner = map.iter().filter(|(key, _)| *key != "examples" && *key != "default");
             let mut all = map.clone();
             all.extend(inner.map(|(key, value)| (key.clone(), with_references(value))));
-            // A reference fits every word of an enumeration, so one of them is no longer the only one.
+            // A reference matches every word of an enumeration, so more than one alternative can match.
             all.remove("oneOf").into_iter().for_each(|words| drop(all.insert("anyOf".to_owned(), words)));
             let word =
                 matches!(map.get("type").and_then(Json::as_str), Some("integer" | "number" | "boolean"))
@@ -327,7 +326,7 @@ fn with_references(schema: &Json) -> Json {
             if !word {
                 return Json::Object(all);
             }
-            // What people read stays on top, where editors look for it.
+            // Descriptive fields stay at the top level, where editors look for them.
             let mut outer = Map::new();
             for key in ["description", "default", "examples", "title"] {
                 outer.extend(all.remove(key).map(|value| (key.to_owned(), value)));
@@ -340,7 +339,7 @@ fn with_references(schema: &Json) -> Json {
     }
 }
 
-/// Writes JSON the way people write YAML on one line.
+/// Formats JSON as YAML in flow style, on one line.
 fn flow(value: &Json) -> String {
     let plain = |text: &str| {
         text.chars().all(|c| c.is_ascii_alphanumeric() || " -_./:=+".contains(c))
@@ -357,7 +356,7 @@ fn flow(value: &Json) -> String {
     }
 }
 
-/// Returns whether a schema takes anything: it says nothing but what people read.
+/// Returns whether a schema accepts anything, because it has only descriptive fields.
 fn is_open(schema: &Json) -> bool {
     schema.as_object().is_some_and(|object| {
         object.keys().all(|key| matches!(key.as_str(), "title" | "description" | "default" | "examples"))

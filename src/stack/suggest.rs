@@ -1,9 +1,9 @@
-//! "Did you mean": the known name that is nearest to what somebody wrote.
+//! "Did you mean": the known name that is nearest to the written one.
 
-/// Most names that are compared.
+/// Maximum number of names that are compared.
 const MOST_KNOWN: usize = 1000;
 
-/// Returns the known name nearest to `written`, if one is near enough to have been meant.
+/// Returns the known name nearest to `written`, if it is near enough to be a likely typo.
 pub(super) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if written.len() > 100 {
         return None;
@@ -16,7 +16,7 @@ pub(super) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str
     };
     let near = |name: &'a str| {
         let folded = name.to_lowercase().replace('-', "_");
-        // Somebody may know the one telling word of a longer name.
+        // The user may have written only the distinctive word of a longer name.
         let word = || folded.split('_').filter(|word| word.len() > 3).filter_map(distance).min();
         let near = distance(&folded).or_else(|| word().filter(|near| *near <= 1).map(|near| near + 10))?;
         Some((near, name))
@@ -24,7 +24,7 @@ pub(super) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str
     known.into_iter().take(MOST_KNOWN).filter_map(near).min().map(|(_, name)| name)
 }
 
-/// Writes advice about a name that is not known: the nearest one, or all of them if they are few.
+/// Returns a suggestion for an unknown name: the nearest known one, or all of them if they are few.
 pub(super) fn advice<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let known: Vec<&str> = known.into_iter().collect();
     if let Some(name) = nearest(written, known.iter().copied()) {

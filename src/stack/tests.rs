@@ -37,7 +37,7 @@ fn name(name: &str) -> Name {
     Name::from(name)
 }
 
-/// Completes a stack file that holds one section.
+/// Returns a complete stack file with one given section.
 fn stack(section: &str) -> String {
     format!("lockstep: 1\nstack: demo\nenvironments: {{ test: {{}} }}\n{section}")
 }
@@ -80,7 +80,7 @@ fn the_example_compiles_in_every_environment() {
     assert!(EXAMPLE.lines().count() <= 80);
 }
 
-/// The file of everything compiles, so every field of the schema is one that the reader takes.
+/// The file with every field compiles, so the reader accepts every field of the schema.
 #[test]
 fn the_file_of_everything_has_every_field_of_the_schema() {
     fn fields(schema: &Json, all: &mut BTreeSet<String>) {
@@ -177,10 +177,10 @@ fn a_function_gets_its_fields_its_log_group_and_its_permissions() {
     assert_eq!(config.log_group, desired.log_groups[&name("encrypt")].group_name);
     assert_eq!(want.spec.aliases["live"].additional, Some(("3".to_owned(), 100_000)));
     assert_eq!(want.spec.aliases["old"].version, Version::Number("2".to_owned()));
-    // The environment is encrypted under a key, so its role may decrypt with that, too.
+    // The environment is encrypted under a key, so its role may decrypt with that key too.
     let [ours] = want.uses.keys().collect::<Vec<_>>()[..] else { panic!() };
     assert_eq!(*ours, name("text"));
-    // A route with credentials needs no permission; one by an alias has its own.
+    // A route with credentials needs no permission; a route through an alias has its own.
     let permissions: Vec<&str> = want.spec.permissions.keys().map(String::as_str).collect();
     assert_eq!(permissions, ["lockstep-text-live"]);
     let permission = &want.spec.permissions["lockstep-text-live"];
@@ -248,7 +248,7 @@ fn cors_answers_preflights_and_marks_errors() {
     assert_eq!(answer.headers["method.response.header.Access-Control-Allow-Methods"], "'OPTIONS,POST'");
     assert_eq!(answer.headers["method.response.header.Access-Control-Max-Age"], "'3600'");
     assert!(answer.templates["application/json"].contains("https://b.example.com"));
-    // A path that takes every method answers preflights itself.
+    // A path that accepts every method answers preflight requests itself.
     assert!(!api.parts.contains_key(&PartId::Method("/rest/{path+}".to_owned(), "OPTIONS".to_owned())));
     let Part::GatewayResponse(errors) = &api.parts[&PartId::GatewayResponse("DEFAULT_4XX".to_owned())] else {
         panic!();
@@ -369,7 +369,7 @@ fn errors_come_in_the_order_of_the_file_and_each_once() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
-    /// No text may make the reader panic, whatever an edit left of it.
+    /// No text may make the reader panic, however it was edited.
     #[test]
     fn damaged_files_are_refused_or_compiled(at in 0usize..EVERYTHING.len(), cut in 0usize..40, put in "[-a-z0-9{}\\[\\]:,&*!|>'\"#%$ \n\t.]{0,6}") {
         let floor = |at: usize| (0..=at.min(EVERYTHING.len())).rev().find(|at| EVERYTHING.is_char_boundary(*at)).unwrap();

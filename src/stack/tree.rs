@@ -1,7 +1,7 @@
 //! YAML as a tree in which every value knows its place.
 //!
-//! Serde stops at the first error and forgets places inside enums, so the text becomes this tree once, and
-//! everything after works on it: merging, interpolation, the check of the structure.
+//! Serde stops at the first error and loses places inside enums, so the text is turned into this tree once, and
+//! everything after that works on the tree: merging, interpolation, and the check of the structure.
 
 use serde_json::Number;
 
@@ -26,16 +26,16 @@ pub(super) enum Value {
     Null,
     Bool(bool),
     Number(Number),
-    /// `open` marks a text that came out of an interpolation: `memory: ${var.memory}` is a number where a
-    /// number belongs.
+    /// A text; `open` marks the result of an interpolation: `memory: ${var.memory}` counts as a number if a number is
+    /// expected.
     Text {
         text: String,
         open: bool,
     },
     List(Vec<Node>),
     Map(Vec<Entry>),
-    /// A value that could not be filled in; the reason is reported already, or a variable that may be given
-    /// later.
+    /// A value that could not be filled in, either for a reason that is reported already or because of a variable that
+    /// may be given later.
     Unknown,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct Entry {
 }
 
 impl Node {
-    /// Returns the entry with a key.
+    /// Returns the entry with the given key.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
         self.entries().iter().find(|entry| entry.key == key)
     }
@@ -58,7 +58,7 @@ impl Node {
         self.entry(key).map(|entry| &entry.value)
     }
 
-    /// Returns the entries of a mapping; none for anything else.
+    /// Returns the entries of a mapping; empty for any other value.
     pub fn entries(&self) -> &[Entry] {
         match &self.value {
             Value::Map(entries) => entries,
@@ -66,7 +66,7 @@ impl Node {
         }
     }
 
-    /// Returns the value at a path; items of lists go by their index.
+    /// Returns the value at a path; items of lists are addressed by their index.
     pub fn find(&self, path: &[&str]) -> Option<&Self> {
         path.iter().try_fold(self, |node, segment| match &node.value {
             Value::List(items) => segment.parse().ok().and_then(|index: usize| items.get(index)),
@@ -96,8 +96,8 @@ impl Node {
         }
     }
 
-    /// Returns where the value at a path stands, or the nearest thing around it: the key where `key` is
-    /// set, the value otherwise.
+    /// Returns the place of the value at a path, or of the nearest thing around it: the place of the key if `key` is
+    /// set, otherwise of the value.
     pub fn place(&self, path: &[&str], key: bool) -> Span {
         let mut node = self;
         let mut span = self.span;

@@ -1,4 +1,4 @@
-//! Reads YAML into a [`Node`], within limits.
+//! Parses YAML into a [`Node`], within limits.
 
 use std::collections::BTreeMap;
 
@@ -7,19 +7,19 @@ use serde_yaml::granit_parser::{self, Event, Parser, ScalarStyle};
 use super::diagnostics::{Diagnostic, Diagnostics, lines};
 use super::tree::{Entry, Node, Span, Value, resolve};
 
-/// Largest file that is read, in bytes.
+/// Maximum size of a file, in bytes.
 pub const MAX_BYTES: usize = 1024 * 1024;
-/// Deepest nesting that is read; it also bounds every recursion over the tree.
+/// Maximum nesting depth; it also bounds every recursion over the tree.
 const MAX_DEPTH: usize = 64;
-/// Most that the tree may weigh once aliases are expanded, in bytes.
+/// Maximum weight of the tree once aliases are expanded, in bytes.
 const MAX_WEIGHT: usize = 16 * MAX_BYTES;
-/// What one value weighs beside its text.
+/// Weight of one value besides its text, in bytes.
 const NODE_WEIGHT: usize = 32;
 
-/// Reads one YAML document.
+/// Parses one YAML document.
 ///
-/// Duplicate keys, tags and keys that are no scalars are reported and left out; the first violation of
-/// YAML's syntax, or of a limit, ends the reading. Also returns what the tree weighs, in bytes.
+/// Duplicate keys, tags and keys that are not scalars are reported and left out; parsing ends at the first syntax error
+/// or exceeded limit. Also returns the weight of the tree, in bytes.
 pub(super) fn read(text: &str, problems: &mut Diagnostics) -> Option<(Node, usize)> {
     if text.len() > MAX_BYTES {
         let message = format!("the file has more than {MAX_BYTES} bytes");
@@ -73,12 +73,12 @@ fn small(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-/// What a value costs.
+/// The size of a value.
 #[derive(Clone, Copy)]
 struct Size {
     /// In bytes.
     weight: usize,
-    /// Levels of collections.
+    /// Levels of nested collections.
     height: usize,
 }
 
@@ -91,7 +91,7 @@ struct Builder {
     weight: usize,
 }
 
-/// A collection whose end was not seen yet.
+/// A collection whose end has not been reached yet.
 struct Open {
     span: Span,
     anchor: usize,
@@ -104,7 +104,7 @@ enum Items {
     Map { entries: Vec<Entry>, seen: BTreeMap<String, Span>, key: Option<Key> },
 }
 
-/// A key whose value was not seen yet; `None` when it was refused and its value is to be dropped.
+/// A key whose value has not been reached yet; `None` if the key was refused and its value is to be dropped.
 type Key = Option<(String, Span)>;
 
 impl Builder {
@@ -164,7 +164,7 @@ impl Builder {
         Ok(())
     }
 
-    /// Counts a value before it is made.
+    /// Adds the size of a value before it is created, and checks the limits.
     fn grow(&mut self, size: Size, span: Span) -> Result<(), Diagnostic> {
         if self.open.len() + size.height > MAX_DEPTH {
             let message = format!("values are nested more than {MAX_DEPTH} deep");
@@ -179,7 +179,7 @@ impl Builder {
         Ok(())
     }
 
-    /// Keeps a value that aliases may refer to.
+    /// Stores a value that aliases may refer to.
     fn keep(&mut self, anchor: usize, node: &Node, size: Size) -> Result<(), Diagnostic> {
         if anchor > 0 {
             self.grow(Size { height: 0, ..size }, node.span)?;
@@ -188,7 +188,7 @@ impl Builder {
         Ok(())
     }
 
-    /// Puts a finished value where it belongs.
+    /// Adds a finished value to the innermost open collection, or makes it the root.
     fn add(&mut self, node: Node, size: Size, problems: &mut Diagnostics) {
         let Some(open) = self.open.last_mut() else {
             self.root = Some(node);

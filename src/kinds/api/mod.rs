@@ -16,7 +16,7 @@ pub use op::Op;
 pub use predict::predict;
 pub use steps::{KEPT_DEPLOYMENTS, steps};
 
-/// A REST API as the stack wants it.
+/// A REST API as declared in the stack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spec {
     /// Settings of the API itself.
@@ -42,9 +42,9 @@ pub struct Settings {
     pub description: String,
     /// `REGIONAL`, `EDGE` or `PRIVATE`.
     pub endpoint_type: String,
-    /// VPC endpoint ids of a private API.
+    /// VPC endpoint IDs of a private API.
     pub vpc_endpoints: BTreeSet<String>,
-    /// Media types passed as bytes.
+    /// Media types that are passed through as binary.
     pub binary_types: BTreeSet<String>,
     /// Resource policy.
     pub policy: Option<PolicyDocument>,
@@ -52,13 +52,13 @@ pub struct Settings {
     pub min_compression: Option<u32>,
     /// `HEADER` or `AUTHORIZER`.
     pub api_key_source: String,
-    /// Whether the `execute-api` address is switched off.
+    /// `true` if the default `execute-api` endpoint is disabled.
     pub disable_execute_api: bool,
-    /// All tags, those of lockstep included.
+    /// All tags, including those of lockstep.
     pub tags: Tags,
 }
 
-/// Address of one part of the editable tree, stable across ids.
+/// Address of one part of the editable tree, independent of IDs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum PartId {
@@ -129,9 +129,9 @@ pub enum Part {
     Authorizer(Authorizer),
     /// A request validator.
     Validator {
-        /// Whether bodies are validated.
+        /// `true` if bodies are validated.
         body: bool,
-        /// Whether parameters are validated.
+        /// `true` if parameters are validated.
         parameters: bool,
     },
     /// A model.
@@ -164,13 +164,13 @@ pub struct Authorizer {
     pub identity: Vec<String>,
     /// Regular expression that a token must match.
     pub validation: Option<String>,
-    /// Seconds that an answer is kept (0 to 3600).
+    /// Seconds that a result is cached (0 to 3600).
     pub ttl: u32,
     /// ARN of a role that API Gateway assumes to call the function.
     pub credentials: Option<String>,
 }
 
-/// An answer that API Gateway itself gives.
+/// A response that API Gateway itself generates.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GatewayResponse {
     /// HTTP status, `None` for the default of the type.
@@ -186,17 +186,17 @@ pub struct GatewayResponse {
 pub struct Method {
     /// `NONE`, `AWS_IAM`, `CUSTOM` or `COGNITO_USER_POOLS`.
     pub authorization: String,
-    /// Name of the authorizer, for the last two.
+    /// Name of the authorizer, for `CUSTOM` and `COGNITO_USER_POOLS`.
     pub authorizer: Option<String>,
     /// OAuth scopes.
     pub scopes: BTreeSet<String>,
-    /// Whether an API key is demanded.
+    /// `true` if an API key is required.
     pub api_key_required: bool,
     /// Name of the request validator.
     pub validator: Option<String>,
     /// Media type to model name.
     pub request_models: BTreeMap<String, String>,
-    /// `method.request.…` to whether it is required.
+    /// `method.request.…` to `true` if it is required.
     pub request_parameters: BTreeMap<String, bool>,
     /// The integration behind the method.
     pub integration: Integration,
@@ -204,18 +204,18 @@ pub struct Method {
     pub responses: BTreeMap<String, MethodResponse>,
 }
 
-/// What a method calls.
+/// The backend of a method.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Integration {
     /// `AWS_PROXY`, `HTTP_PROXY`, `HTTP` or `MOCK`.
     pub kind: String,
     /// Invocation URI of a function, or URL; `None` for `MOCK`.
     pub uri: Option<Text>,
-    /// Verb towards the backend; always `POST` for a function.
+    /// HTTP method of the backend request; always `POST` for a function.
     pub http_method: Option<String>,
     /// ARN of a role that API Gateway assumes.
     pub credentials: Option<String>,
-    /// Milliseconds (50 to 29000).
+    /// Timeout in milliseconds (50 to 29000).
     pub timeout_ms: u32,
     /// `integration.request.…` to source.
     pub request_parameters: BTreeMap<String, String>,
@@ -236,10 +236,10 @@ pub struct MethodResponse {
     pub selection: Option<String>,
 }
 
-/// A stage: where a deployment is served.
+/// A stage, which serves a deployment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stage {
-    /// Name, a part of the URL. A new name is a new stage.
+    /// Name, a part of the URL. A changed name creates a new stage.
     pub stage_name: String,
     /// Description, empty for none.
     pub description: String,
@@ -251,20 +251,20 @@ pub struct Stage {
     pub access_log: Option<AccessLog>,
     /// Settings by method as GetStage keys them: `*/*`, or path without its first slash and verb (`encrypt/POST`).
     pub methods: BTreeMap<String, MethodSettings>,
-    /// All tags, those of lockstep included.
+    /// All tags, including those of lockstep.
     pub tags: Tags,
 }
 
-/// Where a stage logs its requests to.
+/// The destination and format of a stage's access log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessLog {
     /// ARN of a log group without `:*`, or of a Firehose stream.
     pub destination: Text,
-    /// One line holding `$context.requestId`.
+    /// Format on one line, with `$context.requestId` in it.
     pub format: String,
 }
 
-/// Settings of a stage for one method or all; `None` where the stack says nothing.
+/// Settings of a stage for one method or all; `None` for a setting that the stack does not declare.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MethodSettings {
     /// Requests per second, in thousandths, so that specs can be compared exactly.
@@ -275,7 +275,7 @@ pub struct MethodSettings {
     pub metrics: Option<bool>,
     /// `OFF`, `ERROR` or `INFO`.
     pub logging: Option<String>,
-    /// Whether whole bodies are logged.
+    /// `true` if whole bodies are logged.
     pub data_trace: Option<bool>,
 }
 
@@ -294,27 +294,27 @@ pub struct UsagePlan {
     pub keys: BTreeSet<String>,
     /// Stages in the plan, by stage name of this API.
     pub stages: BTreeSet<String>,
-    /// All tags, those of lockstep included.
+    /// All tags, including those of lockstep.
     pub tags: Tags,
 }
 
-/// An API key. Its value is made by AWS and never read by lockstep.
+/// An API key. AWS generates its value, and lockstep never reads it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiKey {
     /// Name in AWS; not unique there.
     pub key_name: String,
     /// Description, empty for none.
     pub description: String,
-    /// Whether it is accepted.
+    /// `true` if the key is accepted.
     pub enabled: bool,
-    /// All tags, those of lockstep included.
+    /// All tags, including those of lockstep.
     pub tags: Tags,
 }
 
-/// A REST API as AWS shows it.
+/// A REST API as it is in AWS.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
-    /// API id.
+    /// API ID.
     pub id: String,
     /// Settings.
     pub settings: Settings,
@@ -328,7 +328,7 @@ pub struct Seen {
     pub usage_plans: BTreeMap<String, UsagePlan>,
     /// API keys by name in the stack file (from the tag `lockstep:id`).
     pub api_keys: BTreeMap<String, ApiKey>,
-    /// What could not be read: field to reason.
+    /// Fields that could not be read, with the reason.
     pub unread: BTreeMap<String, String>,
 }
 
@@ -337,20 +337,20 @@ pub struct Seen {
 pub struct Deployment {
     /// Deployment id.
     pub id: String,
-    /// Fingerprint from the description (`fp=<hex>`), `None` for deployments made by others.
+    /// Fingerprint from the description (`fp=<hex>`), `None` for deployments created by others.
     pub fingerprint: Option<String>,
 }
 
-/// A stage as AWS shows it.
+/// A stage as it is in AWS.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenStage {
-    /// Id of the deployment it serves.
+    /// ID of the deployment that it serves.
     pub deployment: String,
-    /// What can be compared with the spec.
+    /// The settings that are compared with the spec.
     pub spec: Stage,
 }
 
-/// Names what differs and what API Gateway cannot change in one step, or ever.
+/// Lists the differences that API Gateway cannot apply in one step, or at all.
 pub fn immutable(want: &Spec, seen: &Seen) -> Vec<Change> {
     let both = want.parts.iter().filter_map(|(id, part)| Some((id, part, seen.parts.get(id)?)));
     let models = both.filter_map(|(id, part, before)| match (before, part) {
@@ -360,7 +360,7 @@ pub fn immutable(want: &Spec, seen: &Seen) -> Vec<Change> {
         _ => None,
     });
     let (has, wants) = (&seen.settings.endpoint_type, &want.settings.endpoint_type);
-    // `EDGE` and `PRIVATE` become each other by way of `REGIONAL` alone.
+    // `EDGE` and `PRIVATE` can change into each other only through `REGIONAL`.
     let apart = has != "REGIONAL" && wants != "REGIONAL";
     let endpoint = apart.then(|| Change::of("endpoint_type", has, wants)).flatten();
     models.chain(endpoint).collect()

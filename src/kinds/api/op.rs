@@ -1,71 +1,71 @@
-//! The operations on an API.
+//! Operations on an API.
 
 use serde::{Deserialize, Serialize};
 
 use super::{ApiKey, Part, PartId, Settings, Stage, UsagePlan};
 
-/// One mutating call (or, for a method, the few calls that make one) on an API.
+/// One mutating call on an API or, for a method, the few calls that create it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "call", rename_all_fields = "snake_case")]
 pub enum Op {
     /// `CreateRestApi`.
     Create {
-        /// Everything the create call takes.
+        /// All arguments of the create call.
         settings: Box<Settings>,
     },
-    /// `UpdateRestApi` with the patches from one state to the other.
+    /// `UpdateRestApi` with the patches from `from` to `to`.
     Update {
-        /// What AWS has.
+        /// The settings in AWS.
         from: Box<Settings>,
-        /// What the stack wants.
+        /// The settings in the stack.
         to: Box<Settings>,
     },
-    /// Creates one part: `CreateAuthorizer`, `CreateResource`, or for a method `PutMethod`,
-    /// `PutIntegration` and their responses.
+    /// Creates one part: `CreateAuthorizer`, `CreateResource` and so on; for a method, `PutMethod`, `PutIntegration`
+    /// and their responses.
     AddPart {
-        /// Which part.
+        /// The part.
         part: PartId,
-        /// What it is.
+        /// Its definition.
         spec: Part,
     },
     /// Changes one part in place.
     UpdatePart {
-        /// Which part.
+        /// The part.
         part: PartId,
-        /// What AWS has.
+        /// The definition in AWS.
         from: Part,
-        /// What the stack wants.
+        /// The definition in the stack.
         to: Part,
     },
     /// Deletes one part.
     RemovePart {
-        /// Which part.
+        /// The part.
         part: PartId,
     },
     /// `CreateDeployment` without a stage.
     Deploy {
-        /// Fingerprint for its description.
+        /// Fingerprint for the description.
         fingerprint: String,
     },
     /// `CreateStage` on the deployment with this fingerprint, then its settings.
     CreateStage {
         /// The stage.
         stage: Box<Stage>,
-        /// Fingerprint of the deployment it serves.
+        /// Fingerprint of the deployment that it serves.
         fingerprint: String,
     },
-    /// `UpdateStage`: serves the deployment with this fingerprint. Flushes cached authorizer answers.
+    /// `UpdateStage`: serves the deployment with this fingerprint. Flushes the authorizer cache.
     MoveStage {
         /// Stage name.
         stage: String,
         /// Fingerprint of the deployment it serves from now on.
         fingerprint: String,
     },
-    /// `UpdateStage` with the patches from one state to the other, and its tags.
+    /// `UpdateStage` with the patches from `from` to `to`, and the tags.
     UpdateStage {
-        /// What AWS has.
+        /// The stage in AWS.
         from: Box<Stage>,
-        /// What the stack wants.
+        /// The stage in the stack.
         to: Box<Stage>,
     },
     /// `DeleteStage`.
@@ -89,16 +89,16 @@ pub enum Op {
     UpdateUsagePlan {
         /// Name in the stack file.
         plan: String,
-        /// What AWS has.
+        /// The plan in AWS.
         from: UsagePlan,
-        /// What the stack wants.
+        /// The plan in the stack.
         to: UsagePlan,
     },
     /// Detaches stages and keys, then `DeleteUsagePlan`.
     RemoveUsagePlan {
         /// Name in the stack file.
         plan: String,
-        /// What AWS has.
+        /// The plan in AWS.
         from: UsagePlan,
     },
     /// `CreateApiKey`.
@@ -112,9 +112,9 @@ pub enum Op {
     UpdateApiKey {
         /// Name in the stack file.
         key: String,
-        /// What AWS has.
+        /// The key in AWS.
         from: ApiKey,
-        /// What the stack wants.
+        /// The key in the stack.
         to: ApiKey,
     },
     /// `DeleteApiKey`.

@@ -1,4 +1,4 @@
-//! What API Gateway makes of an operation on an API.
+//! Models the effect of an operation on an API.
 
 use std::collections::BTreeMap;
 
@@ -80,7 +80,7 @@ pub fn predict(seen: Option<Seen>, op: &Op) -> Result<Option<Seen>, String> {
 }
 
 impl UsagePlan {
-    /// Returns whether a key is in both plans for one stage.
+    /// Returns whether an API key is in both plans for the same stage.
     fn shares_a_key(&self, other: &Self) -> bool {
         !self.keys.is_disjoint(&other.keys) && !self.stages.is_disjoint(&other.stages)
     }
@@ -114,7 +114,7 @@ fn put_part(seen: &mut Seen, id: &PartId, part: &Part) -> Result<(), String> {
         _ => {}
     }
     if let Part::Method(method) = part {
-        // AWS makes the models `Empty` and `Error` by itself.
+        // AWS creates the models `Empty` and `Error` by itself.
         let default = |id: &PartId| matches!(id, PartId::Model(name) if name == "Empty" || name == "Error");
         if let Some(missing) = used_by(method).into_iter().find(|id| !exists(id) && !default(id)) {
             return Err(format!("{missing} does not exist"));
@@ -133,7 +133,7 @@ fn remove_part(seen: &mut Seen, id: &PartId) -> Result<(), String> {
         return Err(format!("{user} still refers to {id}"));
     }
     seen.parts.remove(id);
-    // A resource takes its methods and everything below it along.
+    // Deleting a resource also deletes its methods and everything below it.
     if let PartId::Resource(path) = id {
         let below = format!("{path}/");
         seen.parts.retain(|part, _| match part {

@@ -1,4 +1,4 @@
-//! From the API that AWS has to the API that the stack wants.
+//! The steps from the API in AWS to the API in the stack.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::{Method, Op, Part, PartId, Seen, Settings, Spec, Stage};
 use crate::kinds::step::Aspect;
 use crate::kinds::{Action, Change, Draft, Edge, Kind, Name, ResourceId};
 
-/// How many deployments are kept for a way back, the served one included.
+/// The number of deployments that are kept for rolling back, including the one that is served.
 pub const KEPT_DEPLOYMENTS: usize = 5;
 
 /// Lists the steps between two states of one API. `None` stands for an API that does not exist.
@@ -26,7 +26,7 @@ pub(super) fn draft(name: &Name, op: Op, action: Action) -> Draft {
     Draft::new(ResourceId::new(Kind::Api, name), crate::kinds::Op::Api { name: name.clone(), op }, action)
 }
 
-/// A step on the editable tree.
+/// Returns a step on the editable tree.
 fn tree(name: &Name, op: Op, action: Action) -> Draft {
     draft(name, op, action).needs(Edge::CreateBeforeUse, Aspect::Exists).gives(Aspect::Tree)
 }
@@ -97,7 +97,7 @@ fn add_part(name: &Name, id: &PartId, part: &Part, action: Action) -> Draft {
     references(added, id, part)
 }
 
-/// Makes a step wait for the parts that a part stands on.
+/// Makes a step wait for the parts that a part depends on.
 fn references(mut draft: Draft, id: &PartId, part: &Part) -> Draft {
     match id {
         PartId::Method(path, _) => {
@@ -147,19 +147,20 @@ fn parts(name: &Name, want: &BTreeMap<PartId, Part>, has: &BTreeMap<PartId, Part
         let removed = lets_go(tree(name, op, Action::Update).changing([change]), id, part);
         drafts.push(match id {
             PartId::Method(..) => removed,
-            // Whatever refers to the part gives `Detached`: every method that changes, every child resource.
+            // Every method that changes, and every child resource, gives `Released` when it no longer refers to the
+            // part.
             _ => removed.needs(Edge::MethodBeforePartRemoval, released(id)),
         });
     }
     drafts
 }
 
-/// What holds once nothing refers to a part any more.
+/// Returns the fact that nothing refers to a part any more.
 fn released(id: &PartId) -> Aspect {
     Aspect::Released(id.clone())
 }
 
-/// A step that changes or removes a part lets go of what the part referred to.
+/// Records which parts are released by a step that changes or removes a part that referred to them.
 fn lets_go(mut draft: Draft, id: &PartId, before: &Part) -> Draft {
     if let Part::Method(method) = before {
         for used in used_by(method) {
@@ -214,7 +215,7 @@ fn stages(name: &Name, want: &Spec, seen: &Seen) -> Vec<Draft> {
         |id: &str| seen.deployments.iter().find(|deployment| deployment.id == id)?.fingerprint.as_deref();
     let served = stage.and_then(|stage| fingerprint_of(&stage.deployment));
     let current = served == Some(want.fingerprint.as_str());
-    // A deployment never changes, so one that was kept for the way back serves as well as a new one.
+    // A deployment never changes, so a kept one serves as well as a new one.
     let kept = seen.deployments.iter().any(|kept| kept.fingerprint.as_ref() == Some(&want.fingerprint));
     if !current && !kept {
         drafts.push(deploy(name, want, served, Action::Update));
@@ -258,7 +259,7 @@ fn stage_change(has: &Stage, want: &Stage) -> Option<Vec<Change>> {
     (!changes.is_empty()).then_some(changes)
 }
 
-/// Deletes what falls out of the kept deployments once a new one is made. Those of others stay.
+/// Deletes the oldest kept deployments once there is a new one. Deployments created by others are not deleted.
 fn prune(name: &Name, want: &Spec, seen: &Seen) -> Vec<Draft> {
     let other_stages = |id: &str| {
         seen.stages.iter().any(|(stage, seen)| *stage != want.stage.stage_name && seen.deployment == id)
@@ -274,7 +275,7 @@ fn prune(name: &Name, want: &Spec, seen: &Seen) -> Vec<Draft> {
 }
 
 fn remove(name: &Name, seen: &Seen) -> Vec<Draft> {
-    // Usage plans and API keys are resources of their own and survive their API.
+    // Usage plans and API keys are separate resources that outlive their API.
     let mut drafts: Vec<Draft> =
         seen.usage_plans.iter().map(|(plan, has)| remove_plan(name, plan, has, Action::Delete)).collect();
     drafts.extend(seen.api_keys.keys().map(|key| remove_key(name, key, Action::Delete)));

@@ -1,4 +1,4 @@
-//! From the usage plans and API keys that AWS has to those that the stack wants.
+//! The steps from the usage plans and API keys in AWS to those in the stack.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use super::{Op, Seen, Spec, UsagePlan};
 use crate::kinds::step::Aspect;
 use crate::kinds::{Action, Change, Draft, Edge, Name};
 
-/// Lists the steps between two states of usage plans and API keys, which are resources of their own.
+/// Lists the steps between two states of usage plans and API keys, which are separate resources.
 pub(super) fn plans_and_keys(name: &Name, want: &Spec, seen: Option<&Seen>) -> Vec<Draft> {
     let action = if seen.is_some() { Action::Update } else { Action::Create };
     let mut drafts = Vec::new();
@@ -68,7 +68,8 @@ pub(super) fn plans_and_keys(name: &Name, want: &Spec, seen: Option<&Seen>) -> V
         let gone = seen.usage_plans.iter().filter(|(plan, _)| !want.usage_plans.contains_key(*plan));
         drafts.extend(gone.map(|(plan, has)| {
             let removed = remove_plan(name, plan, has, Action::Update);
-            // A key can join another plan only once this one is gone, so that cannot wait for the end.
+            // An API key can join another plan only after this one is gone, so the removal cannot wait until the last
+            // phase.
             let moves = want.usage_plans.values().any(|other| !other.keys.is_disjoint(&has.keys));
             Draft { narrows: !moves, ..removed }
         }));
@@ -78,9 +79,9 @@ pub(super) fn plans_and_keys(name: &Name, want: &Spec, seen: Option<&Seen>) -> V
     drafts
 }
 
-/// Returns a usage plan without the API keys that go to other plans, where it also gets keys of theirs.
+/// Returns a usage plan without the API keys that move to other plans, if it also receives keys from other plans.
 ///
-/// An API key is in one plan of a stage only, so of two plans that swap keys each would wait for the other.
+/// An API key can be in only one plan of a stage, so two plans that swap keys would wait for each other.
 fn released(want: &Spec, seen: Option<&Seen>, (has, spec): (&UsagePlan, &UsagePlan)) -> Option<UsagePlan> {
     let held = |key: &String| {
         seen.is_some_and(|seen| {

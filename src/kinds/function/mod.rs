@@ -1,4 +1,4 @@
-//! Lambda functions: configuration, code, versions, aliases and who may invoke them.
+//! Lambda functions: configuration, code, versions, aliases and invoke permissions.
 
 mod predict;
 mod steps;
@@ -13,15 +13,15 @@ use crate::kinds::{Tags, Text, role};
 pub use predict::{predict, uploaded};
 pub use steps::{mark, newest_version, steps};
 
-/// Description by which lockstep knows the aliases that it made; aliases have no tags.
+/// Description that identifies the aliases created by lockstep, because aliases have no tags.
 pub const ALIAS_MARK: &str = "managed by lockstep";
 
-/// A function as the stack wants it.
+/// A function as declared in the stack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spec {
     /// `FunctionName` in the account and region. Immutable.
     pub function_name: String,
-    /// What one `UpdateFunctionConfiguration` call sets.
+    /// The fields that one `UpdateFunctionConfiguration` call sets.
     pub config: Config,
     /// Identity of the code.
     pub code: Code,
@@ -31,8 +31,8 @@ pub struct Spec {
     pub aliases: BTreeMap<String, Alias>,
     /// Statements of the resource policies, by statement id.
     pub permissions: BTreeMap<String, Permission>,
-    /// All tags, those of lockstep included but for `lockstep:source`, `lockstep:code` and
-    /// `lockstep:role-id`, which follow from the other fields.
+    /// All tags, including those of lockstep except `lockstep:source`, `lockstep:code` and `lockstep:role-id`, which
+    /// follow from the other fields.
     pub tags: Tags,
 }
 
@@ -63,11 +63,11 @@ pub struct Config {
     pub vpc: Option<Vpc>,
     /// `Active` when true, `PassThrough` otherwise.
     pub tracing: bool,
-    /// Log group that the function writes to.
+    /// Log group of the function.
     pub log_group: String,
 }
 
-/// Network of a function.
+/// Network configuration of a function.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vpc {
     /// Subnet ids.
@@ -79,7 +79,7 @@ pub struct Vpc {
 /// Identity of a function's code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Code {
-    /// Hash of what the code is built from, hexadecimal.
+    /// Hash of the sources that the code is built from, hexadecimal.
     pub source: String,
     /// `x86_64` or `arm64`.
     pub architecture: String,
@@ -88,13 +88,13 @@ pub struct Code {
 /// An alias of a function.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alias {
-    /// The version it routes to.
+    /// The version that it routes to.
     pub version: Version,
-    /// A second version and its share of the traffic in millionths, as AWS has it.
+    /// A second version and its share of the traffic in millionths.
     pub additional: Option<(String, u32)>,
 }
 
-/// A version that an alias wants.
+/// The version that an alias should route to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Version {
@@ -111,11 +111,11 @@ pub struct Permission {
     pub principal: String,
     /// ARN pattern of the source.
     pub source_arn: Text,
-    /// Alias that the statement is on; `None` for the function itself.
+    /// Alias that the statement applies to; `None` for the function itself.
     pub alias: Option<String>,
 }
 
-/// A function as AWS shows it.
+/// A function as it is in AWS.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
     /// Function ARN without qualifier.
@@ -128,7 +128,7 @@ pub struct Seen {
     pub code_sha256: String,
     /// `RevisionId` of `$LATEST`.
     pub revision: String,
-    /// `lockstep:source`, `lockstep:code` and `lockstep:role-id`, where they are set.
+    /// The tags `lockstep:source`, `lockstep:code` and `lockstep:role-id`, as far as they are set.
     pub marks: Marks,
     /// Reserved concurrency.
     pub reserved_concurrency: Option<u32>,
@@ -138,24 +138,24 @@ pub struct Seen {
     pub aliases: BTreeMap<String, SeenAlias>,
     /// Statements of the resource policies, by statement id.
     pub permissions: BTreeMap<String, Permission>,
-    /// All tags but the three marks.
+    /// All tags except the three marks.
     pub tags: Tags,
-    /// What could not be read: field to reason.
+    /// Fields that could not be read, with the reason.
     pub unread: BTreeMap<String, String>,
 }
 
-/// What lockstep writes into a function's tags beside its address.
+/// The tags that lockstep adds to a function besides its address.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Marks {
-    /// Hash of the sources of the uploaded code.
+    /// Hash of the sources of the code that was uploaded.
     pub source: Option<String>,
-    /// `CodeSha256` that AWS answered to that upload.
+    /// `CodeSha256` that AWS returned for that upload.
     pub code: Option<String>,
     /// The role that the function was last configured with.
     pub role: Option<RoleMark>,
 }
 
-/// A role as it was when a function was configured with it; written `AROA… NAME`.
+/// A role as it was when a function was configured with it, written `AROA… NAME`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoleMark {
     /// `RoleId`.
@@ -165,19 +165,19 @@ pub struct RoleMark {
 }
 
 impl RoleMark {
-    /// Marks a role by its id and its ARN.
+    /// Creates a mark from the ID and the ARN of a role.
     pub fn new(id: &str, arn: &str) -> Self {
         Self { id: id.to_owned(), name: role::name_in(arn).to_owned() }
     }
 
-    /// Reads what [`Display`](fmt::Display) writes. An id alone, as it was written before names were, may be of
-    /// any role.
+    /// Parses the format that [`Display`](fmt::Display) writes. An ID alone, as written before the name was added,
+    /// matches a role of any name.
     pub fn parse(text: &str) -> Self {
         let (id, name) = text.split_once(' ').unwrap_or((text, ""));
         Self { id: id.to_owned(), name: name.to_owned() }
     }
 
-    /// Returns whether the role has the name of this one, by its ARN.
+    /// Returns whether the role with this ARN has the name in the mark.
     pub fn is_of(&self, arn: &str) -> bool {
         self.name.is_empty() || role::name_in(arn) == self.name
     }
@@ -192,20 +192,20 @@ impl fmt::Display for RoleMark {
 /// A published version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublishedVersion {
-    /// The configuration it froze.
+    /// The configuration of the version.
     pub config: Config,
-    /// The code it froze, `CodeSha256` in base64.
+    /// The code of the version, `CodeSha256` in base64.
     pub code_sha256: String,
 }
 
-/// An alias as AWS shows it.
+/// An alias as it is in AWS.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenAlias {
     /// The version that it routes to.
     pub version: String,
     /// A second version and its share of the traffic in millionths.
     pub additional: Option<(String, u32)>,
-    /// Whether lockstep made it (its description is [`ALIAS_MARK`]).
+    /// `true` if lockstep created it (its description is [`ALIAS_MARK`]).
     pub managed: bool,
     /// `RevisionId` of the alias.
     pub revision: String,
@@ -217,7 +217,7 @@ pub struct SeenAlias {
 pub enum Op {
     /// `CreateFunction` with configuration, code and tags.
     Create {
-        /// Everything the create call takes.
+        /// All arguments of the create call.
         spec: Box<Spec>,
     },
     /// `UpdateFunctionConfiguration` with every field, then waiting until it is `Successful`.
@@ -234,7 +234,7 @@ pub enum Op {
     Mark {
         /// Hash of the sources.
         source: String,
-        /// ARN of the role that is recorded; `None` leaves the mark of the role as it is.
+        /// ARN of the role to record; `None` leaves the mark of the role unchanged.
         role: Option<String>,
     },
     /// `PutFunctionConcurrency`.
@@ -250,14 +250,14 @@ pub enum Op {
     CreateAlias {
         /// Alias name.
         alias: String,
-        /// What it routes to.
+        /// The target of the alias.
         target: Alias,
     },
     /// `UpdateAlias`.
     MoveAlias {
         /// Alias name.
         alias: String,
-        /// What it routes to.
+        /// The target of the alias.
         target: Alias,
     },
     /// `DeleteAlias`.
@@ -276,7 +276,7 @@ pub enum Op {
     RemovePermission {
         /// Statement id.
         sid: String,
-        /// Alias that the statement is on.
+        /// Alias that the statement applies to.
         alias: Option<String>,
     },
     /// `TagResource`.
@@ -289,7 +289,7 @@ pub enum Op {
         /// Tag keys to remove.
         keys: BTreeSet<String>,
     },
-    /// `DeleteFunction`, all versions and aliases included.
+    /// `DeleteFunction`, including all versions and aliases.
     Delete,
 }
 
@@ -301,8 +301,8 @@ impl Config {
 }
 
 impl Seen {
-    /// Returns the ARNs of the roles that traffic may run under: that of `$LATEST` and those of every
-    /// version that an alias routes to.
+    /// Returns the ARNs of the roles that traffic may run under: the role of `$LATEST` and those of every version that
+    /// an alias routes to.
     pub fn live_roles(&self) -> BTreeSet<&str> {
         let routed = self.aliases.values().flat_map(SeenAlias::versions);
         let versions = routed.filter_map(|version| self.versions.get(version));
@@ -314,8 +314,8 @@ impl Seen {
 }
 
 impl Spec {
-    /// Returns the ARNs of the roles that traffic runs under once `self` is in place: its own, and those of
-    /// old versions that its aliases, or aliases that others made, still route to.
+    /// Returns the ARNs of the roles that traffic runs under once `self` is in place: its own role, and those of old
+    /// versions that its aliases, or aliases created by others, still route to.
     pub fn remaining_roles<'a>(&'a self, seen: Option<&'a Seen>) -> BTreeSet<&'a str> {
         let mut roles = BTreeSet::from([self.config.role.as_str()]);
         let Some(seen) = seen else { return roles };

@@ -1,4 +1,4 @@
-//! What Lambda makes of an operation on a function.
+//! Models the effect of an operation on a function.
 
 use std::collections::BTreeMap;
 
@@ -86,7 +86,8 @@ pub fn predict(seen: Option<Seen>, op: &Op) -> Result<Option<Seen>, String> {
     Ok(Some(seen))
 }
 
-/// The `CodeSha256` of an upload is known only after it; its source stands for it.
+/// Returns a placeholder for the `CodeSha256` of an upload, derived from its source, because AWS returns the hash only
+/// afterwards.
 pub fn uploaded(source: &str) -> String {
     format!("code of {source}")
 }
@@ -94,7 +95,7 @@ pub fn uploaded(source: &str) -> String {
 fn publish(seen: &mut Seen) {
     let present = PublishedVersion { config: seen.config.clone(), code_sha256: seen.code_sha256.clone() };
     let newest = newest_version(seen).cloned();
-    // Publishing what is published already gives the same version again.
+    // Publishing unchanged code and configuration returns the same version again.
     if newest.as_ref().and_then(|newest| seen.versions.get(newest)) == Some(&present) {
         return;
     }

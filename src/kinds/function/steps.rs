@@ -1,4 +1,4 @@
-//! From the function that AWS has to the function that the stack wants.
+//! The steps from the function in AWS to the function in the stack.
 
 use super::{ALIAS_MARK, Alias, Code, Config, Op, Permission, Seen, SeenAlias, Spec, Version};
 use crate::kinds::step::Aspect;
@@ -101,7 +101,7 @@ fn update(name: &Name, want: &Spec, seen: &Seen) -> Vec<Draft> {
     drafts
 }
 
-/// Writes down which code and role are in place.
+/// Returns the step that records which code and role are in place.
 pub fn mark(name: &Name, want: &Spec, action: Action) -> Draft {
     let op = Op::Mark { source: want.code.source.clone(), role: Some(want.config.role.clone()) };
     draft(name, op, action)
@@ -154,7 +154,7 @@ fn config_changes(has: &Config, want: &Config, seen: &Seen) -> Vec<Change> {
     changes
 }
 
-/// The code differs when its sources do, or when somebody uploaded something else since.
+/// Returns the changes of the code: it differs if its sources differ, or if someone uploaded other code since.
 fn code_changes(want: &Spec, seen: &Seen) -> Vec<Change> {
     let Code { source, architecture } = &want.code;
     let mut changes: Vec<Change> =
@@ -227,7 +227,7 @@ fn versions_and_aliases(name: &Name, want: &Spec, seen: &Seen, changed: bool) ->
                 }]),
         );
     }
-    // Aliases that others made are theirs, and may carry traffic.
+    // Aliases created by others are left alone, because they may carry traffic.
     let unwanted =
         seen.aliases.iter().filter(|(alias, has)| has.managed && !want.aliases.contains_key(*alias));
     drafts.extend(unwanted.map(|(alias, has)| {
@@ -239,7 +239,7 @@ fn versions_and_aliases(name: &Name, want: &Spec, seen: &Seen, changed: bool) ->
     drafts
 }
 
-/// Returns the highest version number; numbers only grow.
+/// Returns the highest version number, which is the newest because numbers only grow.
 pub fn newest_version(seen: &Seen) -> Option<&String> {
     seen.versions.keys().max_by_key(|number| number.parse::<u64>().unwrap_or(0))
 }
@@ -260,7 +260,7 @@ fn permissions(name: &Name, want: &Spec, seen: &Seen) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for (sid, permission) in &want.permissions {
         if seen.permissions.get(sid) != Some(permission) {
-            // A statement that is there under another content is replaced by the call itself.
+            // A statement that exists with different content is replaced by the call itself.
             drafts.push(permit(name, sid, permission, Action::Update));
         }
     }
@@ -278,12 +278,12 @@ fn permissions(name: &Name, want: &Spec, seen: &Seen) -> Vec<Draft> {
 }
 
 impl SeenAlias {
-    /// Returns the versions that the alias sends traffic to.
+    /// Returns the versions that the alias routes traffic to.
     pub fn versions(&self) -> impl Iterator<Item = &String> {
         std::iter::once(&self.version).chain(self.additional.iter().map(|(version, _)| version))
     }
 
-    /// Tells by its description whether lockstep made an alias.
+    /// Returns whether an alias was created by lockstep, judging by its description.
     pub fn is_managed(description: &str) -> bool {
         description == ALIAS_MARK
     }

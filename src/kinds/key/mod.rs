@@ -14,18 +14,18 @@ use crate::kinds::{Change, Tags};
 pub use predict::predict;
 pub use steps::{move_aliases, steps};
 
-/// A key as the stack wants it.
+/// A key as declared in the stack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spec {
     /// `KeySpec`, such as `SYMMETRIC_DEFAULT`. Immutable.
     pub key_spec: String,
     /// `KeyUsage`, such as `ENCRYPT_DECRYPT`. Immutable.
     pub usage: String,
-    /// Whether the key is a multi-Region primary. Immutable.
+    /// `true` for a multi-Region primary key. Immutable.
     pub multi_region: bool,
     /// Description, empty for none.
     pub description: String,
-    /// Whether the key can be used.
+    /// `true` if the key is enabled.
     pub enabled: bool,
     /// Period of automatic rotation in days (90 to 2560); `None` turns it off.
     pub rotation: Option<u32>,
@@ -33,37 +33,37 @@ pub struct Spec {
     pub aliases: BTreeSet<String>,
     /// The key policy.
     pub policy: PolicyDocument,
-    /// All tags, those of lockstep included.
+    /// All tags, including those of lockstep.
     pub tags: Tags,
     /// Days between scheduling the deletion and the deletion (7 to 30). Not part of the key.
     pub deletion_window: u32,
 }
 
-/// A key as AWS shows it.
+/// A key as it is in AWS.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
-    /// Key id: a UUID, or `mrk-` and 32 hexadecimal digits.
+    /// Key ID: a UUID, or `mrk-` and 32 hexadecimal digits.
     pub id: String,
     /// Key ARN.
     pub arn: String,
     /// `KeyState`.
     pub state: State,
-    /// What can be compared with the spec. `enabled` is true in the state `Enabled` only.
+    /// The settings that are compared with the spec. `enabled` is true in the state `Enabled` only.
     pub spec: Spec,
     /// `Origin`, such as `AWS_KMS`.
     pub origin: String,
-    /// What could not be read: field to reason.
+    /// Fields that could not be read, with the reason.
     pub unread: BTreeMap<String, String>,
 }
 
-/// The states of a key that lockstep tells apart.
+/// The states of a key that lockstep distinguishes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum State {
     /// Usable.
     Enabled,
-    /// Not usable, every setting but rotation can be changed.
+    /// Not usable; every setting except rotation can be changed.
     Disabled,
-    /// Deleted at the end of its window, with the date as AWS gives it (RFC 3339).
+    /// Scheduled for deletion, with the deletion date as AWS returns it (RFC 3339).
     PendingDeletion(Option<String>),
     /// Any other state, by AWS's name (`Creating`, `PendingImport`, `Unavailable`, …).
     Other(String),
@@ -75,7 +75,7 @@ pub enum State {
 pub enum Op {
     /// `CreateKey` with policy, description and tags.
     Create {
-        /// Everything the create call takes.
+        /// All arguments of the create call.
         spec: Spec,
     },
     /// `PutKeyPolicy`.
@@ -83,7 +83,7 @@ pub enum Op {
         /// The policy to put.
         policy: PolicyDocument,
     },
-    /// Changes nothing: waits until the policy is in effect everywhere.
+    /// Changes nothing; waits until the policy is in effect everywhere.
     AwaitPolicy {
         /// The policy that the key has.
         policy: PolicyDocument,
@@ -97,7 +97,7 @@ pub enum Op {
     Enable,
     /// `DisableKey`.
     Disable,
-    /// `EnableKeyRotation`, also for a new period.
+    /// `EnableKeyRotation`, also to change the period.
     Rotate {
         /// Period in days.
         days: u32,
@@ -119,7 +119,7 @@ pub enum Op {
         /// Name with prefix.
         alias: String,
     },
-    /// `UpdateAlias`: points an alias of another key of this account here.
+    /// `UpdateAlias`: points an alias of another key in this account to this key.
     MoveAlias {
         /// Name with prefix.
         alias: String,
@@ -138,7 +138,7 @@ pub enum Op {
     CancelDeletion,
 }
 
-/// Names the settings of a key that differ and that KMS can never change.
+/// Lists the settings of a key that differ but that KMS can never change.
 pub fn immutable(want: &Spec, seen: &Seen) -> Vec<Change> {
     let has = &seen.spec;
     [

@@ -1,4 +1,4 @@
-//! What the planner needs to know of key policies, and how it puts them together.
+//! Reads and combines key policies for the planner.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ pub fn named_arns(policy: &PolicyDocument) -> BTreeSet<&str> {
     arns.collect()
 }
 
-/// Lists the unique ids of deleted principals that a policy still names.
+/// Lists the unique IDs of deleted principals that a policy still names.
 pub fn dead_ids(policy: &PolicyDocument) -> BTreeSet<&str> {
     let ids = principals(policy).filter_map(|principal| match principal {
         Principal::UniqueId(id) => Some(id.as_str()),
@@ -30,7 +30,7 @@ fn principals(policy: &PolicyDocument) -> impl Iterator<Item = &Principal> {
     clauses.flatten()
 }
 
-/// Returns whether a policy lets a service use the key, whatever for: one whose name starts with `prefix`.
+/// Returns whether a policy allows a service whose name starts with `prefix` any use of the key.
 pub fn allows_service(policy: &PolicyDocument, prefix: &str) -> bool {
     policy.statements().iter().any(|statement| match &statement.principals {
         Clause::Is(principals) => {
@@ -41,7 +41,7 @@ pub fn allows_service(policy: &PolicyDocument, prefix: &str) -> bool {
     })
 }
 
-/// Shows a deleted principal as KMS does: by the id that stays.
+/// Replaces the ARN of a deleted principal by the ID that remains, as KMS does.
 pub fn bury(policy: &mut PolicyDocument, arn: &str, id: &str) {
     if !named_arns(policy).contains(arn) {
         return;
@@ -52,7 +52,7 @@ pub fn bury(policy: &mut PolicyDocument, arn: &str, id: &str) {
     });
 }
 
-/// Shows principals that are named by their ids, and exist, by their ARNs.
+/// Replaces the IDs of principals that exist by their ARNs.
 pub fn unearth(policy: &mut PolicyDocument, living: &BTreeMap<String, String>) {
     if !dead_ids(policy).into_iter().any(|id| living.contains_key(id)) {
         return;
@@ -80,10 +80,9 @@ fn rename(policy: &mut PolicyDocument, renamed: impl Fn(&Principal) -> Principal
     *policy = shown;
 }
 
-/// Puts together a policy under which everything is allowed that either of two policies allows, and only
-/// what both deny is denied.
+/// Combines two policies into one that allows everything that either of them allows, and denies only what both deny.
 ///
-/// Principals for which `exists` is false are left out of what is taken over from `seen`: KMS refuses a
+/// Principals for which `exists` is false are omitted from the statements taken from `seen`, because KMS refuses a
 /// policy that names them.
 pub fn widened(
     want: &PolicyDocument,
@@ -103,7 +102,7 @@ pub fn widened(
     let mut union = PolicyDocument::new(statements);
     union.version = want.version;
     union.id.clone_from(&want.id);
-    // Differences of form alone wait for the last step, so that a policy is put once and not twice.
+    // Purely formal differences are left to the last step, so that a policy is put once and not twice.
     if union.statements().len() == seen.statements().len()
         && union.statements().iter().all(|statement| seen.statements().contains(statement))
     {
@@ -112,7 +111,7 @@ pub fn widened(
     union
 }
 
-/// Drops principals that are gone; a statement that named no others goes with them.
+/// Removes principals that are gone; returns `None` for a statement that named only such principals.
 fn alive(statement: &Statement, exists: impl Fn(&Principal) -> bool) -> Option<Statement> {
     let Clause::Is(principals) = &statement.principals else { return Some(statement.clone()) };
     let principals: BTreeSet<Principal> =
@@ -120,7 +119,8 @@ fn alive(statement: &Statement, exists: impl Fn(&Principal) -> bool) -> Option<S
     (!principals.is_empty()).then(|| Statement { principals: Clause::Is(principals), ..statement.clone() })
 }
 
-/// Adds a statement: merged with its namesake where they differ in principals alone, else under a new `Sid`.
+/// Adds a statement: merges it with the one of the same `Sid` if they differ only in principals, otherwise adds it
+/// under a new `Sid`.
 fn keep(statements: &mut Vec<Statement>, mut kept: Statement) {
     if statements.contains(&kept) {
         return;

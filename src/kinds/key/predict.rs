@@ -1,4 +1,4 @@
-//! What KMS makes of an operation on a key.
+//! Models the effect of an operation on a key.
 
 use std::collections::BTreeMap;
 
@@ -63,7 +63,7 @@ pub fn predict(seen: Option<Seen>, op: &Op) -> Result<Option<Seen>, String> {
 }
 
 fn created(spec: &Spec) -> Seen {
-    // The create call takes neither aliases nor rotation, and makes an enabled key.
+    // The create call takes neither aliases nor rotation, and creates an enabled key.
     let spec = Spec { aliases: Default::default(), rotation: None, enabled: true, ..spec.clone() };
     Seen {
         id: String::new(),

@@ -1,4 +1,4 @@
-//! From the key that AWS has to the key that the stack wants.
+//! The steps from the key in AWS to the key in the stack.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use crate::kinds::{Action, Change, Draft, Edge, Kind, Name, ResourceId};
 
 /// Lists the steps between two states of one key. `None` stands for a key that does not exist.
 ///
-/// Immutable settings are not looked at: see [`immutable`](super::immutable).
+/// Immutable settings are not compared: see [`immutable`](super::immutable).
 pub fn steps(name: &Name, want: Option<&Spec>, seen: Option<&Seen>) -> Vec<Draft> {
     match (want, seen) {
         (Some(want), None) => create(name, want),
@@ -94,7 +94,7 @@ fn update(name: &Name, want: &Spec, seen: &Seen) -> Vec<Draft> {
             )),
         );
     }
-    // A key is enabled first and disabled last: rotation can be set on an enabled key only.
+    // A key is enabled first and disabled last, because rotation can be set only on an enabled key.
     if want.enabled && !has.enabled {
         drafts.push(
             draft(name, Op::Enable, Action::Update)
@@ -125,7 +125,7 @@ fn update(name: &Name, want: &Spec, seen: &Seen) -> Vec<Draft> {
                 .changing(Change::of("description", &has.description, &want.description)),
         );
     }
-    // While a key is disabled its rotation cannot be changed; while it is pending deletion it reads as off.
+    // The rotation of a disabled key cannot be changed, and AWS shows it as off while the key is pending deletion.
     let changeable = want.enabled || has.enabled;
     if changeable && !seen.unread.contains_key("rotation") && want.rotation != has.rotation {
         let op = want.rotation.map_or(Op::StopRotation, |days| Op::Rotate { days });
@@ -161,9 +161,10 @@ fn aliases(name: &Name, want: &Spec, has: &Spec) -> Vec<Draft> {
     added.chain(removed).collect()
 }
 
-/// Turns an alias that one key of the stack loses and another gains into one call that moves it.
+/// Replaces the deletion and the creation of an alias that moves between two keys of the stack by one call that moves
+/// it.
 ///
-/// An alias is never missing in between, and none can be created while it points to another key.
+/// This way the alias always exists, and it could not be created while it points to another key.
 pub fn move_aliases(drafts: &mut Vec<Draft>, seen: &BTreeMap<Name, Seen>) {
     let mut moved = BTreeSet::new();
     for draft in drafts.iter_mut() {
@@ -204,7 +205,7 @@ fn remove(name: &Name, seen: &Seen) -> Vec<Draft> {
         .iter()
         .map(|alias| draft(name, Op::DeleteAlias { alias: alias.clone() }, Action::Delete).narrowing())
         .collect();
-    // Aliases survive a pending deletion, so they are removed even where the key itself is done.
+    // Aliases survive a pending deletion, so they are removed even if the key itself needs no step.
     if !matches!(seen.state, State::PendingDeletion(_)) {
         let days = seen.spec.deletion_window;
         drafts.push(

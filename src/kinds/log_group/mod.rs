@@ -12,27 +12,27 @@ use crate::kinds::{Change, Tags, Text};
 pub use predict::predict;
 pub use steps::steps;
 
-/// A log group as the stack wants it.
+/// A log group as declared in the stack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spec {
     /// Name in the account and region. Immutable.
     pub group_name: String,
-    /// Days that events are kept; `None` for ever.
+    /// Retention in days; `None` to keep events forever.
     pub retention: Option<u32>,
     /// ARN of the key that encrypts the events.
     pub kms_key: Option<Text>,
-    /// All tags, those of lockstep included.
+    /// All tags, including those of lockstep.
     pub tags: Tags,
 }
 
-/// A log group as AWS shows it.
+/// A log group as it is in AWS.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
     /// ARN without the trailing `:*`.
     pub arn: String,
-    /// What can be compared with the spec.
+    /// The settings that are compared with the spec.
     pub spec: Spec,
-    /// What could not be read: field to reason.
+    /// Fields that could not be read, with the reason.
     pub unread: BTreeMap<String, String>,
 }
 
@@ -42,7 +42,7 @@ pub struct Seen {
 pub enum Op {
     /// `CreateLogGroup` with key and tags.
     Create {
-        /// Everything the create call takes; retention is a call of its own.
+        /// All arguments of the create call; retention is set by a separate call.
         spec: Spec,
     },
     /// `PutRetentionPolicy`.
@@ -73,7 +73,7 @@ pub enum Op {
     Delete,
 }
 
-/// Names the settings of a log group that differ and that CloudWatch Logs can never change.
+/// Lists the settings of a log group that differ but that CloudWatch Logs can never change.
 pub fn immutable(want: &Spec, seen: &Seen) -> Vec<Change> {
     Change::of("name", &seen.spec.group_name, &want.group_name).into_iter().collect()
 }

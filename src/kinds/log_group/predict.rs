@@ -1,4 +1,4 @@
-//! What CloudWatch Logs makes of an operation on a log group.
+//! Models the effect of an operation on a log group.
 
 use std::collections::BTreeMap;
 

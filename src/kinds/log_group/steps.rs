@@ -1,4 +1,4 @@
-//! From the log group that AWS has to the log group that the stack wants.
+//! The steps from the log group in AWS to the log group in the stack.
 
 use super::{Op, Seen, Spec};
 use crate::kinds::step::Aspect;

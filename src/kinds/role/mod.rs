@@ -1,4 +1,4 @@
-//! IAM roles: trust policy, permissions and boundary.
+//! IAM roles: trust policy, permissions and permissions boundary.
 
 mod predict;
 mod stand_in;
@@ -15,20 +15,20 @@ pub use predict::{predict, predicted_id};
 pub use stand_in::{STAND_IN, stand_in_name};
 pub use steps::steps;
 
-/// A role as the stack wants it.
+/// A role as declared in the stack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spec {
     /// `RoleName` in the account. Immutable.
     pub role_name: String,
     /// Path, `/` or `/…/`. Immutable.
     pub path: String,
-    /// ARN, which follows from account, path and name.
+    /// ARN, derived from account, path and name.
     pub arn: String,
     /// Description, empty for none.
     pub description: String,
     /// `MaxSessionDuration` in seconds (3600 to 43200).
     pub max_session: u32,
-    /// Who may assume the role.
+    /// Trust policy.
     pub trust: PolicyDocument,
     /// ARNs of the attached managed policies.
     pub managed: BTreeSet<String>,
@@ -36,28 +36,28 @@ pub struct Spec {
     pub inline: BTreeMap<String, PolicyDocument>,
     /// ARN of the permissions boundary.
     pub boundary: Option<String>,
-    /// All tags, those of lockstep included.
+    /// All tags, including those of lockstep.
     pub tags: Tags,
 }
 
-/// A role as AWS shows it.
+/// A role as it is in AWS.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
-    /// `RoleId` (`AROA…`), new for every role even under an old name.
+    /// `RoleId` (`AROA…`), different for every role, even for one that is re-created under the same name.
     pub role_id: String,
-    /// What can be compared with the spec.
+    /// The settings that are compared with the spec.
     pub spec: Spec,
-    /// What could not be read: field to reason.
+    /// Fields that could not be read, with the reason.
     pub unread: BTreeMap<String, String>,
 }
 
 impl Seen {
-    /// Returns whether the role carries a tag of some stack.
+    /// Returns whether the role has a stack tag of lockstep.
     pub fn is_tagged(&self) -> bool {
         self.spec.tags.keys().any(|key| key.starts_with("lockstep:")) || self.unread.contains_key("tags")
     }
 
-    /// Returns the identifiers that others refer to the role by.
+    /// Returns the identifiers by which other resources refer to the role.
     pub fn ids(&self, name: &Name) -> Ids {
         let mut ids = Ids::default();
         ids.set(format!("roles.{name}.arn"), &self.spec.arn);
@@ -71,9 +71,9 @@ impl Seen {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "call", rename_all_fields = "snake_case")]
 pub enum Op {
-    /// `CreateRole` with path, trust, description, session duration, boundary and tags.
+    /// `CreateRole` with path, trust policy, description, session duration, boundary and tags.
     Create {
-        /// Everything the create call takes; policies are attached by calls of their own.
+        /// All arguments of the create call; policies are attached by separate calls.
         spec: Spec,
     },
     /// `UpdateAssumeRolePolicy`.
@@ -85,7 +85,7 @@ pub enum Op {
     Update {
         /// Description, empty for none.
         description: String,
-        /// Seconds.
+        /// Maximum session duration in seconds.
         max_session: u32,
     },
     /// `PutRolePermissionsBoundary`.
@@ -136,7 +136,7 @@ pub fn name_in(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }
 
-/// Names the settings of a role that differ and that IAM can never change.
+/// Lists the settings of a role that differ but that IAM can never change.
 pub fn immutable(want: &Spec, seen: &Seen) -> Vec<Change> {
     Change::of("path", &seen.spec.path, &want.path).into_iter().collect()
 }

@@ -1,4 +1,4 @@
-//! What IAM makes of an operation on a role.
+//! Models the effect of an operation on a role.
 
 use std::collections::BTreeMap;
 
@@ -51,13 +51,13 @@ pub fn predict(seen: Option<Seen>, op: &Op) -> Result<Option<Seen>, String> {
 }
 
 fn created(spec: &Spec) -> Seen {
-    // The create call takes no policies.
+    // The create call takes no permissions policies.
     let spec = Spec { managed: Default::default(), inline: BTreeMap::new(), ..spec.clone() };
-    // IAM makes the id up; like every id that a mark holds, it stands for its role.
+    // IAM generates the ID; this placeholder stands for its role, like every ID that a mark holds.
     Seen { role_id: predicted_id(&spec.arn), spec, unread: BTreeMap::new() }
 }
 
-/// Returns what stands for the id of a role that does not exist yet.
+/// Returns the placeholder for the ID of a role that does not exist yet.
 pub fn predicted_id(arn: &str) -> String {
     format!("id of {arn}")
 }

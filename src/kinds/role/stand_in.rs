@@ -1,16 +1,17 @@
-//! Names of roles that stand in for others.
+//! Names of temporary roles.
 
 use sha2::{Digest as _, Sha256};
 
-/// What the name of a stand-in ends with, in the stack and as a rule in IAM. No name of a stack file has a `+`.
+/// Suffix of the name of a temporary role in the stack and, if the name is short enough, in IAM. A name in a stack file
+/// cannot contain `+`.
 pub const STAND_IN: &str = "+stand-in";
-/// Longest name of a role in IAM.
+/// Maximum length of a role name in IAM.
 const LONGEST: usize = 64;
-/// Fewest digits of a digest that tell roles of one stack apart.
+/// Minimum number of digest digits that distinguish the roles of one stack.
 const DIGITS: usize = 8;
 
-/// Returns the name in IAM of the role that stands in for another. It has the prefix of the stack, for roles are
-/// found by it; `None` where that leaves no room.
+/// Returns the name in IAM of the temporary role for another role. It has the prefix of the stack, because roles are
+/// found by that prefix. Returns `None` if that leaves no room.
 pub fn stand_in_name(prefix: &str, original: &str) -> Option<String> {
     let whole = format!("{original}{STAND_IN}");
     if whole.len() <= LONGEST {
@@ -18,7 +19,7 @@ pub fn stand_in_name(prefix: &str, original: &str) -> Option<String> {
     }
     let digest = Sha256::digest(original);
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    // What no name of a stack file can be.
+    // Contains a `+`, so it cannot collide with a name in a stack file.
     let mut short: String = format!("{prefix}+{hex}");
     short.truncate(LONGEST);
     (prefix.len() + 1 + DIGITS <= LONGEST).then_some(short)

@@ -1,4 +1,4 @@
-//! From the role that AWS has to the role that the stack wants.
+//! The steps from the role in AWS to the role in the stack.
 
 use super::{Op, Seen, Spec};
 use crate::kinds::step::Aspect;
@@ -7,7 +7,7 @@ use crate::kinds::{Action, Change, Draft, Edge, Kind, Name, ResourceId};
 
 /// Lists the steps between two states of one role. `None` stands for a role that does not exist.
 ///
-/// Immutable settings are not looked at: see [`immutable`](super::immutable).
+/// Immutable settings are not compared: see [`immutable`](super::immutable).
 pub fn steps(name: &Name, want: Option<&Spec>, seen: Option<&Seen>) -> Vec<Draft> {
     match (want, seen) {
         (Some(want), None) => create(name, want),
@@ -21,7 +21,7 @@ fn draft(name: &Name, op: Op, action: Action) -> Draft {
     Draft::new(ResourceId::new(Kind::Role, name), crate::kinds::Op::Role { name: name.clone(), op }, action)
 }
 
-/// A step on a role that gives permissions, so it comes after the creation.
+/// Returns a step on a role that grants permissions, which comes after the role is created.
 fn granting(name: &Name, op: Op, action: Action) -> Draft {
     draft(name, op, action).needs(Edge::CreateBeforeUse, Aspect::Exists).gives(Aspect::Permissions)
 }
@@ -111,7 +111,7 @@ fn update(name: &Name, want: &Spec, seen: &Seen) -> Vec<Draft> {
     drafts
 }
 
-/// A boundary takes permissions away; removing one gives them back.
+/// Returns the step that changes the boundary. A boundary takes permissions away, so removing one gives them back.
 fn boundary(name: &Name, want: &Spec, has: &Spec) -> Option<Draft> {
     let change = Change::of("permissions_boundary", &has.boundary, &want.boundary)?;
     Some(match &want.boundary {

@@ -1,5 +1,5 @@
-//! Who asks and what is asked of, for the evaluator: built from the stack, the world, and what was read of
-//! principals and grants outside of both.
+//! Callers and keys for the evaluator, built from the stack, the world, and the principals and grants that were read
+//! outside of both.
 
 use std::collections::BTreeMap;
 
@@ -8,35 +8,35 @@ use crate::kinds::outsider::Identity;
 use crate::kinds::{Name, Outsider, World, key, role};
 use crate::stack::desired::Desired;
 
-/// What proofs need and no stack and no world holds.
+/// Facts that proofs need and that neither a stack nor a world contains.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Evidence {
-    /// Principals outside the stack, by the ARN under which they are asked about.
+    /// Principals outside the stack, by the ARN under which they are looked up.
     pub outsiders: BTreeMap<String, Outsider>,
-    /// The grants of keys. A key that is missing has none that count: lockstep makes none.
+    /// The grants of keys. A missing key has no relevant grants, because lockstep creates none.
     pub grants: BTreeMap<Name, Readable<Vec<Grant>>>,
 }
 
-/// A world to ask about.
+/// A world to evaluate.
 #[derive(Clone, Copy, Debug)]
 pub struct Scene<'a> {
     /// The stack.
     pub desired: &'a Desired,
     /// The world.
     pub world: &'a World,
-    /// Everything else.
+    /// All other evidence.
     pub evidence: &'a Evidence,
 }
 
 impl Scene<'_> {
-    /// Returns what is known of a key of the world.
+    /// Returns the facts about a key of the world.
     pub fn key(&self, name: &Name, seen: &key::Seen) -> KeyFacts {
         let grants = self.evidence.grants.get(name).cloned();
         let facts = facts(self.desired, name, seen);
         KeyFacts { grants: grants.unwrap_or(Readable::Known(Vec::new())), ..facts }
     }
 
-    /// Returns what is known of a principal, by its ARN.
+    /// Returns the facts about a principal, by its ARN.
     pub fn caller(&self, arn: &str) -> Caller {
         match self.evidence.outsiders.get(arn) {
             Some(Outsider::There(identity)) => outside(arn, identity),
@@ -46,7 +46,7 @@ impl Scene<'_> {
         }
     }
 
-    /// Returns whether a principal is known to exist, or cannot but exist.
+    /// Returns whether a principal is known to exist, or must exist.
     pub fn exists(&self, arn: &str) -> bool {
         let resource = Arn::split(arn).map_or("", |arn| arn.resource);
         resource == "root"
@@ -55,11 +55,11 @@ impl Scene<'_> {
     }
 }
 
-/// What is known of a key, its grants apart.
+/// Returns the facts about a key, apart from its grants.
 pub fn facts(desired: &Desired, name: &Name, key: &key::Seen) -> KeyFacts {
     let place = &desired.place;
     let arn = if key.arn.is_empty() {
-        // A key that is yet to be made has no id; no rule depends on which one it gets.
+        // A key that has not been created yet has no ID, and no rule depends on the ID that it gets.
         format!("arn:{}:kms:{}:{}:key/{name}", place.partition, place.region, place.account)
     } else {
         key.arn.clone()
@@ -80,10 +80,10 @@ pub fn facts(desired: &Desired, name: &Name, key: &key::Seen) -> KeyFacts {
     }
 }
 
-/// What a world knows of a principal.
+/// Returns the facts about a principal in a world.
 ///
-/// Organization policies cannot be read by most callers, and are taken not to bind; policies passed when a
-/// session was made can be read by nobody, and are taken not to be there.
+/// Most callers cannot read organization policies, so these are assumed not to restrict. Nobody can read the policies
+/// passed when a session was created, so these are assumed not to be there.
 pub fn caller(world: &World, arn: &str) -> Caller {
     let kind = kind(world, arn);
     let role = match &kind {
@@ -109,7 +109,7 @@ pub fn caller(world: &World, arn: &str) -> Caller {
     caller
 }
 
-/// Makes a caller of whom only the name is known. No policy binds the root user or a service.
+/// Returns a caller of which only the name is known. No policy restricts the root user or a service.
 fn blank(world: &World, arn: &str, why: &str) -> Caller {
     if Arn::split(arn).is_none() {
         return Caller::new(CallerKind::Service { name: arn.to_owned() }, "");
@@ -159,7 +159,7 @@ fn kind(world: &World, arn: &str) -> CallerKind {
     let arn = arn.to_owned();
     match (session, parts) {
         (Some(name), Some(parts)) => {
-            // The ARN of a session does not have the path of its role.
+            // The ARN of a session does not contain the path of its role.
             let role = world.roles.values().find(|role| role.spec.role_name == name);
             let bare = || format!("arn:{}:iam::{}:role/{name}", parts.partition, parts.account);
             CallerKind::Session { role_arn: role.map_or_else(bare, |role| role.spec.arn.clone()), arn }

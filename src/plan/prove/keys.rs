@@ -1,4 +1,4 @@
-//! Proof that a key can still be managed: by who puts its policy now, and by somebody for ever.
+//! Proof that a key can still be managed: by the principal that puts its policy now, and by someone permanently.
 
 use super::Scene;
 use crate::access::{Decision, Outcome, PolicyDocument, Request, decide};
@@ -6,10 +6,10 @@ use crate::kinds::{Kind, Name, ResourceId, key};
 use crate::plan::checks::Blocked;
 use crate::stack::desired::Desired;
 
-/// The right without which a key policy can never be mended.
+/// The action without which a key policy can never be repaired.
 const PUT: &str = "kms:PutKeyPolicy";
 
-/// Returns whether a key policy lets the account itself put another one.
+/// Returns whether a key policy allows the account itself to put another one.
 pub(super) fn left_to_account(policy: &PolicyDocument, desired: &Desired) -> bool {
     let place = &desired.place;
     let root = crate::access::Caller::new(
@@ -21,7 +21,7 @@ pub(super) fn left_to_account(policy: &PolicyDocument, desired: &Desired) -> boo
     decide(&root, &Request::new(PUT, &root, &facts), &facts).is_allow()
 }
 
-/// KMS refuses a key policy under which the caller could not put the next one, so the plan does before.
+/// Checks that the caller could put the next key policy too, because KMS refuses a policy that locks its caller out.
 ///
 /// Source: KMS API reference, `BypassPolicyLockoutSafetyCheck` of PutKeyPolicy and CreateKey.
 pub(super) fn locked_out(
@@ -52,7 +52,7 @@ pub(super) fn locked_out(
     })
 }
 
-/// Lists the keys of which nobody who will still exist is proved to be able to change the policy.
+/// Lists the keys for which no principal that will still exist is proved to be able to change the policy.
 pub(super) fn unmanageable(scene: Scene<'_>) -> Vec<Blocked> {
     let Scene { desired, world, evidence: _ } = scene;
     let wanted = desired.keys.keys().filter_map(|name| Some((name, world.keys.get(name)?)));

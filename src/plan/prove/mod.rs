@@ -1,5 +1,5 @@
-//! Proof that everything the stack says about access holds, in every world that a plan passes: by AWS's rules,
-//! not by looking for names in a policy.
+//! Proof that every statement of the stack about access holds in every world that a plan passes through, by AWS's
+//! evaluation rules rather than by searching for names in a policy.
 
 pub mod evidence;
 mod keys;
@@ -17,7 +17,7 @@ use crate::stack::desired::Desired;
 
 pub use evidence::{Evidence, Scene, caller, facts};
 
-/// What the role of a function may do with a key that the stack says it uses.
+/// The outcome for actions on a key that the stack declares for a function, under one role of that function.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Proof {
     /// The function.
@@ -30,20 +30,20 @@ pub struct Proof {
     pub actions: BTreeSet<String>,
     /// `allow`, `implicit_deny`, `explicit_deny` or `unknown`.
     pub decision: String,
-    /// The statements that decide.
+    /// The deciding statements.
     pub statements: BTreeSet<String>,
-    /// What is not known, for an unknown outcome.
+    /// The unknown facts, for an unknown outcome.
     pub unknowns: BTreeSet<String>,
 }
 
 impl Proof {
-    /// Returns whether the use is allowed for certain.
+    /// Returns whether the use is certainly allowed.
     pub fn holds(&self) -> bool {
         self.decision == Outcome::Allow.as_str()
     }
 }
 
-/// Decides every use that the stack declares, for every role that its functions run under.
+/// Evaluates every use that the stack declares, for every role that its functions run under.
 pub fn uses(scene: Scene<'_>) -> Vec<Proof> {
     let Scene { desired, world, evidence: _ } = scene;
     let mut proofs = Vec::new();
@@ -59,7 +59,7 @@ pub fn uses(scene: Scene<'_>) -> Vec<Proof> {
     proofs
 }
 
-/// Decides what one function does with one key under one role; actions with the same outcome go together.
+/// Evaluates the use of one key by one function under one role; actions with the same outcome are grouped.
 fn used(
     scene: Scene<'_>,
     (function, role): (&Name, &str),
@@ -91,20 +91,20 @@ fn used(
     alike
 }
 
-/// What a plan is proved of.
+/// A plan to prove, with its surroundings.
 #[derive(Clone, Copy, Debug)]
 pub struct Course<'a> {
-    /// What the stack wants.
+    /// The stack.
     pub desired: &'a Desired,
     /// The world before the plan.
     pub world: &'a World,
     /// The plan.
     pub plan: &'a Plan,
-    /// ARN of who applies it.
+    /// ARN of the principal that applies it.
     pub applier: &'a str,
 }
 
-/// Lists the principals outside the stack that a proof has to know: by their ARNs.
+/// Lists the principals outside the stack that a proof needs to know, by ARN.
 pub fn outsiders(course: Course<'_>) -> BTreeSet<String> {
     let Course { desired, world, plan, applier } = course;
     let puts: Vec<&PolicyDocument> = plan.steps().filter_map(put_policy).map(|(_, policy)| policy).collect();
@@ -112,7 +112,7 @@ pub fn outsiders(course: Course<'_>) -> BTreeSet<String> {
     if !puts.is_empty() {
         asked.insert(applier.to_owned());
     }
-    // Where the account itself administers a key, nobody else has to be proved able to.
+    // If the account itself administers a key, no other principal needs to be proved able to.
     let kept = world.keys.values().map(|key| &key.spec.policy);
     for policy in puts.into_iter().chain(kept).filter(|policy| !keys::left_to_account(policy, desired)) {
         asked.extend(named_directly(policy));
@@ -126,7 +126,7 @@ pub fn outsiders(course: Course<'_>) -> BTreeSet<String> {
         .collect();
     let known = |arn: &String| {
         let resource = crate::access::Arn::split(arn).map(|arn| arn.resource);
-        // Nothing is to be read of services and of the root user.
+        // There is nothing to read about services and the root user.
         resource.is_none_or(|resource| resource == "root")
             || desired.role_by_arn(arn).is_some()
             || made.contains(arn.as_str())
@@ -149,8 +149,8 @@ fn named_directly(policy: &PolicyDocument) -> impl Iterator<Item = String> + '_ 
 
 /// Lists everything that cannot be proved of a plan.
 ///
-/// What did not hold before the plan need not hold on the way, for the plan may be what mends it; what did
-/// hold must hold in every phase, and after the last phase everything must.
+/// A statement that did not hold before the plan need not hold on the way, because the plan may be the repair. A
+/// statement that did hold must hold in every phase, and after the last phase all of them must hold.
 ///
 /// # Errors
 ///
@@ -182,7 +182,7 @@ pub fn unproved(course: Course<'_>, evidence: &Evidence) -> Result<Vec<Blocked>,
     Ok(found)
 }
 
-/// Lists what does not hold in one world, twins apart.
+/// Lists the statements that do not hold in one world, except twins.
 fn broken(scene: Scene<'_>) -> Vec<Blocked> {
     let failing = uses(scene).into_iter().filter(|proof| !proof.holds());
     let mut found: Vec<Blocked> = failing.map(|proof| unproved_use(scene.desired, &proof)).collect();

@@ -9,7 +9,7 @@ use crate::plan::{after, plan};
 
 const APPLIER: &str = "arn:aws:iam::111122223333:user/ci";
 
-/// The function `f` uses the key `k` as a role, behind the API `a`.
+/// Returns a stack in which the function `f`, behind the API `a`, uses the key `k` under a role.
 fn stack(runs_as: &str) -> Desired {
     let mut desired = empty();
     desired.keys.insert("k".into(), key());
@@ -30,7 +30,7 @@ fn made(desired: &Desired) -> World {
     after(&plan(desired, &world).unwrap(), desired, &world).unwrap()
 }
 
-/// Evidence of who applies the plan: somebody whom IAM lets do everything with keys.
+/// Returns evidence about the principal that applies the plan, which IAM allows everything on keys.
 fn evidence() -> Evidence {
     let all = Statement::allow("All").actions(["kms:*"]).resource("*");
     let identity = Identity {
@@ -49,7 +49,7 @@ fn problems(desired: &Desired, world: &World, plan: &Plan, evidence: &Evidence) 
     unproved(course, evidence).unwrap().into_iter().map(|one| one.problem).collect()
 }
 
-/// Returns what is not proved of making the stack from nothing.
+/// Lists the statements that are not proved when the stack is created from nothing.
 fn of_making(desired: &Desired, evidence: &Evidence) -> Vec<String> {
     let world = nothing();
     problems(desired, &world, &plan(desired, &world).unwrap(), evidence)
@@ -61,7 +61,7 @@ fn a_swap_is_proved_in_every_phase_and_a_wrong_order_is_not() {
     let world = made(&from);
     let mut swap = plan(&to, &world).unwrap();
     assert_eq!(problems(&to, &world, &swap, &evidence()), Vec::<String>::new());
-    // Without the step that widens the key policy, the function runs as nobody whom the key knows.
+    // Without the step that widens the key policy, the function runs under a role that the key policy does not name.
     let [widen, _] = swap.phases.as_mut_slice() else { panic!("a swap has two phases") };
     let of_key = |step: &Step| matches!(step.op, Op::Key { .. });
     widen.steps.retain(|step| !of_key(step));
@@ -137,7 +137,7 @@ fn an_unchanged_stack_asks_for_nobody() {
     assert!(plan.is_empty() && outsiders(course).is_empty());
 }
 
-/// Who stands in for a role is made by the plan, and nobody has to be asked about it.
+/// The plan creates the temporary role, so no outside principal has to be looked up for it.
 #[test]
 fn a_way_by_a_stand_in_is_proved_for_keys_that_are_not_left_to_the_account() {
     let mut desired = stack("one");

@@ -1,5 +1,5 @@
-//! Proof that the services may do their part: Lambda takes the role of every function, API Gateway calls every
-//! function that a route or an authorizer names.
+//! Proof that AWS services can do their part: Lambda can assume the role of every function, and API Gateway can call
+//! every function that a route or an authorizer names.
 
 use std::collections::BTreeSet;
 
@@ -13,12 +13,13 @@ use crate::stack::desired::{Desired, Place};
 const LAMBDA: &str = "lambda.amazonaws.com";
 const API_GATEWAY: &str = "apigateway.amazonaws.com";
 
-/// Lists what a service may not do, or what is not known.
+/// Lists the calls that a service may not make, or for which this is unknown.
 pub(super) fn broken(scene: Scene<'_>) -> Vec<Blocked> {
     roles(scene).into_iter().chain(calls(scene)).collect()
 }
 
-/// Lambda refuses a function whose role it may not assume; a trust policy that was edited stops one that runs.
+/// Checks that Lambda may assume every role: it refuses a function otherwise, and an edited trust policy stops a
+/// running one.
 fn roles(Scene { desired, world, evidence: _ }: Scene<'_>) -> Vec<Blocked> {
     let mut found = Vec::new();
     for name in desired.functions.keys() {
@@ -51,7 +52,7 @@ fn roles(Scene { desired, world, evidence: _ }: Scene<'_>) -> Vec<Blocked> {
 struct Call<'a> {
     /// Invocation URI.
     uri: &'a str,
-    /// Verb and path with wildcards for what any request may have; for an authorizer its id.
+    /// Verb and path, with wildcards for the parts that any request may fill; for an authorizer, its ID.
     source: String,
     /// The place in the stack file.
     field: String,
@@ -84,7 +85,7 @@ fn calls(Scene { desired, world, evidence: _ }: Scene<'_>) -> Vec<Blocked> {
     found
 }
 
-/// Returns the call behind a part of an API, unless a role of its own makes it.
+/// Returns the call behind a part of an API, unless it is made under a role of its own.
 fn call<'a>(api: &Name, id: &PartId, part: &'a Part, stage: &str) -> Option<Call<'a>> {
     match (id, part) {
         (PartId::Authorizer(name), Part::Authorizer(authorizer)) if authorizer.credentials.is_none() => {
@@ -118,15 +119,15 @@ fn called<'a>(desired: &'a Desired, uri: &'a str) -> Option<(&'a Name, Option<&'
     named.map(|(name, _)| (name, alias))
 }
 
-/// Returns how the ARNs of requests to an API begin.
+/// Returns the common prefix of the ARNs of requests to an API.
 fn source_of(desired: &Desired, id: &str, name: &Name) -> String {
     let Place { partition, account, region, .. } = &desired.place;
-    // An API that is yet to be made has no id, and the permission refers to it in the same way.
+    // An API that has not been created yet has no ID, and the permission refers to it by the same reference.
     let id = if id.is_empty() { ids::to(&format!("apis.{name}.id")) } else { id.to_owned() };
     format!("arn:{partition}:execute-api:{region}:{account}:{id}")
 }
 
-/// Returns whether a statement lets API Gateway invoke a function, or one of its aliases, for a source.
+/// Returns whether a statement allows API Gateway to invoke a function, or one of its aliases, from a source.
 fn permits(seen: &function::Seen, alias: Option<&str>, source: &str) -> bool {
     seen.permissions.values().any(|permission| {
         permission.principal == API_GATEWAY

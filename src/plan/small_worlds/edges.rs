@@ -1,12 +1,11 @@
-//! What every edge of the order is for: with that kind of edge left out, a plan fails in at least one order of
-//! its ties.
+//! The purpose of every edge of the order: without edges of that kind, a plan fails in at least one order of its ties.
 
 use super::scenarios::{self as way, Scenario};
 use super::{BOTH, Course, journey, settle};
 use crate::kinds::Edge;
 use crate::plan::{Rules, Ties};
 
-/// The ways that an edge guards. Each of them fails without it.
+/// Returns the scenarios that an edge protects. Each of them fails without it.
 fn guarded_by(edge: Edge) -> Vec<Scenario> {
     match edge {
         Edge::RoleBeforeKeyPolicy => vec![way::creation(), way::role_swap(), way::role_gone()],

@@ -83,7 +83,7 @@ pub fn log_group(name: &str) -> log_group::Spec {
     }
 }
 
-/// A function that uses keys under a role.
+/// Returns a function that uses keys under a role.
 pub fn function(name: &str, role: &str, uses: &[&str]) -> FunctionWant {
     let actions = BTreeSet::from(["kms:Decrypt".to_owned(), "kms:Encrypt".to_owned()]);
     FunctionWant {
@@ -129,14 +129,14 @@ pub fn permission(api: &str, alias: Option<&str>) -> function::Permission {
     }
 }
 
-/// The invocation URI of a function, `first`, or of an alias of it, `first:live`.
+/// Returns the invocation URI of a function (`first`) or of an alias of it (`first:live`).
 pub fn uri(function: &str) -> String {
     format!(
         "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:{ACCOUNT}:function:s-e-{function}/invocations"
     )
 }
 
-/// An API with one route `POST /encrypt` to a function.
+/// Returns an API with one route, `POST /encrypt`, to a function.
 pub fn api(function: &str) -> api::Spec {
     let parts = BTreeMap::from([
         (api::PartId::Resource("/encrypt".to_owned()), api::Part::Resource),
@@ -194,7 +194,7 @@ pub fn method(function: &str) -> api::Part {
     }))
 }
 
-/// A world without anything of the stack.
+/// Returns a world without any resource of the stack.
 pub fn nothing() -> World {
     World { ids: Ids::default(), ..World::default() }
 }

@@ -1,4 +1,4 @@
-//! What must not be so in any world that a plan passes through, beyond what AWS itself refuses.
+//! Flaws that must not occur in any world that a plan passes through, apart from steps that AWS itself refuses.
 
 use std::collections::BTreeSet;
 
@@ -7,28 +7,28 @@ use crate::kinds::{Name, Op, World, api, function, ids, key, log_group, role};
 use crate::plan::access::actions;
 use crate::stack::desired::Desired;
 
-/// Something that is wrong in a world.
+/// A flaw in a world.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Flaw {
-    /// Traffic enters a function under a role that lacks actions on a key it uses.
+    /// Traffic enters a function under a role that lacks actions on a key that the function uses.
     CutOff { function: Name, entry: String, key: Name, lacks: BTreeSet<String> },
-    /// Traffic enters a function under a role that is gone, or lacks what its stack gives it.
+    /// Traffic enters a function under a role that is gone or lacks permissions that its stack gives it.
     UnfitRole { function: Name, entry: String, role: String },
-    /// A function runs the code and configuration of a stack without an alias that this stack gives its key.
+    /// A function runs the code and configuration of a stack, but an alias that this stack gives its key is missing.
     NoKeyAlias { function: Name, alias: String },
-    /// A function finds a key by an alias, and its role may not use that key.
+    /// A function finds a key by an alias, but its role may not use that key.
     AliasAstray { function: Name, entry: String, alias: String },
-    /// Somebody writes to a log group of the stack that does not exist.
+    /// A function or a stage writes to a log group of the stack that does not exist.
     NoLogGroup { writer: String, group: String },
     /// A function runs new code under the old configuration.
     CodeAhead { function: Name },
-    /// The marks of a function claim code that is not in place.
+    /// The marks of a function name code that is not in place.
     FalseMark { function: Name },
-    /// A stage serves a route to a function that is missing, not ready, or refuses API Gateway.
+    /// A stage serves a route to a function that is missing, not ready, or does not allow API Gateway to invoke it.
     DeadRoute { api: Name, stage: String, function: String, why: &'static str },
 }
 
-/// The stack that is gone to, and those that were wanted before; the last of them first.
+/// The target stack and the stacks that were wanted before, latest first.
 pub struct Course<'a> {
     pub to: &'a Desired,
     pub before: Vec<&'a Desired>,
@@ -43,14 +43,14 @@ impl<'a> Course<'a> {
         std::iter::once(self.to).chain(self.before.iter().copied())
     }
 
-    /// Finds the stack that a function, or a version of it, is configured by.
+    /// Finds the stack that configured a function or a version of it.
     fn configured_by(&self, name: &Name, config: &function::Config) -> Option<&'a Desired> {
         let same =
             |stack: &&Desired| stack.functions.get(name).is_some_and(|want| want.spec.config == own(config));
         self.stacks().find(same)
     }
 
-    /// Lists everything that is wrong in a world.
+    /// Lists all flaws of a world.
     pub fn flaws(&self, world: &World) -> BTreeSet<Flaw> {
         let mut flaws = BTreeSet::new();
         for (name, seen) in &world.functions {
@@ -77,7 +77,7 @@ impl<'a> Course<'a> {
     }
 
     fn cut_off(&self, world: &World, name: &Name, (entry, config): (&str, &function::Config)) -> Vec<Flaw> {
-        // What runs by an older stack also needs what that stack said.
+        // Traffic on an older stack's configuration also needs the access that the older stack declared.
         let stacks = [
             self.stacks().find(|stack| stack.functions.contains_key(name)),
             self.configured_by(name, config),
@@ -152,7 +152,7 @@ impl<'a> Course<'a> {
         let keys = want.uses.keys().filter_map(|key| Some((key, stack.keys.get(key)?)));
         let aliases = keys.flat_map(|(key, want)| want.spec.aliases.iter().map(move |alias| (key, alias)));
         let missing = aliases.filter(|(key, alias)| {
-            // Where a later stack gives the alias to another key, the function goes with its key.
+            // If a later stack gives the alias to another key, the function moves with its key.
             let moved = self.to.keys.values().any(|want| want.spec.aliases.contains(*alias));
             let there = world.keys.get(*key).is_some_and(|key| key.spec.aliases.contains(*alias));
             !there && (std::ptr::eq(stack, self.to) || !moved)
@@ -167,7 +167,7 @@ impl<'a> Course<'a> {
         has_code(seen, want) && seen.config != want.config && old.any(|old| old.code != want.code)
     }
 
-    /// Looks at what a stage serves: the routes of the stack whose deployment that is.
+    /// Lists the dead routes of a stage, looking at the stack whose deployment it serves.
     fn dead_routes(&self, world: &World, name: &Name, (api, stage): (&api::Seen, &str)) -> Vec<Flaw> {
         let deployment = api.stages.get(stage).map(|stage| &stage.deployment);
         let served = api.deployments.iter().find(|one| Some(&one.id) == deployment);
@@ -191,7 +191,7 @@ impl<'a> Course<'a> {
         dead.collect()
     }
 
-    /// Tells why a route of a stack cannot call a function; `None` where it can.
+    /// Returns the reason that a route of a stack cannot call a function; `None` if it can.
     fn unreachable(
         &self,
         world: &World,
@@ -215,7 +215,7 @@ impl<'a> Course<'a> {
     }
 }
 
-/// Lists where traffic enters a function, with the configuration that it meets.
+/// Lists the entry points of traffic into a function, each with the configuration that it reaches.
 fn entries(seen: &function::Seen) -> Vec<(String, &function::Config)> {
     let aliases = seen.aliases.iter().flat_map(|(alias, routed)| {
         let versions = routed.versions().filter_map(|version| seen.versions.get(version));
@@ -232,13 +232,13 @@ fn runs(seen: &function::Seen, want: &function::Spec) -> bool {
     own(&seen.config) == want.config && has_code(seen, want)
 }
 
-/// The configuration under the role of the stack, where another one stands in for it.
+/// Returns the configuration with the role of the stack in place of a temporary role.
 fn own(config: &function::Config) -> function::Config {
     let role = config.role.strip_suffix(role::STAND_IN).unwrap_or(&config.role).to_owned();
     function::Config { role, ..config.clone() }
 }
 
-/// The mark of the source counts only while the code that it was made for is in place.
+/// Returns whether the source mark is wrong; it counts only while the code that it was written for is in place.
 fn falsely_marked(seen: &function::Seen) -> bool {
     let function::Marks { source, code, role: _ } = &seen.marks;
     let counts = code.as_ref() == Some(&seen.code_sha256);
@@ -258,7 +258,7 @@ fn gives(has: &role::Spec, want: &role::Spec) -> bool {
         && within(&want.trust, &has.trust)
 }
 
-/// Returns whether a statement says the same as another, of the same principals or more.
+/// Returns whether a statement is the same as another, for the same principals or more.
 fn covers(has: &Statement, want: &Statement) -> bool {
     let principals = match (&has.principals, &want.principals) {
         (Clause::Is(has), Clause::Is(want)) => want.is_subset(has),
@@ -268,8 +268,8 @@ fn covers(has: &Statement, want: &Statement) -> bool {
     principals && Statement { sid, principals: named, ..has.clone() } == *want
 }
 
-/// Lists the keys whose policies will show a bare id after an operation; what becomes of keys that are pending
-/// deletion does not matter.
+/// Lists the keys whose policies will contain a bare ID after an operation; keys that are pending deletion do not
+/// count.
 pub fn left_dead(before: &World, op: &Op) -> Vec<Name> {
     let Op::Role { name, op: role::Op::Delete } = op else { return Vec::new() };
     let Some(arn) = before.roles.get(name).map(|role| role.spec.arn.as_str()) else { return Vec::new() };
@@ -278,7 +278,8 @@ pub fn left_dead(before: &World, op: &Op) -> Vec<Name> {
     names.map(|(key, _)| key.clone()).collect()
 }
 
-/// Lists who lost something between two worlds: a principal an action on a key, a role a policy.
+/// Lists the losses between two worlds: actions of principals on keys, enabled keys, key aliases, and policies of
+/// roles.
 pub fn lost(before: &World, after: &World) -> Vec<String> {
     let mut lost = Vec::new();
     for (name, key) in &before.keys {
@@ -307,8 +308,8 @@ pub fn lost(before: &World, after: &World) -> Vec<String> {
     lost
 }
 
-/// Lists the actions, without `kms:`, that a key policy does not give a role by its name: an opinion that does not
-/// depend on the evaluator.
+/// Lists the actions, without `kms:`, that a key policy does not allow a role by name. This check does not depend on
+/// the evaluator.
 fn lacking(key: Option<&key::Seen>, role: &str, needed: &BTreeSet<String>) -> BTreeSet<String> {
     let principal = Principal::Arn(role.to_owned());
     let has = key

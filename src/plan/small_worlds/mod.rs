@@ -1,5 +1,5 @@
-//! The planner on every small world: from each stack to each other, in both orders of every tie, stopped
-//! after every call and started again.
+//! Tests the planner on every small world: from each stack to every other, in both orders of every tie, stopped after
+//! every call and started again.
 
 mod edges;
 pub(crate) mod fixtures;
@@ -20,10 +20,10 @@ use crate::stack::desired::Desired;
 
 const ROLES: [&str; 3] = ["a", "b", "c"];
 
-/// What one stack of the small world may be.
+/// The shape of one stack of the small world.
 #[derive(Clone, Copy, Debug)]
 struct Shape {
-    /// Role of the first function and whether callers reach it through an alias.
+    /// Role of the first function, and `true` if callers reach it through an alias.
     first: Option<(&'static str, bool)>,
     /// Role of the second function.
     second: Option<&'static str>,
@@ -35,8 +35,8 @@ fn shapes() -> Vec<Shape> {
     firsts.flat_map(|first| seconds.iter().map(move |second| Shape { first, second: *second })).collect()
 }
 
-/// The stack of a shape: two keys; each function with its log group; only the roles that are used; an API in
-/// front of the first function.
+/// Returns the stack of a shape: two keys, each function with its log group, only the roles that are used, and an API
+/// in front of the first function.
 fn stack(shape: Shape) -> Desired {
     let mut desired = empty();
     desired.keys = BTreeMap::from([("k1".into(), fixtures::key()), ("k2".into(), fixtures::key())]);
@@ -73,25 +73,25 @@ enum Fault {
     WrongMarks(Name),
 }
 
-/// What is wrong with a step.
+/// The fault of a step.
 #[derive(Debug)]
 #[expect(dead_code, reason = "failing tests show it")]
 enum Wrong {
     /// AWS refuses it.
     Refused(String),
-    /// Something is wrong after it that was not before.
+    /// It causes a flaw that was not there before.
     Flawed(BTreeSet<Flaw>),
-    /// Something is taken away before its replacement was seen working.
+    /// It takes something away before the replacement was seen working.
     Lost(Vec<String>),
-    /// A role is deleted while these keys name it: its bare id stays in their policies.
+    /// It deletes a role while these keys name it, so its bare ID stays in their policies.
     LeftDead(Vec<Name>),
-    /// Something is only made when everything was to be in place already.
+    /// It creates something in the narrowing phase, when everything should be in place already.
     Late,
-    /// A deployment is of something else than the tree that it is named after.
+    /// It creates a deployment of a different tree than the one that it is named after.
     Snapshot,
 }
 
-/// Applies a plan step by step, and returns the worlds after each.
+/// Applies a plan step by step, and returns the world after each step.
 fn apply(plan: &Plan, course: &Course<'_>, start: &World) -> Result<Vec<World>, Fault> {
     let mut passed: Vec<World> = Vec::new();
     let mut flaws = course.flaws(start);
@@ -102,7 +102,7 @@ fn apply(plan: &Plan, course: &Course<'_>, start: &World) -> Result<Vec<World>, 
     Ok(passed)
 }
 
-/// Applies one step. `flaws` are those of the world before, and then those of the world after.
+/// Applies one step. `flaws` holds the flaws of the world before and is replaced by those of the world after.
 fn pass(
     course: &Course<'_>,
     before: &World,
@@ -136,7 +136,7 @@ fn pass(
     Ok(world)
 }
 
-/// Returns whether an operation may be left for when everything that the stack wants is in place.
+/// Returns whether an operation may wait until everything that the stack wants is in place.
 fn takes_away(op: &Op) -> bool {
     match op {
         Op::Key { op, .. } => matches!(
@@ -168,7 +168,7 @@ fn ops(plan: &Plan) -> Vec<(Purpose, &Op)> {
     plan.phases.iter().flat_map(|phase| phase.steps.iter().map(|step| (phase.purpose, &step.op))).collect()
 }
 
-/// Checks that nothing is left to do, and that what is written down about it is true.
+/// Checks that nothing is left to do, and that the marks are correct.
 fn check_settled(desired: &Desired, world: &World, rules: Rules) -> Result<(), Fault> {
     let again = plan_by(desired, world, rules).map_err(Fault::Planning)?;
     if !again.is_empty() {
@@ -178,7 +178,7 @@ fn check_settled(desired: &Desired, world: &World, rules: Rules) -> Result<(), F
         world.functions.get(*name).is_none_or(|seen| {
             let role = world.roles.values().find(|role| role.spec.arn == want.spec.config.role);
             let marked = seen.marks.role.as_ref().map(|role| &role.id) == role.map(|role| &role.role_id);
-            // Where there was no grant to lose, the mark tells of it should one be needed later.
+            // If there was no grant to lose, the mark keeps the evidence in case the grant is needed later.
             let lost = world.has_lost_role(seen) && !want.spec.config.is_encrypted();
             seen.marks.source.as_ref() != Some(&want.spec.code.source) || !(marked || lost)
         })
@@ -186,7 +186,7 @@ fn check_settled(desired: &Desired, world: &World, rules: Rules) -> Result<(), F
     unmarked.map_or(Ok(()), |(name, _)| Err(Fault::WrongMarks(name.clone())))
 }
 
-/// Goes to what is desired, and returns the worlds passed through.
+/// Applies a plan to the target stack, and returns the worlds that it passes through.
 fn settle(course: &Course<'_>, start: &World, rules: Rules) -> Result<Vec<World>, Fault> {
     let plan = plan_by(course.to, start, rules).map_err(Fault::Planning)?;
     let passed = apply(&plan, course, start)?;
@@ -194,14 +194,14 @@ fn settle(course: &Course<'_>, start: &World, rules: Rules) -> Result<Vec<World>
     Ok(passed)
 }
 
-/// Makes the world of a stack from nothing.
+/// Returns the world of a stack that was created from nothing.
 fn made(desired: &Desired) -> World {
     let course = Course { to: desired, before: Vec::new() };
     settle(&course, &nothing(), BOTH[0]).unwrap().pop().unwrap_or_default()
 }
 
-/// Goes on to what is desired, and again from every world passed through on the way, as after a crash.
-/// Returns the worlds passed through.
+/// Applies a plan to the target stack, and plans again from every world on the way, as after a crash. Returns the
+/// worlds that the plan passes through.
 fn journey(course: &Course<'_>, start: &World, rules: Rules) -> Result<Vec<World>, Fault> {
     let plan = plan_by(course.to, start, rules).map_err(Fault::Planning)?;
     let passed = apply(&plan, course, start)?;
@@ -209,7 +209,7 @@ fn journey(course: &Course<'_>, start: &World, rules: Rules) -> Result<Vec<World
     let all = ops(&plan);
     for (crashed, done) in passed.iter().zip(1..all.len()) {
         let again = plan_by(course.to, crashed, rules).map_err(Fault::Planning)?;
-        // The rest of the same way was looked at already.
+        // The rest of the same plan has been checked already.
         if ops(&again) != all[done..] {
             let passed = apply(&again, course, crashed)?;
             check_settled(course.to, passed.last().unwrap_or(crashed), rules)?;
@@ -244,7 +244,7 @@ fn every_small_world_reaches_every_other_without_a_gap() {
 
 #[test]
 fn a_change_of_mind_after_a_crash_leaves_no_gap() {
-    // Stopped anywhere between one stack and the next, the third is reached as safely.
+    // A run that stopped anywhere between the first and the second stack can still reach the third safely.
     let shapes: Vec<Shape> = shapes().into_iter().filter(|shape| shape.second.is_none()).collect();
     let shapes = &shapes;
     for (from, to, other) in shapes

@@ -1,4 +1,4 @@
-//! Ways that deserve a closer look at the plan itself.
+//! Scenarios in which the plan itself is inspected.
 
 use std::collections::BTreeSet;
 
@@ -85,7 +85,7 @@ fn the_rotation_of_a_key_that_stays_disabled_is_left_alone() {
     let world = made(&stack);
     key_of(&mut stack, "token").spec.rotation = Some(90);
     assert_eq!(problems(&stack, &world), ["keys.token: KMS does not change the rotation of a disabled key"]);
-    // While the deletion is pending AWS shows no rotation; it is back when the deletion is cancelled.
+    // AWS shows no rotation while the deletion is pending; it is back after the deletion is cancelled.
     let mut pending = world;
     pending.keys.get_mut(&n("token")).unwrap().state = State::PendingDeletion(None);
     let plan = plan(&stack, &pending).unwrap();

@@ -1,4 +1,4 @@
-//! A stack with a bit of everything.
+//! A stack with some of everything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,8 +9,8 @@ use crate::kinds::function::Version;
 use crate::kinds::{Name, api, ids};
 use crate::stack::desired::{Desired, FunctionWant, KeyWant};
 
-/// Two keys, one of them for logs; two functions under roles of their own, one behind an alias of its key and
-/// an alias of its own, one an authorizer; an API with everything that an API can have.
+/// Returns a stack with two keys, one of them for logs; two functions under separate roles, one with an alias of its
+/// own and a key with an alias, the other an authorizer; and an API with every possible part.
 pub fn rich() -> Desired {
     let mut stack = empty();
     stack.keys = ["text", "token"].map(|name| (name.into(), key_with_alias(name))).into();
@@ -33,7 +33,7 @@ pub fn rich() -> Desired {
     stack
 }
 
-/// Routes below each other, with an authorizer, a validator and a model; an access log; a usage plan.
+/// Returns an API with nested routes, an authorizer, a validator, a model, an access log and a usage plan.
 pub fn rich_api() -> api::Spec {
     let mut spec = fixtures::api("first:live");
     let method = Method {

@@ -1,4 +1,5 @@
-//! Roles that were re-created: what Lambda holds for a function, and that mending it gives nobody more.
+//! Tests of re-created roles: the grants that Lambda holds for a function, and that repairing them gives no one more
+//! access.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,14 +14,14 @@ use crate::plan::stand_in::obstacle;
 use crate::plan::{Purpose, Rollback, original, plan, plan_by};
 use crate::stack::desired::Desired;
 
-/// Ids of the roles that Lambda made its grants to: for `$LATEST` of each function, and for its versions.
+/// IDs of the roles that Lambda created its grants for, for `$LATEST` of each function and for its versions.
 #[derive(Clone, Default)]
 struct Grants(BTreeMap<(Name, String), String>);
 
 const LATEST: &str = "$LATEST";
 
 impl Grants {
-    /// The grants of a world in which every role is still the one that its functions were given.
+    /// Returns the grants of a world in which no role has been re-created.
     fn of(world: &World) -> Self {
         let mut grants = Self::default();
         for (name, seen) in &world.functions {
@@ -38,14 +39,14 @@ impl Grants {
         }
     }
 
-    /// Follows one operation as Lambda does: a grant is made when a role changes, and a version keeps that of
-    /// what it was published from.
+    /// Follows one operation as Lambda does: a grant is created when a role changes, and a version keeps the grant of
+    /// the configuration that it was published from.
     fn follow(&mut self, before: &World, op: &Op, after: &World) {
         let Op::Function { name, op } = op else { return };
         let Some(now) = after.functions.get(name) else { return };
         match op {
             function::Op::Create { .. } => self.give(after, (name, LATEST), &now.config),
-            // Nobody knows whether a first environment makes one; it is taken not to.
+            // It is not known whether adding the first environment creates a grant; the model assumes that it does not.
             function::Op::Configure { config } if before.functions[name].config.role != config.role => {
                 self.give(after, (name, LATEST), config);
             }
@@ -60,7 +61,7 @@ impl Grants {
         }
     }
 
-    /// Demands that whatever serves traffic has a grant to the role that it runs under.
+    /// Asserts that everything that serves traffic has a grant to the role that it runs under.
     fn hold(&self, world: &World, what: &str) {
         for (name, seen) in &world.functions {
             let routed = seen.aliases.values().flat_map(function::SeenAlias::versions);
@@ -89,7 +90,7 @@ fn ways() -> [Scenario; 7] {
     ]
 }
 
-/// The worlds that a plan passes and the grants in each, its start among them.
+/// Returns the worlds that a plan passes through with the grants in each, including the start.
 fn followed(way: &Scenario, start: (World, Grants), rules: super::Rules) -> Vec<(World, Grants)> {
     let course = Course::new(&way.from, &way.to);
     let plan = plan_by(&way.to, &start.0, rules).unwrap();
@@ -184,7 +185,7 @@ fn where_a_stand_in_would_not_do_everything_else_is_mended() {
         *policy = PolicyDocument::new(policy.statements().iter().cloned().chain([deny]).collect::<Vec<_>>());
     };
     deny(&mut denied.to);
-    // New code has its marks written, and that of the role stays.
+    // New code rewrites its marks, but the mark of the role stays.
     function_of(&mut denied.to, "first").spec.code.source = "2".to_owned();
     for (way, why) in
         [(pinned, "the alias live routes to version 1"), (denied, "a statement of keys.text denies")]
@@ -194,7 +195,7 @@ fn where_a_stand_in_would_not_do_everything_else_is_mended() {
         assert!(!plan.steps().any(|step| original(&step.resource.name).is_some()), "{why}");
         assert!(obstacle(&way.to, &start, &n("first")).unwrap().why.starts_with(why));
         let end = apply(&plan, &Course::new(&way.from, &way.to), &start).unwrap().pop().unwrap();
-        // What is not mended is told until it is.
+        // An unrepaired function is reported until it is repaired.
         assert!(end.is_cut_off(&end.functions[&n("first")]), "{why}");
     }
 }
@@ -216,7 +217,7 @@ fn a_version_is_the_same_again_when_references_are_filled_in() {
         plan.steps().any(|step| original(&step.resource.name).is_some())
     };
     assert!(stands_in(&start));
-    // Who may not list roles knows of this one all the same.
+    // Even a caller that may not list roles knows about this one.
     let mut hidden = start;
     let listing = crate::kinds::ResourceId::new(crate::kinds::Kind::Role, &n("*"));
     hidden.unread.insert(listing, "denied".to_owned());

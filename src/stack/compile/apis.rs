@@ -190,7 +190,7 @@ pub(super) fn check_header(cx: &Context<'_>, path: super::context::Path<'_>, hea
     }
 }
 
-/// Writes the value of a header: sources as they are, text in the single quotes that API Gateway wants.
+/// Returns the value of a header: sources unchanged, literal text in the single quotes that API Gateway requires.
 pub(super) fn header_value(value: &str, source: &str) -> String {
     let quoted = value.len() >= 2 && value.starts_with('\'') && value.ends_with('\'');
     if quoted

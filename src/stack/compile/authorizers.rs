@@ -9,7 +9,7 @@ use super::values::{Range, SECOND, is_arn, is_header};
 use crate::kinds::api::{self, Part, PartId};
 use crate::stack::model::{Api, Authorizer, AuthorizerType, OneOrMany};
 
-/// Most authorizers that an API has by AWS's default quota; more take an increase of it.
+/// Maximum number of authorizers of an API by AWS's default quota; more require a quota increase.
 const QUOTA: usize = 10;
 
 pub(super) fn parts(cx: &Context<'_>, name: &str, api: &Api) -> BTreeMap<PartId, Part> {
@@ -30,7 +30,7 @@ pub(super) fn parts(cx: &Context<'_>, name: &str, api: &Api) -> BTreeMap<PartId,
     api.authorizers.iter().filter_map(part).collect()
 }
 
-/// Returns the type of an authorizer: the given one, or the one that its fields show.
+/// Returns the type of an authorizer: the given one, or the one that its fields imply.
 pub(super) fn kind_of(authorizer: &Authorizer) -> AuthorizerType {
     let shown =
         if authorizer.user_pools.is_empty() { AuthorizerType::Token } else { AuthorizerType::Cognito };
@@ -96,7 +96,7 @@ fn spec(cx: &Context<'_>, api: &str, name: &str, model: &Authorizer) -> Option<a
     })
 }
 
-/// Reads identity sources; a bare word is the name of a header.
+/// Parses identity sources; a bare word is the name of a header.
 fn identity(cx: &Context<'_>, at: Path<'_>, model: &Authorizer, kind: AuthorizerType) -> Vec<String> {
     let given = match &model.identity {
         Some(OneOrMany::One(one)) => vec![one.clone()],

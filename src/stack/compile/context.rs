@@ -1,4 +1,4 @@
-//! What every part of the compiler needs: names, places, and a list for what it finds.
+//! The context that every part of the compiler needs: names, places, and a list of problems.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -48,12 +48,12 @@ impl<'a> Context<'a> {
         self.tree.place(path, false)
     }
 
-    /// Starts an error about a value.
+    /// Creates an error about a value.
     pub fn about(&self, path: Path<'_>, code: &'static str, message: impl Into<String>) -> Diagnostic {
         Diagnostic::error(Some(self.at(path)), code, message)
     }
 
-    /// Starts an error about a key.
+    /// Creates an error about a key.
     pub fn about_key(&self, path: Path<'_>, code: &'static str, message: impl Into<String>) -> Diagnostic {
         Diagnostic::error(Some(self.tree.place(path, true)), code, message)
     }
@@ -63,12 +63,12 @@ impl<'a> Context<'a> {
         self.report(self.about(path, code, message));
     }
 
-    /// Reports something that somebody should look at.
+    /// Reports a warning about a value.
     pub fn warn(&self, path: Path<'_>, code: &'static str, message: impl Into<String>) {
         self.report(Diagnostic::warning(self.at(path), code, message));
     }
 
-    /// Reports that AWS refuses a value unless it holds a rule.
+    /// Reports that AWS refuses a value if `holds` is false; `rule` describes the rule.
     pub fn require(&self, holds: bool, path: Path<'_>, rule: &str) -> bool {
         if !holds {
             let value = self.shown(path);
@@ -86,7 +86,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Reads a duration, or returns what holds without one.
+    /// Parses a duration; returns `None` if it is not set or not valid.
     pub fn duration(&self, path: Path<'_>, text: Option<&str>, range: Range) -> Option<u32> {
         let text = text?;
         match range.read(text) {
@@ -100,7 +100,8 @@ impl<'a> Context<'a> {
 
     /// Checks that a resource of the stack exists.
     ///
-    /// It looks at the file and not at the model: what is declared and wrong is reported once, there.
+    /// It looks at the file and not at the model, because a resource that is declared with errors has been reported
+    /// there already.
     pub fn declared(&self, path: Path<'_>, section: &'static str, name: &str) -> bool {
         if self.declared.contains(&(section, name)) {
             return true;
@@ -114,7 +115,7 @@ impl<'a> Context<'a> {
         self.tree.find(path).map(Node::entries).unwrap_or_default().iter().map(|entry| entry.key.as_str())
     }
 
-    /// Checks that a name is one of those that are known.
+    /// Checks that a name is one of the known names.
     pub fn one_of(&self, path: Path<'_>, name: &str, otherwise: &str, known: Vec<&str>) -> bool {
         if known.contains(&name) {
             return true;
@@ -124,7 +125,7 @@ impl<'a> Context<'a> {
         false
     }
 
-    /// Checks a text against the length that AWS takes.
+    /// Checks that a text is not longer than AWS allows.
     pub fn at_most(&self, path: Path<'_>, text: &str, longest: usize) {
         let length = text.chars().count();
         if length > longest {
@@ -134,7 +135,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Checks the name of a resource in the file, and of what it becomes in AWS.
+    /// Checks the name of a resource in the file, and the name that it gets in AWS.
     pub fn check_name(&self, path: Path<'_>, longest: usize) {
         let Some(name) = path.last() else { return };
         if !is_word(name, "-_", 64) || !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
@@ -152,14 +153,14 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Returns all tags of a resource: those of the stack, its own, and those that mark it.
+    /// Returns all tags of a resource: those of the stack, its own, and those that identify it.
     pub fn tags(&self, path: Path<'_>, own: &Tags, kind: Kind, id: &str) -> Tags {
         let own_path: Vec<&str> = path.iter().copied().chain(["tags"]).collect();
         self.check_tags(&own_path, own);
         let mut all = self.file.tags.clone();
         all.extend(own.clone());
         all.extend(identity_tags(self.names.stack, self.names.env, &ResourceId::new(kind, &Name::from(id))));
-        // A function carries three more, which follow from its code and role.
+        // A function has three more, which depend on its code and role.
         let most = if kind == Kind::Function { 47 } else { 50 };
         if all.len() > most {
             let problem = format!("{} tags, those of the stack included; at most {most}", all.len());
@@ -198,7 +199,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Reads a principal: `roles.NAME`, `role/NAME`, `user/NAME`, an account id, or an ARN.
+    /// Parses a principal: `roles.NAME`, `role/NAME`, `user/NAME`, an account ID, or an ARN.
     pub fn principal(&self, path: Path<'_>, text: &str) -> Option<String> {
         if let Some(role) = text.strip_prefix("roles.") {
             return self.declared(path, "roles", role).then(|| self.role_arn(role));
@@ -231,7 +232,7 @@ impl<'a> Context<'a> {
         self.names.role_arn(name, &path.unwrap_or_else(|| self.names.role_path()))
     }
 
-    /// Reads a symmetric key: the name of one of the stack, or an ARN. Returns its ARN.
+    /// Returns the ARN of a symmetric key, given as the name of a key of the stack or as an ARN.
     pub fn symmetric_key(&self, path: Path<'_>, text: &str) -> Option<String> {
         if is_arn(text, "kms", "key/") || ids::is_open(text) {
             return Some(text.to_owned());

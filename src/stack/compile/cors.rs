@@ -1,4 +1,4 @@
-//! Cross-origin requests: a mocked `OPTIONS` on every path, and headers on the gateway's own errors.
+//! Cross-origin requests: a mock `OPTIONS` method on every path, and headers on API Gateway's own errors.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use super::values::{Range, SECOND, is_word};
 use crate::kinds::api::{GatewayResponse, Method, MethodResponse, Part, PartId};
 use crate::stack::model::Cors;
 
-/// Headers that callers of an API send: those of tokens, signatures and API keys.
+/// Headers that callers of an API may send: those for tokens, signatures and API keys.
 const HEADERS: &str = "Authorization,Content-Type,X-Amz-Date,X-Amz-Security-Token,X-Api-Key";
 
 const PREFIX: &str = "Access-Control-";
@@ -35,7 +35,7 @@ pub(super) fn add(cx: &Context<'_>, api: &str, cors: &Cors, parts: &mut BTreeMap
         }
     }
     for (path, mut verbs) in verbs {
-        // A path that answers OPTIONS itself is left alone.
+        // A path that handles OPTIONS itself is left alone.
         if verbs.contains("OPTIONS") || verbs.contains("ANY") {
             continue;
         }
@@ -90,7 +90,7 @@ fn preflight(cors: &Cors, answer: Vec<(&str, String)>) -> Method {
             headers.insert(origin, format!("'{only}'"));
         }
         several => {
-            // The header takes one origin, so the answer names the caller's if it is in the list.
+            // The header allows only one origin, so the response names the caller's origin if it is in the list.
             headers.insert("method.response.header.Vary".to_owned(), "'Origin'".to_owned());
             templates.insert("application/json".to_owned(), origin_template(several));
             headers.insert(origin, "''".to_owned());
@@ -123,7 +123,7 @@ fn origin_template(origins: &[String]) -> String {
     )
 }
 
-/// Without these a browser hides the error behind one of its own.
+/// Adds the headers without which a browser hides the error behind one of its own.
 fn add_to_errors(cors: &Cors, response: &mut GatewayResponse) {
     let mut set = |name: &str, value: String| {
         response.parameters.entry(format!("gatewayresponse.header.{PREFIX}{name}")).or_insert(value);
@@ -135,7 +135,7 @@ fn add_to_errors(cors: &Cors, response: &mut GatewayResponse) {
                 set("Allow-Credentials", "'true'".to_owned());
             }
         }
-        // A gateway response cannot choose from a list. Naming any caller is safe without credentials.
+        // A gateway response cannot select from a list. Naming any origin is safe without credentials.
         _ => set("Allow-Origin", "method.request.header.Origin".to_owned()),
     }
 }

@@ -1,4 +1,4 @@
-//! Resources that could only be created after each other.
+//! Detects resources that could only be created after each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,13 +8,13 @@ use super::context::Context;
 use crate::kinds::ids;
 use crate::stack::desired::Desired;
 
-/// For each resource, the resources that must be there before it.
+/// For each resource, the resources that must exist before it.
 type Needs = BTreeMap<String, BTreeSet<String>>;
 
-/// Reports circles among the ids that create calls need: none of their resources could come first.
+/// Reports cycles among the IDs that create calls need, because none of their resources could be created first.
 ///
-/// Most circles are none: an API's id is known before its routes are made, a key's before a role is given its
-/// policies. Only what the create call itself takes counts.
+/// Many apparent cycles are not real ones: an API's ID is known before its routes are created, and a key's ID before a
+/// role gets its policies. Only the arguments of the create call itself count.
 pub(super) fn check(cx: &Context<'_>, desired: &Desired) {
     let needs = needs(cx, desired);
     let on = |resource: &str| needs.get(resource).into_iter().flatten();
@@ -23,7 +23,7 @@ pub(super) fn check(cx: &Context<'_>, desired: &Desired) {
         if !seen.insert(start) {
             continue;
         }
-        // The way down to where the search is; a file may hold chains too long for recursion.
+        // The current path of the search, kept on the heap because a file may contain chains too long for recursion.
         let mut path = vec![(start.as_str(), on(start))];
         let mut on_path = BTreeSet::from([start.as_str()]);
         while let Some((resource, rest)) = path.last_mut() {
@@ -59,7 +59,7 @@ fn needs(cx: &Context<'_>, desired: &Desired) -> Needs {
     let mut add = |resource: String, taken: Value| {
         let text = taken.to_string();
         let on = ids::open_in(&text).into_iter().filter_map(|id| match id.rsplit_once('.')? {
-            // The address of an API is known once its stage is there, which comes after its functions.
+            // The URL of an API is known once its stage exists, which is created after its functions.
             (api, "url") => Some(format!("{api}.stage")),
             (resource, _) => Some(resource.to_owned()),
         });

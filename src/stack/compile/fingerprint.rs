@@ -1,4 +1,4 @@
-//! The hash over everything that a deployment of an API freezes.
+//! The hash of everything that a deployment of an API freezes.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use crate::kinds::api::{Part, PartId, Settings};
 use crate::stack::digest;
 
-/// Hashes settings and tree of an API. References to ids stay as they are, so the hash is known before them.
+/// Hashes the settings and the tree of an API. References to IDs stay unresolved, so the hash is known before the IDs.
 pub(super) fn of(settings: &Settings, parts: &BTreeMap<PartId, Part>) -> String {
-    // Name, description, endpoint and tags act without a deployment.
+    // Name, description, endpoint and tags take effect without a deployment.
     let Settings {
         api_name: _,
         description: _,
@@ -36,14 +36,14 @@ pub(super) fn of(settings: &Settings, parts: &BTreeMap<PartId, Part>) -> String 
     digest(&text)
 }
 
-/// Writes JSON with sorted keys, whatever order its maps keep.
+/// Writes JSON with sorted keys, whatever the order of its maps.
 fn canonical(value: &Value, out: &mut String) {
     match value {
         Value::Object(map) => {
             let sorted: BTreeMap<&String, &Value> = map.iter().collect();
             out.push('{');
             for (key, value) in sorted {
-                // Writing into a string has no way to fail.
+                // Writing to a string cannot fail.
                 let _ = write!(out, "{}:", Value::from(key.as_str()));
                 canonical(value, out);
                 out.push(',');

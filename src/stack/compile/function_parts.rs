@@ -57,7 +57,7 @@ pub(super) fn source(cx: &Context<'_>, name: &str, code: &Code) -> Option<CodeSo
     Some(source)
 }
 
-/// Code is found beside the stack file on every machine, or it is not found at all.
+/// Checks that a path is relative to the folder of the stack file, so that the code is found on every machine.
 fn relative(cx: &Context<'_>, at: Path<'_>, text: &str) -> Option<PathBuf> {
     let path = FilePath::new(text);
     let inside = !text.is_empty()
@@ -110,7 +110,7 @@ pub(super) fn alias(cx: &Context<'_>, name: &str, alias: &str, target: &Alias) -
     Some(function::Alias { version, additional })
 }
 
-/// Multiplies and rounds to a whole number, so that specs can be compared exactly.
+/// Multiplies and rounds to an integer, so that specs can be compared exactly.
 pub(super) fn scaled(number: f64, factor: f64) -> u64 {
     format!("{:.0}", number * factor).parse().unwrap_or(u64::MAX)
 }
@@ -189,7 +189,7 @@ pub(super) fn probe(cx: &Context<'_>, name: &str, probe: &ProbeModel) -> Option<
     })
 }
 
-/// Finds the API whose route reaches a function.
+/// Returns the API whose route calls a function.
 fn api_of(cx: &Context<'_>, function: &str, named: Option<&str>, route: &str) -> Option<Name> {
     let at = ["functions", function, "probe", "route"];
     if let Some(api) = named {

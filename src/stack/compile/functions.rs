@@ -9,7 +9,7 @@ use crate::kinds::{Kind, Name, function, ids};
 use crate::stack::desired::{FunctionWant, use_sid};
 use crate::stack::model::{Architecture, Function, KeyUsage, Use};
 
-/// Most bytes of all environment variables together, as JSON.
+/// Maximum size of all environment variables together as JSON, in bytes.
 const MAX_ENV: usize = 4096;
 
 pub(super) fn compile(cx: &Context<'_>) -> BTreeMap<Name, FunctionWant> {
@@ -42,7 +42,7 @@ fn want(cx: &Context<'_>, name: &str, function: &Function) -> Option<FunctionWan
         Architecture::X86 => "x86_64",
         Architecture::Arm => "arm64",
     };
-    // Everything is looked at before anything is given up, so that every error shows at once.
+    // Everything is checked before the first return, so that all errors are reported at once.
     let uses = uses(cx, name, function);
     let probe = function.probe.as_ref().and_then(|probe| parts::probe(cx, name, probe));
     let tags = cx.tags(&at, &function.tags, Kind::Function, name);
@@ -109,7 +109,7 @@ fn runtime(cx: &Context<'_>, name: &str, function: &Function) -> Option<String> 
                 let problem = cx.about(&["functions", name, "runtime"], "bad-value", problem);
                 cx.report(problem.help("take `runtime` out, or write `provided.al2023`"));
             }
-            // AWS adds runtimes often; a list of them would refuse new ones.
+            // AWS adds runtimes often, so a fixed list would reject new ones.
             let right = "a runtime is written `provided.al2023` or `python3.13`";
             cx.require(is_word(runtime, ".", 64), &["functions", name, "runtime"], right)
                 .then(|| runtime.clone())
@@ -132,7 +132,7 @@ fn handler(cx: &Context<'_>, name: &str, function: &Function, runtime: Option<&s
             cx.require(fits, &["functions", name, "handler"], right).then(|| handler.clone())
         }
         (None, None) => None,
-        // A cargo binary on another runtime is an error of its own.
+        // A cargo binary on another runtime is a separate error.
         (None, Some(runtime)) if runtime.starts_with("provided") || function.code.cargo.is_some() => {
             Some("bootstrap".to_owned())
         }
@@ -205,7 +205,8 @@ fn uses(cx: &Context<'_>, name: &str, function: &Function) -> BTreeMap<Name, BTr
                 .extend(actions(*word).iter().map(ToString::to_string));
         }
     }
-    // The grant that Lambda makes for its own decryption dies with the role; a statement is renewed with it.
+    // The grant that Lambda creates for its own decryption stops working when the role is re-created, but a statement
+    // can be renewed for the new role.
     let env_key = function.env_key.as_deref().filter(|key| cx.file.keys.contains_key(*key));
     let env_key = env_key.or_else(|| {
         let reference = function.env_key.as_deref().map(ids::open_in)?.into_iter().next()?;

@@ -1,4 +1,4 @@
-//! What routes call: functions, URLs, or nothing at all.
+//! Backends of routes: functions, URLs, or mock integrations.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +42,7 @@ pub(super) fn integration(
     match (&route.function, &route.http, &route.mock) {
         (Some(function), None, None) => {
             let uri = invocation(cx, at, function, route.alias.as_deref())?;
-            // Lambda is called by POST, whatever the verb of the route.
+            // Lambda is always called by POST, whatever the method of the route.
             let http_method = Some("POST".to_owned());
             Some((Integration { uri: Some(uri), http_method, ..base }, Answers::new()))
         }
@@ -56,7 +56,7 @@ pub(super) fn integration(
     }
 }
 
-/// Returns an integration as AWS shows it when nothing is set.
+/// Returns an integration with the defaults of AWS.
 pub(super) fn blank(kind: &str) -> Integration {
     Integration {
         kind: kind.to_owned(),
@@ -87,7 +87,7 @@ fn http(
         let source = header_value(source, "method.request.");
         request_parameters.insert(format!("integration.request.{target}"), source);
     }
-    // What the URL takes from the path is passed on without being said.
+    // Path parameters that occur in the URL are passed on by default.
     for (_, part) in ancestors(path).filter(|(_, part)| part.starts_with('{')) {
         let name = part.trim_matches(['{', '}', '+']);
         if url.contains(&format!("{{{name}}}")) {
@@ -135,7 +135,7 @@ fn http(
     (integration, responses)
 }
 
-/// Returns an HTTP method as it is written.
+/// Returns the name of an HTTP method.
 pub(super) fn verb_of(method: HttpMethod) -> String {
     format!("{method:?}").to_ascii_uppercase()
 }
@@ -154,7 +154,7 @@ fn mocked(cx: &Context<'_>, at: Path<'_>, mock: &Mock, base: Integration) -> (In
     (mock_integration(&status, base), Answers::from([(status, response)]))
 }
 
-/// Completes an integration that answers by itself.
+/// Completes a mock integration.
 pub(super) fn mock_integration(status: &str, base: Integration) -> Integration {
     let template = format!("{{\"statusCode\": {status}}}");
     Integration {
@@ -164,7 +164,7 @@ pub(super) fn mock_integration(status: &str, base: Integration) -> Integration {
     }
 }
 
-/// Writes the URI by which API Gateway invokes a function.
+/// Returns the URI by which API Gateway invokes a function.
 pub(super) fn invocation(
     cx: &Context<'_>,
     at: Path<'_>,

@@ -1,4 +1,4 @@
-//! Keys, with the part of their policies that does not follow from the functions.
+//! Keys, with the part of their policies that does not depend on the functions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,8 @@ use crate::kinds::{Kind, Name, ids, key, log_group};
 use crate::stack::desired::{FunctionWant, KeyWant};
 use crate::stack::model::{Delegation, Key, KeyUsage, Rotation};
 
-/// Everything that can be done to a key but using it. `CreateGrant` is use: a grant gives it to anybody.
+/// All administrative actions on a key. `CreateGrant` is not one of them, because a grant can give use of the key to
+/// anyone.
 const ADMINISTRATION: [&str; 24] = [
     "kms:CancelKeyDeletion",
     "kms:CreateAlias",
@@ -38,7 +39,7 @@ const ADMINISTRATION: [&str; 24] = [
     "kms:UpdateKeyDescription",
 ];
 
-/// What administration of a multi-Region key has more.
+/// The additional administrative actions on a multi-Region key.
 const MULTI_REGION: [&str; 2] = ["kms:ReplicateKey", "kms:UpdatePrimaryRegion"];
 
 pub(super) fn compile(cx: &Context<'_>) -> BTreeMap<Name, KeyWant> {
@@ -205,7 +206,7 @@ fn lets_put_policy(statement: &Statement) -> bool {
         && actions.iter().any(|action| PATTERNS.contains(&action.folded().as_str()))
 }
 
-/// Lets the services that the stack itself makes use of a key: logs and environment variables.
+/// Allows the services that the stack needs to use a key: logs and environment variables.
 pub(super) fn serve(
     cx: &Context<'_>,
     keys: &mut BTreeMap<Name, KeyWant>,
@@ -236,7 +237,8 @@ pub(super) fn serve(
             served.extend(condition.0.map(|operator| statement.condition(operator, condition.1, groups)));
         }
         if functions.values().any(|function| function.spec.config.env_key == arn) {
-            // Whoever configures the function lets Lambda grant its role the key; only by way of Lambda.
+            // A principal that configures the function allows Lambda to grant the function's role the key, but only
+            // through Lambda.
             let statement = Statement::allow("LambdaEnvironment")
                 .principal_aws([cx.names.iam("root")])
                 .actions(["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt"])

@@ -1,4 +1,4 @@
-//! Log groups, those of functions included.
+//! Log groups, including those of functions.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! Turns the model of a stack file into what is wanted in AWS, and checks on the way everything that AWS
-//! would refuse and that can be known without it.
+//! Compiles the model of a stack file into the desired state in AWS, and checks everything that AWS would refuse as far
+//! as this can be known without calling AWS.
 
 mod apis;
 mod assertions;
@@ -28,9 +28,9 @@ use super::model::File;
 use super::names::Names;
 use super::tree::{Node, Value};
 
-/// Compiles the tree of one environment; every reference in it is filled in already.
+/// Compiles the tree of one environment, in which every reference is filled in already.
 ///
-/// `None` comes with at least one error in `problems`.
+/// `None` is returned together with at least one error in `problems`.
 pub(super) fn compile(
     tree: &Node,
     names: Names<'_>,
@@ -76,7 +76,7 @@ pub(super) fn compile(
     Some(desired)
 }
 
-/// Lists where everything stands, by path.
+/// Lists the places of all values, by path.
 fn lines(tree: &Node, file: &str) -> BTreeMap<String, Line> {
     fn walk(node: &Node, path: &str, file: &str, lines: &mut BTreeMap<String, Line>) {
         for entry in node.entries() {
@@ -91,7 +91,7 @@ fn lines(tree: &Node, file: &str) -> BTreeMap<String, Line> {
     }
     let mut lines = BTreeMap::new();
     walk(tree, "", file, &mut lines);
-    // Log groups of functions are resources of their own, without a line of their own.
+    // Log groups of functions are separate resources, but have no line of their own.
     for function in tree.get("functions").map(Node::entries).unwrap_or_default() {
         let line = ["log", ""].iter().find_map(|field| {
             lines.get(format!("functions.{}.{field}", function.key).trim_end_matches('.')).cloned()

@@ -1,4 +1,4 @@
-//! Policies that are written out in a stack file.
+//! Policies that are written in a stack file.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::context::{Context, Path};
 use super::values::is_arn;
 use crate::access::{Clause, PolicyDocument, PolicyKind, Statement};
 
-/// Reads a whole policy document.
+/// Parses a whole policy document.
 pub(super) fn document(
     cx: &Context<'_>,
     path: Path<'_>,
@@ -24,12 +24,12 @@ pub(super) fn document(
     }
 }
 
-/// Turns the mapping of a model into JSON.
+/// Converts the mapping of a model into JSON.
 pub(super) fn object(map: &BTreeMap<String, Value>) -> Value {
     map.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
-/// Reads the extra statements of a key policy, by AWS's rules for those.
+/// Parses the extra statements of a key policy, by AWS's rules for key policies.
 pub(super) fn key_statements(cx: &Context<'_>, key: &str, values: &[Value]) -> Vec<Statement> {
     let kind = PolicyKind::Key { partition: &cx.names.place.partition };
     let mut statements = Vec::new();
@@ -45,7 +45,8 @@ pub(super) fn key_statements(cx: &Context<'_>, key: &str, values: &[Value]) -> V
     statements
 }
 
-/// KMS refuses statements without these since August 2025, and any resource but the key itself.
+/// Checks that a statement has `Principal` and `Action`, without which KMS has refused statements since August 2025,
+/// and no resource other than the key itself, which KMS refuses too.
 fn key_statement(cx: &Context<'_>, path: Path<'_>, statement: &Statement) {
     let Statement { sid, effect: _, principals, actions, resources, conditions: _ } = statement;
     if *principals == Clause::Absent {
@@ -62,7 +63,7 @@ fn key_statement(cx: &Context<'_>, path: Path<'_>, statement: &Statement) {
     }
 }
 
-/// Completes the name of a managed policy to its ARN.
+/// Expands the name of a managed policy to its ARN.
 pub(super) fn managed(cx: &Context<'_>, path: Path<'_>, text: &str) -> Option<String> {
     if text.starts_with("arn:") {
         let right = "the ARN of a managed policy is `arn:aws:iam::ACCOUNT:policy/NAME`";

@@ -26,7 +26,7 @@ pub(super) fn compile(cx: &Context<'_>) -> BTreeMap<Name, role::Spec> {
     all
 }
 
-/// Lists the pairs of roles that must be able to do the same.
+/// Lists the pairs of roles that must have the same permissions.
 pub(super) fn twins(cx: &Context<'_>) -> Vec<(Name, Name)> {
     let twins = cx.file.roles.iter().filter_map(|(name, role)| Some((name, role.twin_of.as_ref()?)));
     twins.map(|(role, twin)| (Name::from(role.as_str()), Name::from(twin.as_str()))).collect()
@@ -71,7 +71,7 @@ fn spec(cx: &Context<'_>, name: &str, role: &Role) -> Option<role::Spec> {
     })
 }
 
-/// Returns the role that the policies come from: itself, or the one that it is a twin of.
+/// Returns the role that defines the policies: the role itself, or the one that it is a twin of.
 fn source<'a>(cx: &Context<'a>, name: &'a str) -> Option<&'a str> {
     let Some(twin) = cx.file.roles.get(name).and_then(|role| role.twin_of.as_deref()) else {
         return Some(name);
@@ -92,7 +92,7 @@ fn source<'a>(cx: &Context<'a>, name: &'a str) -> Option<&'a str> {
     None
 }
 
-/// A twin with policies of its own could do more or less.
+/// Reports policies of a twin that it must not define itself, because they could allow more or less.
 fn only_the_twins(cx: &Context<'_>, name: &str, twin: &str) {
     for field in ["trust", "managed_policies", "inline_policies", "permissions_boundary"] {
         let at = ["roles", name, field];

@@ -24,7 +24,7 @@ pub(super) struct Route {
 }
 
 impl Route {
-    /// Reads `POST /encrypt`; `key` tells whether it stands as a key in the file.
+    /// Parses `POST /encrypt`; `key` is `true` if it is a key in the file.
     pub fn read(cx: &Context<'_>, at: Path<'_>, text: &str, key: bool) -> Option<Self> {
         let about = |message: String| {
             if key { cx.about_key(at, "bad-route", message) } else { cx.about(at, "bad-route", message) }
@@ -80,7 +80,7 @@ fn check_path(path: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Lists the routes of an API as they are written.
+/// Lists the routes of an API as they are written in the file.
 pub(super) fn api_routes<'a>(cx: &Context<'a>, api: &str) -> Vec<&'a str> {
     cx.names_in(&["apis", api, "routes"]).collect()
 }
@@ -88,7 +88,7 @@ pub(super) fn api_routes<'a>(cx: &Context<'a>, api: &str) -> Vec<&'a str> {
 /// Compiles the resources and methods of an API.
 pub(super) fn parts(cx: &Context<'_>, name: &str, api: &Api) -> BTreeMap<PartId, Part> {
     let mut parts = BTreeMap::new();
-    // Two parameters at one place would be two resources for the same requests.
+    // Two parameters at the same place would be two resources for the same requests.
     let mut parameters: BTreeMap<&str, &str> = BTreeMap::new();
     if cx.names_in(&["apis", name, "routes"]).next().is_none() {
         let problem =
@@ -123,7 +123,7 @@ pub(super) fn parts(cx: &Context<'_>, name: &str, api: &Api) -> BTreeMap<PartId,
     parts
 }
 
-/// Lists the parts of a path, each with what stands before it.
+/// Lists the parts of a path, each with the path before it.
 pub(super) fn ancestors(path: &str) -> impl Iterator<Item = (&str, &str)> {
     path.match_indices('/').filter_map(move |(at, _)| {
         let (before, rest) = path.split_at(at);
@@ -172,7 +172,7 @@ fn method(cx: &Context<'_>, api: &str, (text, route): (&str, &model::Route), pat
         if !is_media_type(media) {
             cx.report(cx.about_key(&at, "bad-value", format!("`{media}` is no media type")));
         }
-        // These two are part of every API.
+        // These two models exist in every API.
         let known = cx.names_in(&["apis", api, "models"]).chain(["Empty", "Error"]).collect();
         cx.one_of(&at, name, "the API has no model", known);
     }
@@ -207,13 +207,13 @@ fn method(cx: &Context<'_>, api: &str, (text, route): (&str, &model::Route), pat
     })
 }
 
-/// Lets every API invoke the functions that it calls.
+/// Allows every API to invoke the functions that it calls.
 pub(super) fn permit(cx: &Context<'_>, functions: &mut BTreeMap<Name, FunctionWant>) {
     for (api, model) in &cx.file.apis {
         let routes = model.routes.values().map(|route| (&route.function, &route.alias, &route.credentials));
         let authorizers = model.authorizers.values().map(|one| (&one.function, &one.alias, &one.credentials));
         for (function, alias, credentials) in routes.chain(authorizers) {
-            // A role that API Gateway assumes needs no permission here.
+            // A route with a role that API Gateway assumes needs no permission here.
             let (Some(function), None) = (function, credentials) else { continue };
             let Some(want) = functions.get_mut(&Name::from(function.as_str())) else { continue };
             let sid = match alias {

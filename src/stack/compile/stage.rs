@@ -9,14 +9,14 @@ use super::values::{is_arn, is_word};
 use crate::kinds::{Kind, api};
 use crate::stack::model::{AccessLog, Api, Logging, Period, Throttle};
 
-/// What a stage logs of a request by default: who, what, how it ended and how long it took; no secrets.
+/// The default access log format: caller, request, result and duration; no secrets.
 const LOG_FORMAT: &str = "{\"requestId\":\"$context.requestId\",\"time\":\"$context.requestTime\",\
     \"ip\":\"$context.identity.sourceIp\",\"principal\":\"$context.authorizer.principalId\",\
     \"method\":\"$context.httpMethod\",\"path\":\"$context.path\",\"status\":\"$context.status\",\
     \"length\":\"$context.responseLength\",\"latency\":\"$context.responseLatency\",\
     \"error\":\"$context.error.message\"}";
 
-/// The name of a stage that is given none.
+/// The default name of a stage.
 const NAME: &str = "v1";
 
 /// Returns the name of the stage of an API.
@@ -74,7 +74,7 @@ pub(super) fn stage(cx: &Context<'_>, name: &str, api: &Api) -> api::Stage {
         methods,
         tags: {
             let mut tags = cx.tags(&["apis", name, "stage"], &stage.tags, Kind::Api, name);
-            // What an API is tagged with holds for its stage, unless the stage says otherwise.
+            // The tags of an API also apply to its stage, unless the stage overrides them.
             for (key, value) in &api.tags {
                 if !stage.tags.contains_key(key) {
                     tags.insert(key.clone(), value.clone());

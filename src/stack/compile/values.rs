@@ -10,7 +10,7 @@ pub(super) const MILLISECOND: Unit = Unit(1);
 pub(super) const SECOND: Unit = Unit(1000);
 pub(super) const DAY: Unit = Unit(24 * 60 * 60 * 1000);
 
-/// What a duration can be, both ends included, and the unit that it is counted in.
+/// The allowed range of a duration, both ends included, and the unit in which it is counted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Range {
     pub unit: Unit,
@@ -23,7 +23,7 @@ impl Range {
         Self { unit, low, high }
     }
 
-    /// Reads a duration; the error says what would be right.
+    /// Parses a duration; the error describes the valid values.
     pub fn read(self, text: &str) -> Result<u32, String> {
         let Self { unit: Unit(unit), low, high } = self;
         let right = || format!("it can be {} to {}", shown(unit, low), shown(unit, high));
@@ -56,11 +56,11 @@ fn shown(unit: u64, count: u32) -> String {
     if unit == 1 { format!("{millis}ms") } else { format!("{}s", millis / 1000) }
 }
 
-/// Retentions of log groups that CloudWatch Logs offers, in days.
+/// Retention periods that CloudWatch Logs supports, in days.
 pub(super) const RETENTIONS: [u32; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
-/// Names of environment variables that Lambda keeps for itself.
+/// Names of environment variables that are reserved by Lambda.
 pub(super) const RESERVED_ENV: [&str; 16] = [
     "AWS_REGION",
     "AWS_DEFAULT_REGION",
@@ -80,7 +80,7 @@ pub(super) const RESERVED_ENV: [&str; 16] = [
     "_HANDLER",
 ];
 
-/// Returns whether every character is a letter, a digit or one of `more`, and there are 1 to `longest`.
+/// Returns whether a text has 1 to `longest` characters, each a letter, a digit or one of `more`.
 pub(super) fn is_word(text: &str, more: &str, longest: usize) -> bool {
     (1..=longest).contains(&text.chars().count())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))

@@ -1,4 +1,4 @@
-//! Ways that APIs take.
+//! Scenarios for APIs.
 
 use std::collections::BTreeSet;
 
@@ -88,7 +88,7 @@ pub fn parts_removed() -> Scenario {
     })
 }
 
-/// No route is left for the second function, so nothing of it stays but its key.
+/// Removes the second function from the stack, except its key, because it has no route left.
 fn leave_second(to: &mut Desired) {
     to.functions.remove(&n("second"));
     to.log_groups.remove(&n("second"));
@@ -109,7 +109,7 @@ pub fn method_opened() -> Scenario {
 pub fn deployments_pruned() -> Scenario {
     let drift = |world: &mut World| {
         let api = world.apis.get_mut(&n("api")).unwrap();
-        // The stage went back to the oldest of them.
+        // The stage still serves the oldest of them.
         for fingerprint in ["2", "3", "4", "5"] {
             let (id, fingerprint) = (format!("deployment {fingerprint}"), Some(fingerprint.to_owned()));
             api.deployments.insert(0, api::Deployment { id, fingerprint });

@@ -1,4 +1,4 @@
-//! Ways that keys and their aliases take.
+//! Scenarios for keys and their aliases.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Ways from one rich stack to another, each of which needs some order of its steps.
+//! Scenarios that lead from one rich stack to another, each of which depends on some order of its steps.
 
 mod apis;
 mod keys;
@@ -18,17 +18,17 @@ use apis::redeploy;
 pub use apis::*;
 pub use keys::*;
 
-/// A way from one stack to another.
+/// A change from one stack to another.
 pub struct Scenario {
     pub name: &'static str,
     pub from: Desired,
     pub to: Desired,
-    /// What happened to the world of the first stack in the meantime.
+    /// The changes that happened to the world of the first stack in the meantime.
     pub drift: fn(&mut World),
 }
 
 impl Scenario {
-    /// Makes the world that the way begins in.
+    /// Returns the world in which the scenario starts.
     pub fn start(&self) -> World {
         let mut world = made(&self.from);
         (self.drift)(&mut world);
@@ -36,12 +36,12 @@ impl Scenario {
     }
 }
 
-/// A way from the rich stack to what `change` makes of it.
+/// Returns a scenario from the rich stack to the result of `change`.
 fn changed(name: &'static str, change: impl FnOnce(&mut Desired)) -> Scenario {
     between(name, |_| (), change)
 }
 
-/// A way between two variants of the rich stack.
+/// Returns a scenario between two variants of the rich stack.
 fn between(
     name: &'static str,
     before: impl FnOnce(&mut Desired),
@@ -53,7 +53,7 @@ fn between(
     Scenario { name, from, to, drift: |_| () }
 }
 
-/// A way back to the rich stack after something happened to its world.
+/// Returns a scenario back to the rich stack after its world has changed.
 fn drifted(name: &'static str, drift: fn(&mut World)) -> Scenario {
     Scenario { drift, ..changed(name, |_| ()) }
 }
@@ -79,7 +79,7 @@ pub fn role_swap() -> Scenario {
     })
 }
 
-/// Traffic through the alias stays on the old version and its role until the alias goes.
+/// A scenario in which traffic through an alias stays on the old version and its role until the alias is deleted.
 pub fn alias_dropped() -> Scenario {
     changed("a function moves to a new role and loses its alias", |to| {
         swap(to, "first", "c");
@@ -98,7 +98,7 @@ pub fn alias_dropped() -> Scenario {
     })
 }
 
-/// Stopped before the alias followed, and somebody took the new role out of the key policy.
+/// A scenario in which a run stopped before the alias moved, and someone removed the new role from the key policy.
 pub fn alias_behind() -> Scenario {
     let drift = |world: &mut World| {
         let policy = made(&rich()).keys.remove(&n("text")).unwrap().spec.policy;
@@ -135,7 +135,7 @@ pub fn role_gone() -> Scenario {
     })
 }
 
-/// Deletes a role by hand: nothing but its id stays of it.
+/// Deletes a role by hand, so that only its ID remains in key policies.
 fn delete_role(world: &mut World, name: &str) -> crate::kinds::role::Seen {
     let role = world.roles.remove(&n(name)).unwrap();
     for key in world.keys.values_mut() {
@@ -144,7 +144,7 @@ fn delete_role(world: &mut World, name: &str) -> crate::kinds::role::Seen {
     role
 }
 
-/// Deletes a role by hand and re-creates it, alike in everything but its id.
+/// Deletes a role by hand and re-creates it, identical except for its ID.
 fn recreate(world: &mut World, name: &str) {
     let role = delete_role(world, name);
     world
@@ -173,7 +173,7 @@ pub fn role_recreated_without_environment() -> Scenario {
     drifted("somebody re-created a role that Lambda holds no grant for", |world| recreate(world, "b"))
 }
 
-/// Somebody began to mend it by hand.
+/// A scenario in which someone began the repair by hand.
 pub fn role_recreated_and_moved() -> Scenario {
     let drift = |world: &mut World| {
         recreate(world, "a");
@@ -182,7 +182,7 @@ pub fn role_recreated_and_moved() -> Scenario {
     Scenario { drift, ..drifted("somebody re-created a role and moved its function, not the alias", |_| ()) }
 }
 
-/// There was no grant to lose until now.
+/// A scenario in which there was no grant to lose until now.
 pub fn role_recreated_and_environment() -> Scenario {
     let drift = |world: &mut World| recreate(world, "b");
     let env = |to: &mut Desired| {
@@ -191,7 +191,7 @@ pub fn role_recreated_and_environment() -> Scenario {
     Scenario { drift, ..changed("somebody re-created a role, and its function gets an environment", env) }
 }
 
-/// A key that is not left to the account, and statements that name the role.
+/// A scenario with statements that name the role, in a key policy and in a trust policy.
 pub fn role_recreated_with_statements() -> Scenario {
     let named = |stack: &mut Desired| {
         let arn = role_arn("a");
@@ -208,7 +208,7 @@ pub fn role_recreated_with_statements() -> Scenario {
     Scenario { drift, ..between("somebody re-created a role that statements name", named, named) }
 }
 
-/// Another function moves to another role meanwhile, and its old one goes.
+/// A scenario in which another function changes to another role at the same time, and its old role is deleted.
 pub fn role_recreated_and_other_swap() -> Scenario {
     let drift = |world: &mut World| recreate(world, "a");
     let way = changed("somebody re-created a role, and another function moves on", |to| {
@@ -290,7 +290,7 @@ pub fn role_widened() -> Scenario {
     })
 }
 
-/// Every way there is.
+/// Lists all scenarios.
 pub fn all() -> Vec<Scenario> {
     vec![
         creation(),
