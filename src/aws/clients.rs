@@ -181,7 +181,9 @@ impl Aws {
             Some(parts) if !account.is_empty() => {
                 Ok(Identity { account, partition: parts.partition.to_owned(), arn: arn.clone() })
             }
-            _ => Err(AwsError::new(operation, ErrorKind::Invalid, format!("`{arn}` is no identity"))),
+            _ => {
+                Err(AwsError::new(operation, ErrorKind::Invalid, format!("`{arn}` is not a valid identity")))
+            }
         }
     }
 

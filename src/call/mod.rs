@@ -96,7 +96,7 @@ impl Caller<'_> {
     ///
     /// # Errors
     ///
-    /// When there is no address or no answer. Any HTTP status is an answer.
+    /// When there is not a valid address or no answer. Any HTTP status is an answer.
     pub async fn send(
         &self,
         route: &Route,

@@ -95,7 +95,8 @@ impl Http {
         let Request { method, url, headers, body } = request;
         let wrong = |reason: String| CallError::Request { reason };
         let method: Method = method.parse().map_err(|_| wrong(format!("`{method}` is no HTTP verb")))?;
-        let url: Url = url.parse().map_err(|error| wrong(format!("`{url}` is no address: {error}")))?;
+        let url: Url =
+            url.parse().map_err(|error| wrong(format!("`{url}` is not a valid address: {error}")))?;
         let client = if is_loopback(&url) { &self.direct } else { &self.other };
         let mut sending = client.request(method, url.clone()).headers(header_map(headers)?);
         if let Some(body) = body {
@@ -165,7 +166,7 @@ mod tests {
         };
         for (request, message) in [
             (request("GE T", "http://127.0.0.1/", "x"), "`GE T` is no HTTP verb"),
-            (request("GET", "there", "x"), "`there` is no address"),
+            (request("GET", "there", "x"), "`there` is not a valid address"),
             (request("GET", "http://127.0.0.1/", "x y"), "the header `x y` has no valid name"),
             (request("GET", "http://127.0.0.1/", "x"), "the header `x` has no valid value"),
         ] {

@@ -44,7 +44,7 @@ pub struct LockOptions {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no duration: write 30s, 10m or 1h");
+    let wrong = || format!("`{text}` is not a valid duration: write 30s, 10m or 1h");
     let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = text.split_at(split);
     let factor = match unit {

@@ -68,7 +68,9 @@ impl Saved {
                 Unreadable::NoPlan(_) => "save one with `lockstep plan --out FILE`",
                 Unreadable::Format(_) => "save it again with this version",
             };
-            CliError::usage(format!("`{shown}` is no saved plan that can be read")).because(error).hint(hint)
+            CliError::usage(format!("`{shown}` is not a saved plan that can be read"))
+                .because(error)
+                .hint(hint)
         })?;
         Ok(Self(saved))
     }

@@ -201,28 +201,28 @@ fn check_environments(tree: &Node, problems: &mut Diagnostics) {
     }
     for entry in tree.get("environments").map(Node::entries).unwrap_or_default() {
         if !names::is_label(&entry.key) {
-            let problem = format!("`{}` is no name of an environment", entry.key);
+            let problem = format!("`{}` is not a valid environment name", entry.key);
             problems
                 .push(Diagnostic::error(Some(entry.key_span), "bad-name", problem).help(names::LABEL_HELP));
         }
         let text = |field: &str| entry.value.get(field).and_then(|node| Some((node, node.text()?)));
         if let Some((node, account)) = text("account").filter(|(_, account)| !is_account_id(account)) {
-            let problem = format!("`{account}` is no account id; it has twelve digits");
+            let problem = format!("`{account}` is not a valid account id; it has twelve digits");
             problems.push(Diagnostic::error(Some(node.span), "bad-value", problem));
         }
         if let Some((node, region)) = text("region").filter(|(_, region)| !names::is_region(region)) {
-            let problem = format!("`{region}` is no region; one is written `eu-central-1`");
+            let problem = format!("`{region}` is not a valid region; one is written `eu-central-1`");
             problems.push(Diagnostic::error(Some(node.span), "bad-value", problem));
         }
     }
     let stack = tree.get("stack").and_then(|node| Some((node, node.text()?)));
     if let Some((node, name)) = stack.filter(|(_, name)| !names::is_label(name)) {
-        let problem = format!("`{name}` is no name of a stack");
+        let problem = format!("`{name}` is not a valid stack name");
         problems.push(Diagnostic::error(Some(node.span), "bad-name", problem).help(names::LABEL_HELP));
     }
     let region = tree.get("region").and_then(|node| Some((node, node.text()?)));
     if let Some((node, region)) = region.filter(|(_, region)| !names::is_region(region)) {
-        let problem = format!("`{region}` is no region; one is written `eu-central-1`");
+        let problem = format!("`{region}` is not a valid region; one is written `eu-central-1`");
         problems.push(Diagnostic::error(Some(node.span), "bad-value", problem));
     }
 }

@@ -183,7 +183,7 @@ impl Asked<'_> {
         if !self.is_ours() {
             let who = shown(self.desired(), self.caller.arn());
             let what =
-                format!("the key is no part of this stack: whoever owns it must let its policy allow {who}");
+                format!("the key is not part of this stack: whoever owns it must let its policy allow {who}");
             return Remedy { what, line: None };
         }
         match (word_of(self.operation()), role, self.function()) {

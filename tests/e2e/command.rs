@@ -64,7 +64,7 @@ async fn a_file_without_an_end_or_of_another_kind_is_refused() {
     std::fs::write(folder.path().join("latin1.yaml"), b"stack: caf\xe9\n").unwrap();
     let cases: [(&[&str], i32, &str); 4] = [
         (&["validate", "--file", "/dev/zero"], 1, "more than 1048576 bytes"),
-        (&["apply", "/dev/zero"], 64, "is no saved plan"),
+        (&["apply", "/dev/zero"], 64, "is not a saved plan"),
         (&["validate", "--file", "latin1.yaml"], 64, "cannot be read"),
         (&["apply", "latin1.yaml"], 64, "cannot be read"),
     ];

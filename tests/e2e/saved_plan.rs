@@ -132,7 +132,7 @@ async fn is_refused_when_it_was_edited() {
     let proxy = Proxy::start(project.endpoint(), Trap::Open).await;
     let edits: [(&str, Value, &str); 13] = [
         ("/format_version", "2.0".into(), "this lockstep reads 1.0"),
-        ("/format_version", 1.into(), "is no saved plan"),
+        ("/format_version", 1.into(), "is not a saved plan"),
         ("/account", "999988887777".into(), "the plan is for the account 999988887777"),
         ("/region", "eu-west-1".into(), "the plan is for the region eu-west-1"),
         ("/stack", "\u{1b}[2J".into(), "the plan is for the stack \\u{1b}[2J"),

@@ -122,8 +122,8 @@ async fn an_edited_line_is_the_cause_until_it_is_applied() {
         .collect();
     assert_eq!(users, ["encrypt-prod"]);
     project.run(&["access", "--format", "html"]).await.ok().says("<!doctype html>");
-    project.run(&["why", "nobody", "Encrypt"]).await.ends_with(64).says("`nobody` is no principal");
-    project.run(&["why", "encrypt-prod", "s3:GetObject"]).await.ends_with(64).says("is no action of KMS");
+    project.run(&["why", "nobody", "Encrypt"]).await.ends_with(64).says("`nobody` is not a valid principal");
+    project.run(&["why", "encrypt-prod", "s3:GetObject"]).await.ends_with(64).says("is not a KMS action");
     project.run(&["why", "--error", "all is well"]).await.ends_with(64).says("no principal is given");
 }
 

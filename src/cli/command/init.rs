@@ -95,7 +95,7 @@ fn stack_file(name: &str, region: &str) -> Result<String, CliError> {
     };
     match stack::parse(Source { file: STACK.0, text: &text }) {
         Ok(stack) if stack.name() == name => Ok(text),
-        Ok(_) => refused(format!("`{name}` is no name of a stack"), Vec::new()),
+        Ok(_) => refused(format!("`{name}` is not a valid stack name"), Vec::new()),
         // Whatever follows the first problem follows from it.
         Err(found) => {
             found.iter().next().map_or(Ok(text), |first| refused(first.message.clone(), first.help.clone()))

@@ -106,7 +106,7 @@ async fn subject(side: &Side, with_uses: bool) -> Result<Subject, CliError> {
         false => role.clone(),
     };
     let unknown = || {
-        CliError::usage(format!("`{role}` is no role")).hint(format!(
+        CliError::usage(format!("`{role}` is not a role")).hint(format!(
             "the stack has the roles {}; others are written `role/NAME` or as an ARN",
             declared.join(", ")
         ))

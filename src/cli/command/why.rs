@@ -159,7 +159,7 @@ fn who(desired: &Desired, world: &World, text: &str) -> Result<String, CliError>
 
 fn unknown_principal(desired: &Desired, text: &str) -> CliError {
     let roles: Vec<&str> = desired.roles.keys().map(Name::as_str).collect();
-    CliError::usage(format!("`{text}` is no principal")).hint(format!(
+    CliError::usage(format!("`{text}` is not a valid principal")).hint(format!(
         "the stack has the roles {}; others are written `role/NAME`, `user/NAME` or as an ARN",
         roles.join(", ")
     ))
@@ -168,7 +168,7 @@ fn unknown_principal(desired: &Desired, text: &str) -> CliError {
 fn of_kms(action: &str) -> Result<String, CliError> {
     let (service, name) = action.split_once(':').unwrap_or(("kms", action));
     if !service.eq_ignore_ascii_case("kms") {
-        return Err(CliError::usage(format!("`{action}` is no action of KMS")).hint(
+        return Err(CliError::usage(format!("`{action}` is not a KMS action")).hint(
             "`why` decides what may be done with keys; look at the policies of the role for other services",
         ));
     }
@@ -177,10 +177,8 @@ fn of_kms(action: &str) -> Result<String, CliError> {
         (Some(known), _) => Ok(format!("kms:{known}")),
         // One operation that is authorised as two actions; the first is about the key at hand.
         (None, "ReEncrypt") => Ok("kms:ReEncryptFrom".to_owned()),
-        (None, _) => {
-            Err(CliError::usage(format!("`{action}` is no action on a key"))
-                .hint("write it as in `kms:Decrypt`"))
-        }
+        (None, _) => Err(CliError::usage(format!("`{action}` is not an action on a key"))
+            .hint("write it as in `kms:Decrypt`")),
     }
 }
 

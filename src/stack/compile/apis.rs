@@ -146,7 +146,7 @@ pub(super) fn part_name(cx: &Context<'_>, path: super::context::Path<'_>, more: 
         } else {
             format!("letters, digits and `{more}`")
         };
-        let problem = cx.about_key(path, "bad-name", format!("`{name}` is no name that API Gateway takes"));
+        let problem = cx.about_key(path, "bad-name", format!("`{name}` is not a valid API Gateway name"));
         cx.report(problem.help(format!("{signs} are taken, {longest} characters in all")));
     }
 }
@@ -157,7 +157,7 @@ fn responses(cx: &Context<'_>, name: &str, api: &Api) -> BTreeMap<PartId, Part> 
         let at = ["apis", name, "gateway_responses", kind];
         if !RESPONSE_TYPES.contains(&kind.as_str()) {
             let problem =
-                cx.about_key(&at, "unknown-value", format!("`{kind}` is no type of gateway response"));
+                cx.about_key(&at, "unknown-value", format!("`{kind}` is not a gateway response type"));
             cx.report(problem.maybe_help(suggest::advice(kind, RESPONSE_TYPES)));
         }
         let part = Part::GatewayResponse(gateway_response(cx, &at, response));
@@ -186,7 +186,7 @@ fn gateway_response(
 /// Checks the name of a header.
 pub(super) fn check_header(cx: &Context<'_>, path: super::context::Path<'_>, header: &str) {
     if !is_header(header) {
-        cx.report(cx.about_key(path, "bad-name", format!("`{header}` is no name of a header")));
+        cx.report(cx.about_key(path, "bad-name", format!("`{header}` is not a valid header name")));
     }
 }
 

@@ -121,7 +121,7 @@ fn identity(cx: &Context<'_>, at: Path<'_>, model: &Authorizer, kind: Authorizer
                 sources.push(format!("method.request.header.{source}"));
             }
             _ => {
-                let problem = cx.about(at, "bad-value", format!("`{source}` is no source of an identity"));
+                let problem = cx.about(at, "bad-value", format!("`{source}` is not a valid identity source"));
                 let help = if single {
                     "write the name of a header, such as `Authorization`"
                 } else {

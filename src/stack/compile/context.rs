@@ -139,7 +139,7 @@ impl<'a> Context<'a> {
     pub fn check_name(&self, path: Path<'_>, longest: usize) {
         let Some(name) = path.last() else { return };
         if !is_word(name, "-_", 64) || !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
-            let problem = format!("`{name}` is no name of a resource");
+            let problem = format!("`{name}` is not a valid resource name");
             let help = "start with a letter; letters, digits, `-` and `_` may follow, 64 characters in all";
             self.report(self.about_key(path, "bad-name", problem).help(help));
         }
@@ -180,7 +180,7 @@ impl<'a> Context<'a> {
                     format!("`{key}`: tags that start with `aws:` and `lockstep:` are not yours to set");
                 self.report(self.about_key(&path, "bad-tag", problem));
             } else if !key.chars().all(|c| c.is_alphanumeric() || MORE.contains(c)) || key.is_empty() {
-                let problem = format!("`{key}` is no key of a tag");
+                let problem = format!("`{key}` is not a valid tag key");
                 let help = format!("letters, digits and `{MORE}` are taken");
                 self.report(self.about_key(&path, "bad-tag", problem).help(help));
             } else if key.chars().count() > 128 {
@@ -190,7 +190,7 @@ impl<'a> Context<'a> {
                 self.error(&path, "bad-tag", "the value of a tag has at most 256 characters");
             } else if !value.chars().all(|c| c.is_alphanumeric() || MORE.contains(c)) && !ids::is_open(value)
             {
-                let problem = format!("`{value}` is no value of a tag");
+                let problem = format!("`{value}` is not a valid tag value");
                 self.report(
                     self.about(&path, "bad-tag", problem)
                         .help(format!("letters, digits and `{MORE}` are taken")),
@@ -217,7 +217,7 @@ impl<'a> Context<'a> {
             || text.ends_with(":root") && is_arn(text, "iam", "roo")
             || ["assumed-role/", "federated-user/"].iter().any(|resource| is_arn(text, "sts", resource));
         if !known || text.contains('*') {
-            let problem = format!("`{text}` is no principal");
+            let problem = format!("`{text}` is not a valid principal");
             let help = "write `roles.NAME` for a role of the stack, `role/NAME` or `user/NAME` in this account, \
                         or an ARN without wildcards";
             self.report(self.about(path, "bad-principal", problem).help(help));

@@ -71,7 +71,7 @@ pub(super) fn alias(cx: &Context<'_>, name: &str, alias: &str, target: &Alias) -
     let at = ["functions", name, "aliases", alias];
     let digits = alias.bytes().all(|byte| byte.is_ascii_digit());
     if digits || !is_word(alias, "-_", 128) {
-        let problem = format!("`{alias}` is no name of an alias");
+        let problem = format!("`{alias}` is not a valid alias name");
         let help = "letters, digits, `-` and `_` are taken, 128 in all, and not digits alone";
         cx.report(cx.about_key(&at, "bad-name", problem).help(help));
     }
@@ -100,7 +100,7 @@ pub(super) fn alias(cx: &Context<'_>, name: &str, alias: &str, target: &Alias) -
         let at = ["functions", name, "aliases", alias, "weights", second];
         let known = second.parse::<u32>().is_ok_and(|number| number > 0 && number.to_string() == *second);
         if !known || version == function::Version::Number(second.clone()) {
-            let problem = format!("`{second}` is no second version");
+            let problem = format!("`{second}` is not a valid second version");
             cx.report(cx.about_key(&at, "bad-value", problem).help("write another version by its number"));
             return None;
         }

@@ -154,7 +154,7 @@ fn env(cx: &Context<'_>, name: &str, function: &Function) -> BTreeMap<String, St
         if RESERVED_ENV.contains(&key.as_str()) || key.starts_with("_X_AMZN") {
             cx.report(cx.about_key(&at, "reserved", format!("`{key}` is set by Lambda itself")));
         } else if !letters {
-            let problem = format!("`{key}` is no name of an environment variable");
+            let problem = format!("`{key}` is not a valid environment variable name");
             let help =
                 "start with a letter; letters, digits and `_` may follow, at least 2 characters in all";
             cx.report(cx.about_key(&at, "bad-name", problem).help(help));

@@ -137,7 +137,7 @@ fn aliases(cx: &Context<'_>, name: &str, key: &Key) -> BTreeSet<String> {
         } else if alias.starts_with("aws/") {
             cx.error(&path, "bad-alias", format!("`{alias}`: aliases under `aws/` belong to AWS"));
         } else if !is_word(&alias, "/_-", 250) {
-            let problem = format!("`{alias}` is no alias");
+            let problem = format!("`{alias}` is not a valid alias");
             let help = "letters, digits and `/_-` are taken, 250 characters in all";
             cx.report(cx.about(&path, "bad-alias", problem).help(help));
         }

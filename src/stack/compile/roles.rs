@@ -149,7 +149,7 @@ fn inline(cx: &Context<'_>, name: &str, role: &Role) -> BTreeMap<String, PolicyD
     for (policy, value) in role.inline_policies.iter().flatten() {
         let at = ["roles", name, "inline_policies", policy];
         if !is_word(policy, "+=,.@-_", 128) {
-            let problem = format!("`{policy}` is no name of a policy");
+            let problem = format!("`{policy}` is not a valid policy name");
             let help = "letters, digits and `+=,.@-_` are taken, 128 characters in all";
             cx.report(cx.about_key(&at, "bad-name", problem).help(help));
         }

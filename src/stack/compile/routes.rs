@@ -30,7 +30,7 @@ impl Route {
             if key { cx.about_key(at, "bad-route", message) } else { cx.about(at, "bad-route", message) }
         };
         let Some((verb, path)) = text.split_once(' ') else {
-            let problem = about(format!("`{text}` is no route"));
+            let problem = about(format!("`{text}` is not a valid route"));
             cx.report(problem.help("write a method and a path, such as `POST /encrypt`"));
             return None;
         };
@@ -40,7 +40,7 @@ impl Route {
             return None;
         }
         if let Err(wrong) = check_path(path) {
-            cx.report(about(format!("`{path}` is no path: {wrong}")));
+            cx.report(about(format!("`{path}` is not a valid path: {wrong}")));
             return None;
         }
         Some(Self { verb: verb.to_owned(), path: path.to_owned() })
@@ -170,7 +170,7 @@ fn method(cx: &Context<'_>, api: &str, (text, route): (&str, &model::Route), pat
     for (media, name) in &route.request_models {
         let at = ["apis", api, "routes", text, "request_models", media];
         if !is_media_type(media) {
-            cx.report(cx.about_key(&at, "bad-value", format!("`{media}` is no media type")));
+            cx.report(cx.about_key(&at, "bad-value", format!("`{media}` is not a valid media type")));
         }
         // These two models exist in every API.
         let known = cx.names_in(&["apis", api, "models"]).chain(["Empty", "Error"]).collect();
@@ -182,7 +182,7 @@ fn method(cx: &Context<'_>, api: &str, (text, route): (&str, &model::Route), pat
         let part = name.strip_prefix("method.request.").unwrap_or(name);
         let right = ["querystring.", "header.", "path."].iter().any(|kind| part.starts_with(kind));
         if !right {
-            let problem = cx.about_key(&at, "bad-name", format!("`{name}` is no parameter of a request"));
+            let problem = cx.about_key(&at, "bad-name", format!("`{name}` is not a request parameter"));
             cx.report(problem.help("write `querystring.NAME`, `header.NAME` or `path.NAME`"));
         }
         (format!("method.request.{part}"), *required)
