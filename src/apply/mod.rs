@@ -1,12 +1,10 @@
 //! Runs a plan as it is, in one loop, and makes no decisions of its own.
 //!
 //! Steps whose predecessors are done run concurrently, within limits per service. After the first error no new step
-//! starts;
-//! running steps are waited for. A gate that does not open stops the plan, and a failed probe triggers the rollback
-//! that the
-//! plan contains. A gate protects only what works: a function that did not work before the first step either is not
-//! moved
-//! back, but stays where the stack file wants it, and access that was added by hand is removed all the same.
+//! starts; running steps are waited for. A gate that does not open stops the plan, and a failed probe triggers the
+//! rollback that the plan contains. A gate protects only what works: a function that did not work before the first step
+//! either is not moved back, but stays where the stack file wants it, and access that was added by hand is removed all
+//! the same.
 
 mod run;
 mod schedule;

@@ -56,8 +56,7 @@ impl Outcome {
 }
 
 /// Returns the functions that do not work before the first step. Only functions that exist already are tried, and only
-/// if
-/// the result matters.
+/// if the result matters.
 async fn broken(actor: &impl Actor, plan: &Plan, ids: &Ids) -> BTreeSet<Name> {
     let made: BTreeSet<&Name> = plan
         .steps()

@@ -6,8 +6,7 @@ use crate::kinds::{Kind, ResourceId};
 use crate::plan::Step;
 
 /// Returns the maximum number of concurrent steps of one kind. All callers of an account share its rates, so these
-/// numbers
-/// stay well below the limits.
+/// numbers stay well below the limits.
 const fn at_once(kind: Kind) -> usize {
     match kind {
         Kind::Key => 4,

@@ -61,8 +61,7 @@ impl Actor for Model {
 }
 
 /// Returns the stack with a function under `role`, and AWS before, where the function runs as `encrypt-test`, and
-/// someone
-/// attached a policy and added another one by hand.
+/// someone attached a policy and added another one by hand.
 fn by_hand(role: &str) -> (Desired, World) {
     let mut world = applied(&stack("encrypt-test"));
     let spec = &mut world.roles.get_mut(&Name::from("encrypt-test")).unwrap().spec;

@@ -50,8 +50,7 @@ pub struct Settings {
     /// Profile of the shared configuration files.
     pub profile: Option<String>,
     /// Time that a change of a key policy may take until it is in effect everywhere, instead of [`POLICY_IN_EFFECT`];
-    /// zero for
-    /// an AWS on this machine.
+    /// zero for an AWS on this machine.
     pub policy_in_effect: Option<Duration>,
     /// Access key id and secret, for a local AWS. Otherwise the SDK's default chain of sources decides.
     pub static_credentials: Option<(String, String)>,
@@ -194,8 +193,7 @@ impl Aws {
     }
 
     /// Returns the pace at which to wait until a key policy is in effect: no read shows whether it is, so all reads
-    /// have to show
-    /// it for as long as that may take.
+    /// have to show it for as long as that may take.
     pub(super) fn in_effect(&self) -> Pace {
         let settled = self.settled();
         let looks = self.policy_in_effect.as_secs_f64() / settled.every.as_secs_f64();

@@ -27,8 +27,7 @@ pub struct Discovered {
 }
 
 /// The address under which a listing that the caller may not make is reported. Without that listing, resources that are
-/// no
-/// longer in the stack file cannot be seen.
+/// no longer in the stack file cannot be seen.
 pub(super) fn listing(kind: Kind) -> ResourceId {
     ResourceId::new(kind, &Name::new("*"))
 }
@@ -36,8 +35,7 @@ pub(super) fn listing(kind: Kind) -> ResourceId {
 /// Finds the keys, functions and APIs of a stack.
 ///
 /// The tagging API lags behind by seconds or more, so APIs, whose names are not unique, are listed directly. Where the
-/// caller
-/// may not use the tagging API, keys and functions are listed too.
+/// caller may not use the tagging API, keys and functions are listed too.
 ///
 /// # Errors
 /// Every error except access denied.

@@ -296,8 +296,7 @@ fn classify(operation: &str, code: Option<&str>, message: Option<&str>, status: 
         // Comes with the status 501, and a retry never helps.
         "NotImplemented" => Some(ErrorKind::Invalid),
         // One code with two meanings: a rate for API Gateway (HTTP 429, unless the message mentions a maximum), a quota
-        // or the size
-        // of a policy for KMS and Logs.
+        // or the size of a policy for KMS and Logs.
         "LimitExceededException" => {
             let quota = message.unwrap_or_default().to_ascii_lowercase().contains("maximum");
             let rate = operation.starts_with("apigateway:") && !quota;

@@ -12,13 +12,11 @@ use super::halt::Halt;
 const OWN_RATE: &[&str] = &["lambda:GetFunction", "lambda:GetPolicy"];
 
 /// Names, milliseconds between two calls on average, and number of calls that may follow each other at once. Every name
-/// has
-/// a bucket of its own; `service:*` covers all operations of a service together.
+/// has a bucket of its own; `service:*` covers all operations of a service together.
 ///
 /// The rates apply per account and region. Source: the pages on quotas in the developer guide of each service. The rate
-/// that
-/// API Gateway allows for all operations together is shared by everyone in the account, hence 8 per second instead of
-/// 10.
+/// that API Gateway allows for all operations together is shared by everyone in the account, hence 8 per second instead
+/// of 10.
 static RATES: &[(&[&str], u64, u32)] = &[
     (
         &[

@@ -20,10 +20,8 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 /// Reads everything that a stack has in AWS, all kinds concurrently. Changes nothing.
 ///
 /// Anything that the caller may not read is recorded as unread, never as absent. Roles that seem to be gone or
-/// re-created are
-/// read again: for a moment after a change AWS returns ids in place of ARNs, and answers from replicas that do not have
-/// the
-/// change yet.
+/// re-created are read again: for a moment after a change AWS returns ids in place of ARNs, and answers from replicas
+/// that do not have the change yet.
 ///
 /// # Errors
 /// Missing credentials, no answer, and every other error except access denied.

@@ -1,8 +1,7 @@
 //! Stops reading a listing that has no end.
 //!
 //! A page names the next one. The SDK stops only if a page names itself: an AWS, or anything that answers in its place,
-//! that
-//! returns a new token with every page would fill the memory.
+//! that returns a new token with every page would fill the memory.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -10,8 +9,7 @@ use std::future::Future;
 use super::error::{AwsError, ErrorKind};
 
 /// Maximum number of requests of one call, including those that the SDK retries. Fifty thousand grants on one key, the
-/// longest
-/// of the lists read here that AWS allows, take a thousand pages of fifty.
+/// longest of the lists read here that AWS allows, take a thousand pages of fifty.
 const MOST: u32 = 2_000;
 
 tokio::task_local! {

@@ -7,8 +7,8 @@ use crate::kinds::{Expected, Ids, Op};
 
 /// Performs one operation whose references are filled in, and waits until its effect can be relied upon.
 ///
-/// Returns the ids that are known afterwards: `keys.text.id`, `keys.text.arn`, `roles.app.arn`, `apis.text.id`, …
-/// An operation whose effect is already there is done. Anything that was changed since `expected` was read is not
+/// Returns the ids that are known afterwards: `keys.text.id`, `keys.text.arn`, `roles.app.arn`, `apis.text.id`, … An
+/// operation whose effect is already there is done. Anything that was changed since `expected` was read is not
 /// overwritten, as far as AWS allows it to be checked.
 ///
 /// # Errors

@@ -8,8 +8,7 @@ use super::wait::Pace;
 use crate::access::{Arn, Clause, PolicyDocument, Principal};
 
 /// Checks that every role and user of this account that a policy names exists. If one is missing, waiting for the
-/// service to
-/// know it is useless.
+/// service to know it is useless.
 ///
 /// # Errors
 /// A principal that was deleted, by ARN or by the unique id that remains of it.

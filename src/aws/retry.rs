@@ -1,8 +1,7 @@
 //! Decides which failed calls are retried, what is waited for in between, and for how long.
 //!
 //! Nothing is retried unless the table or a definite rejection says so. The SDK retries reads by itself. It never
-//! retries a
-//! mutation, because it would do so after an unknown outcome and create a second key.
+//! retries a mutation, because it would do so after an unknown outcome and create a second key.
 
 use std::fmt;
 use std::future::Future;
@@ -186,8 +185,7 @@ static RULES: &[Rule] = &[
 ];
 
 /// Creations that AWS cannot tell from a second one: they have no token and no unique name. After an unknown outcome
-/// they are
-/// not retried.
+/// they are not retried.
 const ONCE: &[&str] = &[
     "kms:CreateKey",
     "apigateway:CreateRestApi",

@@ -5,8 +5,7 @@ use super::error::{AwsError, ErrorKind};
 use super::wait::Pace;
 
 /// Reads, right before a call, until the value that the call replaces is the one that the plan was made from. A replica
-/// may
-/// not have the change of the run itself yet, or may return the id of a role in place of its ARN for a moment.
+/// may not have the change of the run itself yet, or may return the id of a role in place of its ARN for a moment.
 ///
 /// # Errors
 /// `what` was changed by someone else, and errors of the read.
@@ -33,8 +32,7 @@ pub(super) fn stale(operation: &str, what: &str) -> AwsError {
 }
 
 /// Returns whether the current value may be replaced: it is the one that the plan was made from, or already the wanted
-/// one,
-/// because an attempt before this one may have succeeded although its answer was lost.
+/// one, because an attempt before this one may have succeeded although its answer was lost.
 pub(super) fn may_replace<T: PartialEq>(is: &T, expected: Option<&T>, wanted: &T) -> bool {
     is == wanted || expected.is_none_or(|expected| is == expected)
 }

@@ -10,8 +10,7 @@ use aws_smithy_types::config_bag::ConfigBag;
 use super::error::{AwsError, ErrorKind};
 
 /// Refuses XML that is not closed. The SDK reads such XML up to its end, so that a list of policies would be shorter
-/// than it
-/// is. Truncated JSON is an error by itself, unless nothing is left of it.
+/// than it is. Truncated JSON is an error by itself, unless nothing is left of it.
 #[derive(Debug)]
 pub(super) struct Whole {
     /// Whether the calls are reads: AWS answers every read with a body that is not empty.

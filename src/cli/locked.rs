@@ -48,8 +48,7 @@ impl Terms<'_> {
 /// # Errors
 ///
 /// A build that fails, a lock that someone else holds, and a plan that no longer fits. All of these occur before the
-/// first
-/// change.
+/// first change.
 pub async fn carry_out(context: &Context, change: &Change<'_>, terms: &Terms<'_>) -> Result<Exit, CliError> {
     let stop = Stop::listen(context.output, change.session.aws.clone())?;
     // A build takes minutes, so it runs before the lock is taken.

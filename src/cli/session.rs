@@ -109,8 +109,7 @@ pub fn open(context: &Context) -> Result<File, CliError> {
 }
 
 /// Reads a file up to the size limit, because it may have no end. Returns a text that is too long for a larger file, so
-/// that
-/// it is refused because of its length.
+/// that it is refused because of its length.
 fn read(path: &Path) -> std::io::Result<String> {
     let mut bytes = Vec::new();
     std::fs::File::open(path)?.take(stack::MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
@@ -243,8 +242,7 @@ pub async fn reach(context: &Context, file: &File) -> Result<Reached, CliError> 
 }
 
 /// Checks that the credentials are of the account that the file names. The local AWS has no real account, so a stack
-/// with
-/// an account can be tried out there.
+/// with an account can be tried out there.
 fn check_account(context: &Context, file: &File, env: &str, account: &str) -> Result<(), CliError> {
     match file.stack.account_for(env) {
         Some(pinned) if pinned != account && !context.global.local => Err(CliError::failed(format!(

@@ -88,8 +88,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 /// Variables in which pipelines store the address of their run: GitLab, Buildkite, CircleCI, Travis, Drone, CodeBuild,
-/// and
-/// Jenkins, which comes last because others use the name of its variable too.
+/// and Jenkins, which comes last because others use the name of its variable too.
 const PIPELINES: [&str; 7] = [
     "CI_JOB_URL",
     "BUILDKITE_BUILD_URL",

@@ -12,8 +12,7 @@ use super::exit::Exit;
 use super::output::Output;
 
 /// Time that calls in progress may take once someone asked to stop. Pipelines send a second signal 7.5 seconds after
-/// the
-/// first, and the lock has to be released before that.
+/// the first, and the lock has to be released before that.
 const GRACE: Duration = Duration::from_secs(4);
 
 /// The reason why a run stops.

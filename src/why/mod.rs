@@ -1,6 +1,5 @@
 //! Explains why a principal may, or may not, do something with a key: the cause in one sentence, the remedy with its
-//! place in
-//! the stack file, and the result of every layer.
+//! place in the stack file, and the result of every layer.
 
 mod cause;
 pub mod matrix;

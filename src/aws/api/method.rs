@@ -43,8 +43,7 @@ impl MethodAt<'_> {
     pub async fn add(&self, spec: &Method) -> Result<(), AwsError> {
         match self.put(spec).await {
             // An attempt before this one was not answered, or a run died before it put the integration: the settings of
-            // this method are
-            // unknown. No deployment holds it.
+            // this method are unknown. No deployment holds it.
             Err(error) if error.kind() == ErrorKind::Conflict => {
                 self.delete().await?;
                 self.put(spec).await?;
@@ -60,8 +59,7 @@ impl MethodAt<'_> {
     }
 
     /// Changes what differs. The integration is put as a whole, which drops its responses, so that no field of it can
-    /// be left
-    /// behind. All of this happens in the editable tree, which serves no requests.
+    /// be left behind. All of this happens in the editable tree, which serves no requests.
     pub async fn update(&self, from: &Method, to: &Method) -> Result<(), AwsError> {
         let part = |section, name: &Option<String>| {
             name.as_ref().map(|name| self.api.part_id(section, name)).transpose()

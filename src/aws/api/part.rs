@@ -12,8 +12,7 @@ use crate::kinds::api::{Authorizer, GatewayResponse, Part, PartId};
 
 impl Api<'_> {
     /// Creates one part. A part of the same name that exists already counts as created: an attempt before this one
-    /// succeeded,
-    /// but its answer was lost.
+    /// succeeded, but its answer was lost.
     pub async fn add_part(&self, id: &PartId, spec: &Part) -> Result<Ids, AwsError> {
         match (id, spec) {
             (PartId::Authorizer(name), Part::Authorizer(spec)) => {

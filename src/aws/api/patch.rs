@@ -199,8 +199,7 @@ pub(super) fn deployment(id: &str) -> PatchOperation {
 }
 
 /// Removes an override and sets it again where one of its fields has to return to the default: fields cannot be removed
-/// one
-/// by one.
+/// one by one.
 fn method_settings(
     from: &BTreeMap<String, MethodSettings>,
     to: &BTreeMap<String, MethodSettings>,

@@ -78,8 +78,7 @@ pub(super) fn model(from: &types::Model) -> Part {
 }
 
 /// Reads a gateway response. A value that AWS fills in by default is read as not set, unless the stack sets exactly
-/// that
-/// value.
+/// that value.
 pub(super) fn gateway_response(
     from: &types::GatewayResponse,
     want: Option<&GatewayResponse>,
@@ -179,8 +178,7 @@ fn responses(from: &types::Method) -> BTreeMap<String, MethodResponse> {
 }
 
 /// Reads a stage. As soon as an override has one setting, AWS stores all settings in it; those that the stack does not
-/// set
-/// and that have the default of AWS are read as not set.
+/// set and that have the default of AWS are read as not set.
 pub(super) fn stage(from: &types::Stage, want: Option<&Stage>) -> Stage {
     let log = from.access_log_settings();
     let log = log.and_then(|log| Some((some(log.destination_arn())?, text(log.format()))));

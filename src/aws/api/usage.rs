@@ -83,8 +83,7 @@ type OfApi = (BTreeMap<String, UsagePlan>, BTreeMap<String, ApiKey>, Ids);
 
 impl Usage {
     /// Returns what belongs to one API. Keys of a plan that the stack did not create are left out: people add the keys
-    /// of
-    /// consumers by hand.
+    /// of consumers by hand.
     pub fn of(&self, name: &Name, api: &str) -> Result<OfApi, String> {
         let Listed { plans, keys } = self.0.as_ref().map_err(Clone::clone)?;
         let mut ids = Ids::default();

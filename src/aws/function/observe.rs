@@ -126,8 +126,7 @@ async fn traffic(
 }
 
 /// Merges the policies of a function and its aliases. Of two statements with the same id, the one that the stack does
-/// not
-/// want is kept, so that it is not forgotten.
+/// not want is kept, so that it is not forgotten.
 fn merge(
     policies: Vec<Policy>,
     wanted: Option<&BTreeMap<String, Permission>>,

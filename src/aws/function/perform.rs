@@ -139,8 +139,7 @@ impl Function<'_> {
     }
 
     /// Accepts a function that exists already if it carries the tags that it was to be created with: an attempt before
-    /// this one
-    /// succeeded, but its answer was lost.
+    /// this one succeeded, but its answer was lost.
     async fn adopt(&self, tags: &Tags, conflict: AwsError) -> Result<(), AwsError> {
         let there = self.get().await?.tags.unwrap_or_default();
         let ours = [tag::STACK, tag::ENV, tag::ID].iter().all(|key| there.get(*key) == tags.get(*key));
@@ -206,8 +205,7 @@ impl Function<'_> {
     }
 
     /// Waits for the end of an update. An update that was refused because of a stale revision counts as done if the
-    /// function is
-    /// in the wanted state: an attempt before it succeeded, but its answer was lost.
+    /// function is in the wanted state: an attempt before it succeeded, but its answer was lost.
     async fn updated<T>(
         &self,
         answer: Result<T, AwsError>,

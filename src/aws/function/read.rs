@@ -99,8 +99,7 @@ pub(super) fn permissions(
 }
 
 /// Reads one statement; `None` if its id is not one of lockstep. A statement with such an id but with content of
-/// another
-/// shape is read with empty fields, so that it counts as changed.
+/// another shape is read with empty fields, so that it counts as changed.
 fn permission(arn: &str, statement: &Value) -> Option<(String, Permission)> {
     let sid = statement.get("Sid")?.as_str()?;
     if !sid.starts_with(OUR_SIDS) {

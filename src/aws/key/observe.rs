@@ -51,8 +51,7 @@ pub async fn observe(
     }
     collected.read(aws, &known).await?;
     // A key that was created by a run that then died has no alias yet, and the tagging API may lag behind. A second key
-    // would
-    // be created, so every key is asked for its tags before one counts as absent.
+    // would be created, so every key is asked for its tags before one counts as absent.
     if !discovered.all_keys
         && collected.misses_a_key()
         && let Ok(all) = denied(discover::keys(aws, desired)).await?

@@ -134,8 +134,7 @@ async fn orphan(aws: &Aws, tags: &Tags) -> Result<Option<String>, AwsError> {
 }
 
 /// Checks that nobody has changed the policy since the plan was made. KMS has no condition for this, so someone may
-/// still
-/// change it between this call and the next.
+/// still change it between this call and the next.
 async fn unchanged(
     aws: &Aws,
     id: &str,

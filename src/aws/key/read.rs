@@ -18,8 +18,7 @@ use crate::stack::desired::Desired;
 const DELETION_WINDOW: u32 = 30;
 
 /// Time for which a key that carries the tags of the stack is looked for. A key that was just created is not visible on
-/// every
-/// replica, and a second one would be created if it counted as absent.
+/// every replica, and a second one would be created if it counted as absent.
 const FRESH: Pace = Pace::seconds(1, 10);
 
 /// A value, or why it could not be read.
@@ -82,8 +81,7 @@ pub async fn read(
 }
 
 /// Turns "not found" and "access denied" into a reason: a part of a key that was deleted during the read is reported
-/// like one
-/// that may not be read. `DescribeKey` distinguishes the two.
+/// like one that may not be read. `DescribeKey` distinguishes the two.
 async fn absent_as_denied<T>(
     call: impl Future<Output = Result<T, AwsError>>,
 ) -> Result<Readable<T>, AwsError> {
@@ -111,8 +109,7 @@ fn state(key: &KeyMetadata) -> State {
 }
 
 /// Maximum number of reads of a key policy until two consecutive reads agree. For about a minute after a change some
-/// reads go
-/// to a replica that does not have it yet, and a plan that is made from such a read does not fit.
+/// reads go to a replica that does not have it yet, and a plan that is made from such a read does not fit.
 const LOOKS: u32 = 60;
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 

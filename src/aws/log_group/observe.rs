@@ -17,8 +17,7 @@ use crate::stack::desired::Desired;
 const AT_ONCE: usize = 5;
 
 /// Lists the names of the log groups that contain the prefix of the stack anywhere, as those of functions do. The inner
-/// error
-/// is the reason why the caller may not list them.
+/// error is the reason why the caller may not list them.
 ///
 /// # Errors
 /// Every error except access denied.
@@ -33,8 +32,7 @@ pub async fn names(aws: &Aws, desired: &Desired) -> Result<Result<BTreeSet<Strin
 }
 
 /// Reads every log group of the stack: those it wants, those that carry its tags, and those of `names` that turn out to
-/// carry
-/// its tags.
+/// carry its tags.
 ///
 /// # Errors
 /// Every error except access denied.

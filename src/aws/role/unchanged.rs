@@ -1,6 +1,5 @@
 //! Reads a role right before a part of it is overwritten. IAM calls have no condition, so someone may still change the
-//! role
-//! between this read and the call.
+//! role between this read and the call.
 
 use crate::access::{PolicyDocument, PolicyKind};
 use crate::aws::role::observe::decode;

@@ -118,8 +118,7 @@ pub fn run(context: &Context, verb: &Verb) -> Result<Exit, CliError> {
 }
 
 /// Returns the type of the policies according to their elements: trust policies have `sts:` actions, and identity
-/// policies
-/// have no principals.
+/// policies have no principals.
 fn guess(one: &str, other: &str) -> PolicyKind<'static> {
     let both = [one, other];
     // Policies as IAM returns them are URL-encoded, but these words stay readable.
