@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-/// What every command takes.
+/// Options that every command accepts.
 #[derive(Args, Debug, Clone)]
 pub struct Global {
     /// Stack file

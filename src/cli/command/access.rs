@@ -42,7 +42,7 @@ pub struct Options {
     format: Format,
 }
 
-/// What else can be done.
+/// Subcommands of `access`.
 #[derive(Subcommand, Debug)]
 enum Verb {
     /// Decide cases of access, one JSON object a line; needs no AWS. Exits with 1 where `expect` does not hold

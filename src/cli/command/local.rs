@@ -10,7 +10,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::session;
 
-/// What to do with the local AWS.
+/// Subcommands of `local`.
 #[derive(Subcommand, Debug, Clone, Copy)]
 pub enum Verb {
     /// Install it once, and start it

@@ -12,7 +12,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::input;
 
-/// What to do with policies.
+/// Subcommands of `policy`.
 #[derive(Subcommand, Debug)]
 pub enum Verb {
     /// Tell whether two policies mean the same, and if not, what access is gained and lost
