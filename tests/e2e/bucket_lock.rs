@@ -17,11 +17,11 @@ async fn deployed() -> Project {
 #[tokio::test]
 async fn the_second_is_told_who_was_first_and_can_wait_or_take_over() {
     let mut project = deployed().await;
-    // There is no other lock beside it.
+    // No other lock exists.
     assert_eq!(Kept::Parameter.read(&project).await, None);
     comes_second(&mut project, KEPT).await;
 
-    // What is no lock is not written over.
+    // An object that is not a lock is not overwritten.
     KEPT.write(&project, "hello".to_owned()).await;
     project.edit("rate: 40", "rate: 50");
     let run = project.apply().await.ends_with(1);

@@ -1,4 +1,4 @@
-//! One apply at a time: who comes second, who finds a dead one's lock, and who loses his own.
+//! One apply at a time: who comes second, who finds the lock of a dead run, and who loses the lock.
 
 use rustix::process::Signal;
 
@@ -6,7 +6,7 @@ use crate::support::{Kept, Project, Proxy, Trap, hear, rest, send, with_a_long_d
 
 const KEPT: Kept = Kept::Parameter;
 
-/// The second is told who was first, can wait for the lock, and can take it away.
+/// Checks that the second run is told who was first, can wait for the lock, and can take it away.
 pub async fn comes_second(project: &mut Project, kept: Kept) {
     kept.is_free(project).await;
     project.edit("rate: 50", "rate: 40");
@@ -18,11 +18,11 @@ pub async fn comes_second(project: &mut Project, kept: Kept) {
     run.says("on ci-7, process 4242").says("https://ci.example/runs/7").says("lockstep unlock --env test");
     assert_eq!(proxy.writes(), [""; 0]);
     assert_eq!(kept.read(project).await.unwrap(), entry);
-    // Nobody is kept from looking.
+    // Plans need no lock.
     project.run(&["plan"]).await.ok();
     project.run(&["drift"]).await.ends_with(2);
 
-    // Whoever waits gets it.
+    // A run that waits gets the lock.
     let mut waiting =
         project.spawn(project.endpoint(), &["apply", "--auto-approve", "--lock-timeout", "10m"]);
     let errors = hear(&mut waiting, "last seen").await;
@@ -34,19 +34,19 @@ pub async fn comes_second(project: &mut Project, kept: Kept) {
     project.is_settled().await;
 }
 
-/// What is gone leaves no lock behind.
+/// Checks that a removed stack leaves no lock behind.
 pub async fn goes_with_the_stack(project: &Project, kept: Kept) {
     project.run(&["destroy", "--auto-approve"]).await.ok();
     assert_eq!(kept.read(project).await, None);
 }
 
-/// The lock of a killed run is taken over, and not before it is dead.
+/// Checks that the lock of a killed run is taken over, but not before that run is dead.
 pub async fn outlives_a_killed_run(project: &mut Project, kept: Kept) {
     project.swap("encrypt-test", "encrypt-prod");
     let proxy = Proxy::start(project.endpoint(), Trap::SilentAfter(1)).await;
     let mut child = project.spawn(proxy.url(), &["apply", "--auto-approve"]);
     proxy.sprung().await;
-    // Nobody else gets in meanwhile.
+    // Nobody else gets the lock in between.
     project.apply().await.ends_with(1).says("is held").says("running   lockstep apply on");
     child.kill().await.unwrap();
     assert_eq!(kept.read(project).await.unwrap()["held"], true);
@@ -56,7 +56,7 @@ pub async fn outlives_a_killed_run(project: &mut Project, kept: Kept) {
     project.is_settled().await;
 }
 
-/// A run that loses its lock begins nothing more, and takes nothing back.
+/// Checks that a run that loses its lock starts no further change, and rolls nothing back.
 pub async fn is_lost(project: &mut Project, kept: Kept) {
     project.swap("encrypt-test", "encrypt-prod");
     let mut child = project.spawn(project.endpoint(), &["apply", "--auto-approve"]);

@@ -1,21 +1,21 @@
-//! Faults of the lock's own calls: no run may share its lock, or lose it without a word.
+//! Faults of the calls for the lock itself: no run may share its lock, or lose it silently.
 
 use crate::support::{Fault, Kept, Project, Proxy, Trap, hear, rest, with_a_long_drain};
 
-/// What writes a lock, however it is kept.
+/// The operations that write a lock, however it is stored.
 const WRITES: &[&str] = &["ssm:PutParameter", "s3:PutObject"];
 
-/// Swaps roles while the first try of everything that is written of the lock goes wrong: taking it, every renewal,
-/// and letting go of it.
+/// Swaps roles while the first attempt of every write of the lock fails: taking it, every renewal, and releasing it.
 async fn swap_through(project: &mut Project, kept: Kept, fault: Fault, (from, to): (&str, &str)) {
     project.swap(from, to);
     let proxy = Proxy::start(project.endpoint(), Trap::Of(WRITES, fault)).await;
     let mut child = project.spawn(proxy.url(), &["apply", "--auto-approve"]);
     let errors = hear(&mut child, "for the last request under the old role").await;
-    // Whoever comes meanwhile does not get in, however little the holder knows of its own writes.
+    // Another run does not get the lock in this time, even though the holder does not know the results of its own
+    // writes.
     let before = kept.read(project).await.unwrap();
     project.apply().await.ends_with(1).says("is held");
-    // The drain is longer than the time between two renewals.
+    // The drain takes longer than the time between two renewals.
     let code = child.wait().await.unwrap().code();
     let said = rest(errors).await;
     assert_eq!(code, Some(0), "{said}");

@@ -1,4 +1,4 @@
-//! Requests and answers as a proxy sees them: whole, and one for each connection.
+//! Requests and answers as a proxy sees them: complete, and one per connection.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 
 const END_OF_HEAD: &[u8] = b"\r\n\r\n";
 
-/// A request that was read to its end.
+/// A request that was read completely.
 pub struct Request {
     head: String,
     pub body: Vec<u8>,
@@ -50,12 +50,12 @@ impl Request {
         field(&self.head, name)
     }
 
-    /// The body, or null where it is no JSON.
+    /// Returns the body, or null if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    /// Sends the request on, with nothing changed but that the connection serves once.
+    /// Sends the request on unchanged, except that the connection is closed after it.
     pub async fn forward(&self, upstream: &str) -> io::Result<Answer> {
         let kept = self.head.lines().filter(|line| !line.to_ascii_lowercase().starts_with("connection:"));
         let head: String = kept.map(|line| format!("{line}\r\n")).collect();
@@ -77,19 +77,19 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Makes one that carries JSON.
+    /// Creates an answer that contains JSON.
     pub fn json(status: u16, body: &Value) -> Self {
         let head = format!("HTTP/1.1 {status} Made\r\nContent-Type: application/json");
         Self { status, head, body: body.to_string().into_bytes() }
     }
 
-    /// Makes a refusal as KMS, Lambda, API Gateway and CloudWatch Logs write it.
+    /// Creates a refusal in the format of KMS, Lambda, API Gateway and CloudWatch Logs.
     pub fn refusal(status: u16, code: &str, message: &str) -> Self {
         let both = json!({ "__type": code, "message": message, "Message": message });
         Self::json(status, &both).with("x-amzn-errortype", code)
     }
 
-    /// Makes a refusal as IAM writes it.
+    /// Creates a refusal in the format of IAM.
     pub fn iam_refusal(status: u16, code: &str, message: &str) -> Self {
         let body = format!(
             "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
@@ -98,7 +98,7 @@ impl Answer {
         Self::xml(status, body)
     }
 
-    /// Makes a refusal as S3 writes it.
+    /// Creates a refusal in the format of S3.
     pub fn s3_refusal(status: u16, code: &str, message: &str) -> Self {
         Self::xml(status, format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>"))
     }
@@ -118,7 +118,7 @@ impl Answer {
         (200..300).contains(&self.status)
     }
 
-    /// The body, or null where it is no JSON.
+    /// Returns the body, or null if it is not JSON.
     pub fn read_json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
@@ -128,7 +128,7 @@ impl Answer {
         self.body = body.to_string().into_bytes();
     }
 
-    /// Writes it so that the connection serves once.
+    /// Formats the answer so that the connection is closed after it.
     pub fn bytes(&self) -> Vec<u8> {
         let dropped = ["content-length:", "transfer-encoding:", "connection:"];
         let kept = self.head.lines().filter(|line| {

@@ -1,4 +1,4 @@
-//! The lock as it is kept.
+//! The stored form of the lock.
 
 use aws_sdk_s3::config::{Builder, Region};
 use aws_sdk_s3::primitives::ByteStream;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Project;
 
-/// What the lock is kept in.
+/// The place in which the lock is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kept {
     Parameter,
@@ -19,7 +19,7 @@ impl Kept {
     pub const BUCKET: &str = "deployments-test";
     pub const KEY: &str = "lockstep/text-encryption/test/lock.json";
 
-    /// Has the stack keep its lock there, and makes what has to be there.
+    /// Configures the stack to store its lock there, and creates what that needs.
     pub async fn prepare(self, project: &mut Project) {
         if self == Self::Bucket {
             Self::make_bucket(project, "ap-northeast-1").await;
@@ -41,7 +41,7 @@ impl Kept {
         delete.customize().config_override(in_region(region)).send().await.unwrap();
     }
 
-    /// What was written last.
+    /// Returns the content that was written last.
     pub async fn read(self, project: &Project) -> Option<Value> {
         let text = match self {
             Self::Parameter => {
@@ -57,7 +57,7 @@ impl Kept {
         Some(serde_json::from_str(&text).unwrap())
     }
 
-    /// Writes over what is there.
+    /// Overwrites the content.
     pub async fn write(self, project: &Project, text: String) {
         match self {
             Self::Parameter => {
@@ -71,9 +71,9 @@ impl Kept {
         }
     }
 
-    /// Has somebody on another machine take the lock, and returns what they wrote.
+    /// Takes the lock as someone on another machine, and returns what they wrote.
     pub async fn taken_elsewhere(self, project: &Project) -> Value {
-        // A parameter is a log, whose entries say what they were made from.
+        // A parameter is a log, whose entries contain the entry that they follow.
         let (base, previous) = match self {
             Self::Parameter => {
                 let read = project.sdk.ssm.get_parameter().name(Self::NAME).send().await.unwrap();
@@ -95,7 +95,7 @@ impl Kept {
         entry
     }
 
-    /// Demands that nobody holds it.
+    /// Asserts that nobody holds it.
     pub async fn is_free(self, project: &Project) {
         let lock = self.read(project).await.unwrap();
         assert_eq!(lock["held"], false, "{lock}");
@@ -106,8 +106,8 @@ fn in_region(region: &str) -> Builder {
     aws_sdk_s3::Config::builder().region(Region::new(region.to_owned()))
 }
 
-/// Deploys a function whose requests may take long: they are waited for in a swap, for longer than it takes to
-/// notice that a lock is lost.
+/// Deploys a function whose requests may take long: a swap waits for them longer than it takes to notice that a lock is
+/// lost.
 pub async fn with_a_long_drain(kept: Kept) -> Project {
     let mut project = Project::new().await;
     kept.prepare(&mut project).await;
