@@ -60,7 +60,7 @@ async fn no_output_holds_a_planted_secret() {
     let saved = std::fs::read_to_string(project.path().join("saved.json")).unwrap();
     assert!(saved.contains("DB_PASSWORD") && !saved.contains(PLANTED));
 
-    // AWS repeats a value that it refuses. These variables do not enable the logs of libraries.
+    // AWS repeats a value that it refuses. `RUST_LOG` and `RUST_BACKTRACE` must not make a library log it.
     let refused = Trap::Of(&["lambda:UpdateFunctionConfiguration"], Fault::Repeats(PLANTED));
     let proxy = Proxy::start(project.endpoint(), refused).await;
     let mut apply = project.command(proxy.url(), &with(&["apply", "--auto-approve", "--verbose"]));

@@ -82,8 +82,8 @@ async fn plan_keys(aws: &Aws, plan: &str) -> Result<Vec<String>, AwsError> {
 type OfApi = (BTreeMap<String, UsagePlan>, BTreeMap<String, ApiKey>, Ids);
 
 impl Usage {
-    /// Returns what belongs to one API. Keys of a plan that the stack did not create are left out: people add the keys
-    /// of consumers by hand.
+    /// Returns the plans, keys and ids of one API. Keys in a plan that the stack did not create are left out, because
+    /// people add the keys of consumers by hand.
     pub fn of(&self, name: &Name, api: &str) -> Result<OfApi, String> {
         let Listed { plans, keys } = self.0.as_ref().map_err(Clone::clone)?;
         let mut ids = Ids::default();

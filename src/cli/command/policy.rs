@@ -51,7 +51,7 @@ pub struct Options {
     detailed_exitcode: bool,
 }
 
-/// What a policy is attached to.
+/// The kind of entity that a policy is attached to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Type {
     /// A KMS key

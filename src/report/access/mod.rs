@@ -1,4 +1,4 @@
-//! Who may do what with each key, for people, programs and browsers.
+//! The access of each principal to each key, for people, programs and browsers.
 
 mod html;
 

@@ -114,7 +114,7 @@ pub struct ResourceDocument {
     pub resource: String,
     /// The action on it.
     pub action: Action,
-    /// Who gains and loses access to it.
+    /// The principals that gain and lose access to it.
     pub access: Vec<AccessChange>,
     /// The fields that change.
     pub changes: Vec<Change>,

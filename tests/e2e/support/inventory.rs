@@ -38,7 +38,7 @@ impl Inventory {
         self.0.keys().collect()
     }
 
-    /// Returns whether any two resources of a kind differ in more than their names.
+    /// Returns whether all resources of a kind differ from one another in more than their names.
     pub fn differ(&self, kind: &str) -> bool {
         let all: Vec<_> = self.0.iter().filter(|(name, _)| name.starts_with(kind)).collect();
         let different: BTreeSet<_> = all.iter().map(|(_, detail)| detail).collect();
