@@ -60,7 +60,7 @@ impl Aws {
 /// Checks a condition like [`Aws::until`].
 ///
 /// # Errors
-/// The same errors.
+/// Those of [`Aws::until`].
 pub(super) async fn until<T, Look>(
     halt: &Halt,
     (what, pace): (&str, Pace),

@@ -11,7 +11,7 @@ pub struct Output {
     pub colour: bool,
     /// Whether standard error is in colour.
     pub error_colour: bool,
-    /// Whether standard error is a terminal.
+    /// Whether standard error is a terminal that can redraw lines.
     pub live: bool,
 }
 
