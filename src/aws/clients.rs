@@ -49,8 +49,8 @@ pub struct Settings {
     pub endpoint: Option<String>,
     /// Profile of the shared configuration files.
     pub profile: Option<String>,
-    /// Time that a change of a key policy may take until it is in effect everywhere. The default is [`POLICY_IN_EFFECT`],
-    /// or zero for an AWS on this machine.
+    /// Time that a change of a key policy may take until it is in effect everywhere. The default is
+    /// [`POLICY_IN_EFFECT`], or zero for an AWS on this machine.
     pub policy_in_effect: Option<Duration>,
     /// Access key id and secret, for a local AWS. Otherwise the SDK's default chain of sources decides.
     pub static_credentials: Option<(String, String)>,

@@ -241,8 +241,8 @@ impl Aws {
         self.call_while(operation, send, || async { Ok(()) }).await
     }
 
-    /// Makes a call like [`call`](Self::call), but runs `hope` once before it waits for a principal to become visible, to
-    /// check whether waiting can help.
+    /// Makes a call like [`call`](Self::call), but runs `hope` once before it waits for a principal to become visible,
+    /// to check whether waiting can help.
     ///
     /// # Errors
     /// The error of `hope` replaces that of the call.
