@@ -1,4 +1,4 @@
-//! Measures how many requests are decided in a second.
+//! Measures the number of requests that are decided per second.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use lockstep_access_bench::questions;

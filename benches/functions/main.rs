@@ -31,11 +31,11 @@ use serde_json::json;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// How often each function is started.
+/// Number of times that each function is started.
 const STARTS: usize = 20;
-/// Length of a text in bytes, and how often each function encrypts it.
+/// Length of a text in bytes, and the number of times that each function encrypts it.
 const REQUESTS: [(usize, usize); 2] = [(1 << 10, 500), (1 << 20, 50)];
-/// Requests that do not count: the first of a process open connections.
+/// Requests that do not count, because the first requests of a process open connections.
 const WARM_UP: usize = 10;
 
 const REGION: &str = "eu-central-1";
@@ -73,7 +73,7 @@ async fn main() -> Result<()> {
     ]
     .map(|(name, value)| (name, value.to_owned()));
     let programs = programs(rust, python(running.pid)?, &environment);
-    // Measuring blocks, and the local AWS is a process of its own.
+    // Measuring blocks the thread, but the local AWS is a separate process.
     let result =
         tokio::task::spawn_blocking(move || measure(&programs).map_err(|error| error.to_string())).await?;
     local.close().await;
@@ -86,7 +86,7 @@ fn build() -> Result<PathBuf> {
     cargo
         .args(["build", "--locked", "--release", "--package", "text-encryption", "--bin", "text-encryption"])
         .current_dir(env!("CARGO_MANIFEST_DIR"));
-    // What cargo sets for this program would make it build again what looks at its own.
+    // The variables that cargo sets for this program would make it rebuild crates that read them.
     let ours = std::env::vars_os().map(|(name, _)| name);
     for name in
         ours.filter(|name| name.as_encoded_bytes().starts_with(b"CARGO_PKG_") || name == "CARGO_MANIFEST_DIR")
@@ -100,7 +100,7 @@ fn build() -> Result<PathBuf> {
     Ok(target.join("release/text-encryption"))
 }
 
-/// Returns the folder in which the local AWS is installed once for all.
+/// Returns the folder in which the local AWS is installed once for all projects.
 fn cache() -> Result<PathBuf> {
     let home = || std::env::home_dir().map(|home| home.join(".cache"));
     let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
@@ -126,7 +126,7 @@ fn programs(rust: PathBuf, python: PathBuf, environment: &[(&str, String)]) -> [
     let for_python = [
         ("_HANDLER", "handler.handle".to_owned()),
         ("PYTHONPATH", root.join("lambda/python").display().to_string()),
-        // In Lambda, the code of a function lies where nothing can be written.
+        // In Lambda, the folder with the code of a function is read-only.
         ("PYTHONDONTWRITEBYTECODE", "1".to_owned()),
     ]
     .map(|(name, value)| (name.to_owned(), value));
@@ -150,7 +150,7 @@ fn measure(programs: &[Program; 2]) -> Result<()> {
         let function = Function::start(program)?;
         Ok::<_, Box<dyn Error>>(function.call(&short)? - before)
     };
-    // Once each for the cache of the system.
+    // Runs each program once to fill the cache of the system.
     for program in programs {
         first(program)?;
     }
@@ -179,7 +179,7 @@ fn measure(programs: &[Program; 2]) -> Result<()> {
     Ok(())
 }
 
-/// A request as API Gateway hands it to a function.
+/// A request as API Gateway passes it to a function.
 fn event(bytes: usize) -> String {
     json!({
         "resource": "/encrypt", "path": "/encrypt", "httpMethod": "POST", "headers": {}, "multiValueHeaders": {},
@@ -197,7 +197,7 @@ fn event(bytes: usize) -> String {
 /// Times of one function, sorted.
 type Times = Vec<Duration>;
 
-/// Lets two functions do something in turn, and returns how long each took.
+/// Runs two functions in turn, and returns the times that each took.
 fn in_turn(
     times: usize,
     one: impl Fn() -> Result<Duration>,
@@ -224,7 +224,7 @@ fn row(name: &str, [rust, python]: [Times; 2]) {
     println!("{name:<26}{}{:>30}{ratio:>9.1}x", shown(&rust), shown(&python));
 }
 
-/// How many times as much Python takes.
+/// Returns how many times as long as Rust Python takes.
 fn ratio(rust: f64, python: f64) -> f64 {
     python / rust
 }

@@ -1,4 +1,4 @@
-//! A function as a process, and the part of Lambda's Runtime API that it talks to.
+//! A function as a process, and the part of Lambda's Runtime API that it uses.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -16,7 +16,7 @@ use super::Result;
 /// Longest wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How a function is started.
+/// The program and the environment of a function.
 pub struct Program {
     pub file: PathBuf,
     pub arguments: Vec<String>,
@@ -30,7 +30,7 @@ pub struct Function {
     answers: Receiver<(Instant, Vec<u8>)>,
 }
 
-/// The ends that the connections of a function share.
+/// The state that the connections of a function share.
 struct Api {
     events: Mutex<Receiver<Vec<u8>>>,
     answers: Sender<(Instant, Vec<u8>)>,
@@ -64,7 +64,7 @@ impl Function {
         Ok(Self { child, events, answers })
     }
 
-    /// Hands over an event, and returns when the answer was there.
+    /// Passes an event to the function, and returns the time at which the answer arrived.
     pub fn call(&self, event: &str) -> Result<Instant> {
         self.events.send(event.as_bytes().to_vec())?;
         let (at, answer) = self.answers.recv_timeout(PATIENCE).map_err(|error| match error {
@@ -92,7 +92,7 @@ impl Drop for Function {
 }
 
 impl Api {
-    /// Serves one connection until either side has gone.
+    /// Serves one connection until either side closes it.
     fn serve(&self, stream: TcpStream) -> Option<()> {
         stream.set_nodelay(true).ok()?;
         let mut output = stream.try_clone().ok()?;

@@ -1,4 +1,4 @@
-//! Answers lines of cases and pairs.
+//! Answers lines of access cases and pairs of policies.
 
 use lockstep::access::answer_line;
 

@@ -1,7 +1,7 @@
-//! Reads a stack from an AWS that answers anything, through the real SDK.
+//! Reads a stack from an AWS that gives arbitrary answers, through the real SDK.
 //!
-//! Input is a list of answers, as `fuzz/checks/world.txt` is one: each takes the place of the answer of the same
-//! name there.
+//! The input is a list of answers in the format of `fuzz/checks/world.txt`: each replaces the answer of the same name
+//! there.
 
 use std::collections::BTreeSet;
 use std::panic::resume_unwind;
@@ -21,22 +21,22 @@ use tokio::runtime::Builder;
 use super::service::{Answers, connect};
 use super::world::{desired, drives};
 
-/// Requests after which everything is denied: what the time of one check allows.
+/// Number of requests after which everything is denied, so that one check does not take too long.
 const PATIENCE: usize = 400;
 
-/// Principals of whom somebody wants to know what they may do.
+/// Principals whose access is read.
 const OUTSIDERS: [&str; 2] = ["arn:aws:iam::111122223333:user/u", "arn:aws:iam::111122223333:role/o"];
 
 /// The key of the stack.
 const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-555555555555";
 
-/// Returns the answers of an AWS that has the stack, and nothing is wrong.
+/// Returns the answers of an AWS that has the stack, with nothing wrong.
 pub fn healthy() -> Answers {
     Answers::parse(include_bytes!("world.txt"))
 }
 
-/// Runs to the end with the stack that the main thread of a command has: without optimization, what the SDK puts
-/// on it is more than other threads have.
+/// Runs to the end with a stack as large as that of the main thread of a command: without optimization, the SDK needs
+/// more than other threads have.
 pub fn run<T: Send>(work: impl AsyncFnOnce() -> T + Send) -> T {
     let run =
         || Builder::new_current_thread().enable_time().build().expect("a runtime starts").block_on(work());
@@ -69,7 +69,7 @@ pub async fn look(aws: &Aws) -> Result<World, AwsError> {
     aws::observe(aws, wanted()).await
 }
 
-/// Whatever was read can be compared, planned from and shown.
+/// Checks that everything that was read can be compared, planned from and shown.
 fn goes_on(world: &World) {
     let desired = wanted();
     let World { keys, roles, log_groups, functions, apis, .. } = world;
@@ -99,7 +99,7 @@ fn tells(error: &AwsError) {
     assert!(!drives(&error.reason()), "{error:?}");
 }
 
-/// What other commands read.
+/// Reads the resources that other commands read.
 async fn beside(aws: &Arc<Aws>) {
     let outsiders = aws::outsiders(aws, OUTSIDERS.map(str::to_owned).into()).await;
     let key = aws::key(aws, wanted(), KEY).await;
@@ -109,7 +109,7 @@ async fn beside(aws: &Arc<Aws>) {
     errors.iter().flatten().for_each(tells);
 }
 
-/// Whoever only looks at a lock.
+/// Returns the holder of a reader that only looks at a lock.
 fn nobody() -> Holder {
     Holder {
         session: "s".to_owned(),
@@ -123,7 +123,7 @@ fn nobody() -> Holder {
     }
 }
 
-/// Names what the stack has, and what of it was read.
+/// Lists the resources of the stack, and their parts that were read.
 pub fn there(world: &World) -> BTreeSet<String> {
     let names = |kind: &str, names: Vec<&lockstep::kinds::Name>| {
         names.into_iter().map(|name| format!("{kind}.{name}")).collect::<Vec<_>>()

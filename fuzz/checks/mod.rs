@@ -1,7 +1,7 @@
-//! What must hold of any input, one file per fuzz target.
+//! Properties that must hold for any input, one file per fuzz target.
 //!
-//! The targets in `fuzz/fuzz_targets` and the tests in `tests/fuzz` both include this folder: the tests go over
-//! the corpus and some mutations of it, with every `cargo test`.
+//! The targets in `fuzz/fuzz_targets` and the tests in `tests/fuzz` both include this folder: the tests check the
+//! corpus and some mutations of it, with every `cargo test`.
 
 pub mod access_line;
 pub mod answers;

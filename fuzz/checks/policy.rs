@@ -1,4 +1,4 @@
-//! Reads, writes, decides and compares policies; two of them are told apart by a zero byte.
+//! Reads, writes, decides and compares policies; a zero byte separates two of them.
 
 use lockstep::access::{
     Caller, Change, Effect, KeyFacts, NamedPolicy, Outcome, PolicyDocument, PolicyKind, Request, Statement,
@@ -14,7 +14,7 @@ const KINDS: [PolicyKind<'_>; 5] = [
     PolicyKind::Scp,
 ];
 
-/// Checks one or two policies as every kind of policy.
+/// Checks one or two policies, each as every kind of policy.
 pub fn check(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let (before, after) = text.split_once('\0').unwrap_or((text, ""));
@@ -72,7 +72,7 @@ fn check_comparison(before: &PolicyDocument, after: &PolicyDocument, kind: Polic
     if verdict == Verdict::Same {
         assert!(delta.gained.is_empty() && delta.lost.is_empty());
     }
-    // A trust policy is about other actions.
+    // A trust policy has other actions.
     if matches!(kind, PolicyKind::Trust { .. }) {
         return;
     }

@@ -1,4 +1,4 @@
-//! Reads a saved plan, and holds it against the plan that it was saved from.
+//! Reads a saved plan, and compares it with the plan that it was saved from.
 //!
 //! Input that begins with `edit ` is a list of edits of the genuine file, four bytes each; all other input is a
 //! file.
@@ -14,10 +14,10 @@ use serde_json::Value;
 
 use super::world::{desired, drives};
 
-/// What marks a list of edits.
+/// Prefix of a list of edits.
 const EDITS: &[u8] = b"edit ";
 
-/// A plan and the file that it was saved in.
+/// A plan and the file that it was saved to.
 pub struct Genuine {
     desired: Desired,
     world: World,
@@ -26,7 +26,7 @@ pub struct Genuine {
     pub text: String,
 }
 
-/// Returns the plan that the stack of these checks begins with.
+/// Returns the plan that these checks start from.
 pub fn genuine() -> &'static Genuine {
     static GENUINE: OnceLock<Genuine> = OnceLock::new();
     GENUINE.get_or_init(|| {
@@ -41,7 +41,7 @@ pub fn genuine() -> &'static Genuine {
     })
 }
 
-/// Why the plan may be applied; what could not be proved is taken down together with it.
+/// The reason for applying the plan; the claims that could not be proved are saved with it.
 const REASON: &str = "a test";
 const FINDINGS: [&str; 1] = ["nothing is proved"];
 
@@ -63,7 +63,7 @@ pub fn check(data: &[u8]) {
     }
 }
 
-/// Each edit is a place, what is done there, and a byte.
+/// Applies edits, each of which is a place, an operation and a byte.
 fn edited(edits: &[u8]) -> Vec<u8> {
     let mut bytes = genuine().text.clone().into_bytes();
     for edit in edits.chunks_exact(4) {
@@ -79,7 +79,7 @@ fn edited(edits: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Goes the way of `apply FILE`, and returns whether the file is accepted.
+/// Follows the steps of `apply FILE`, and returns whether the file is accepted.
 pub fn check_text(text: &str) -> bool {
     let genuine = genuine();
     let Ok(saved) = Saved::parse(text) else { return false };
@@ -95,7 +95,7 @@ pub fn check_text(text: &str) -> bool {
         return false;
     }
     let (plan, view) = planned(&desired, &genuine.world);
-    // Without a reason nothing is applied that is not proved.
+    // A plan with unproved claims is not applied without a reason.
     let Some(reason) = saved.allow_unproved() else { return false };
     let unproved = Some((reason, &(reason, FINDINGS)));
     let made = Made {
@@ -109,11 +109,11 @@ pub fn check_text(text: &str) -> bool {
     if !saved.unlike(made).is_empty() {
         return false;
     }
-    // Accepted: it must say what the genuine one says, to programs and to people.
+    // An accepted plan must have the same JSON and the same text as the genuine one.
     let same = |saved: &Saved| {
         let mut value = serde_json::to_value(saved).expect("it is JSON");
         value["format_version"] = "1.0".into();
-        // Decides nothing but since when changes are looked up.
+        // Decides only since when changes are looked up.
         value["read_at"] = 0.into();
         value
     };

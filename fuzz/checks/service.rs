@@ -1,4 +1,4 @@
-//! An AWS that answers whatever it is told to, without a network: the end of the real SDK's wire.
+//! An AWS that gives prepared answers without a network, connected to the real SDK in place of its HTTP client.
 
 use std::collections::BTreeMap;
 use std::future::ready;
@@ -16,7 +16,7 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use lockstep::aws::Aws;
 
-/// What stands in an answer for the number of the request, so that no two answers need be the same.
+/// Placeholder in an answer for the number of the request, so that no two answers have to be the same.
 const NUMBER: &[u8] = b"@@NUMBER@@";
 
 /// One answer.
@@ -27,13 +27,13 @@ pub struct Answer {
     body: Vec<u8>,
 }
 
-/// Answers by operation, in their order; the last one stays.
+/// Answers by operation, in order; the last one is repeated.
 #[derive(Clone, Debug, Default)]
 pub struct Answers(BTreeMap<String, Vec<Answer>>);
 
 impl Answers {
-    /// Reads sections that begin with a line such as `%% kms:DescribeKey 200 retry-after=7`. What comes before
-    /// the first one is of no meaning.
+    /// Reads sections that begin with a line such as `%% kms:DescribeKey 200 retry-after=7`. Text before the first
+    /// section is ignored.
     pub fn parse(mut data: &[u8]) -> Self {
         let mut answers = Self::default();
         while let Some(start) = section(data) {
@@ -63,13 +63,13 @@ impl Answers {
         self.0.get(operation).and_then(|answers| answers.first()).map_or(b"", |answer| &answer.body)
     }
 
-    /// Gives these answers instead of others to the same operations.
+    /// Replaces the answers to the same operations.
     pub fn over(mut self, others: Self) -> Self {
         self.0.extend(others.0);
         self
     }
 
-    /// Gives one answer to an operation.
+    /// Sets one answer to an operation.
     pub fn with(mut self, operation: &str, status: u16, body: &[u8]) -> Self {
         let answer = Answer { status, headers: Vec::new(), body: body.to_vec() };
         self.0.insert(operation.to_owned(), vec![answer]);
@@ -96,7 +96,7 @@ struct State {
     patience: usize,
 }
 
-/// The wire.
+/// The connection to the SDK.
 #[derive(Clone, Debug)]
 struct Service(Arc<Mutex<State>>);
 
@@ -125,7 +125,7 @@ impl State {
         };
         let mut response = response(answer.status, replaced(&answer.body, self.requests));
         for (name, value) in &answer.headers {
-            // What is no header cannot come over a wire.
+            // A header that is not valid cannot be transmitted.
             let _ = response.headers_mut().try_insert(name.clone(), value.clone());
         }
         response
@@ -144,8 +144,8 @@ fn replaced(body: &[u8], number: usize) -> Vec<u8> {
     [&body[..at], number.to_string().as_bytes(), &body[at + NUMBER.len()..]].concat()
 }
 
-/// Names the operation of a request: `kms:DescribeKey`, or for services without such names `GET/a/*/b`, where
-/// every other part of the path is the name of something.
+/// Returns the operation of a request: `kms:DescribeKey`, or for services without such names `GET/a/*/b`, where every
+/// other part of the path is the name of something.
 fn operation(request: &HttpRequest) -> String {
     if let Some(target) = request.headers().get("x-amz-target") {
         let (service, name) = target.split_once('.').unwrap_or(("", target));
@@ -172,8 +172,7 @@ fn operation(request: &HttpRequest) -> String {
     format!("{}/{}", request.method(), parts.join("/"))
 }
 
-/// Connects to an AWS that gives these answers, and denies everything after so many requests. Nothing is waited
-/// for.
+/// Connects to an AWS that gives these answers, and denies everything after `patience` requests. There is no waiting.
 pub fn connect(answers: Answers, patience: usize) -> Aws {
     let state = State { answers, asked: BTreeMap::new(), requests: 0, patience };
     let connector = SharedHttpConnector::new(Service(Arc::new(Mutex::new(state))));
@@ -188,12 +187,12 @@ pub fn connect(answers: Answers, patience: usize) -> Aws {
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .build();
     let aws = Aws::over(&shared);
-    // What would be waited for before a call is repeated.
+    // Ends the waiting before a call is retried.
     aws.halt.set();
     aws
 }
 
-/// The SDK waits between its own attempts.
+/// Replaces the waiting of the SDK between its own attempts.
 #[derive(Debug)]
 struct NoSleep;
 

@@ -1,4 +1,4 @@
-//! Reads a stack file, compiles every environment, and plans to make it.
+//! Reads a stack file, compiles every environment, and plans its creation.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,12 @@ use lockstep::stack::{self, Diagnostics, Inputs, Source};
 
 use super::world::{drives, place};
 
-/// Most environments that are compiled: what the time of one check allows.
+/// Maximum number of environments that are compiled, so that one check does not take too long.
 const ENVIRONMENTS: usize = 4;
 
 /// Checks one file.
 pub fn check(data: &[u8]) {
-    // The command refuses what is no UTF-8 before it comes here.
+    // The command refuses text that is not valid UTF-8 before this step.
     let text = String::from_utf8_lossy(data);
     let source = Source { file: "stack.yaml", text: &text };
     let file = match stack::parse(source) {
@@ -39,25 +39,25 @@ pub fn check(data: &[u8]) {
     }
 }
 
-/// Gives every variable that is named anywhere a value.
+/// Returns a value for every variable that is named in the text.
 fn values(text: &str) -> BTreeMap<String, String> {
     let named = text.split("${var.").skip(1).filter_map(|rest| rest.split_once('}'));
     named.map(|(name, _)| (name.to_owned(), "a \"value\" of ${it}".to_owned())).collect()
 }
 
-/// Counts the characters of every line. YAML ends one at a line feed, a carriage return, and both together.
+/// Counts the characters of every line. In YAML a line ends at a line feed, a carriage return, or both together.
 fn lengths(text: &str) -> Vec<usize> {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     text.split('\n').map(|line| line.chars().count()).collect()
 }
 
-/// Every place that is pointed to must be one of the text.
+/// Checks that every place in the diagnostics is within the text.
 fn lie_within(found: &Diagnostics, source: Source<'_>) {
     let lines = lengths(source.text);
     let within = |line: u32, column: u32| {
         let index = usize::try_from(line).expect("it fits").checked_sub(1).expect("lines count from 1");
         let length = *lines.get(index).unwrap_or_else(|| panic!("there is no line {line}: {found}"));
-        // One behind the end is where something is missing.
+        // A column after the end of the line is where something is missing.
         let column = usize::try_from(column).expect("it fits");
         assert!((1..=length + 1).contains(&column), "{line}:{column} is not in the text: {found}");
     };

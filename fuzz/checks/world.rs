@@ -30,7 +30,7 @@ pub fn place() -> Place {
     }
 }
 
-/// What the stack wants.
+/// The desired state.
 pub fn desired() -> Desired {
     let file = stack::parse(Source { file: "stack.yaml", text: STACK }).expect("the stack is right");
     let mut desired = file.compile(&Inputs::default(), &place()).expect("the stack compiles");
@@ -40,7 +40,7 @@ pub fn desired() -> Desired {
     desired
 }
 
-/// Tells whether a text could drive a terminal.
+/// Returns whether a text could control a terminal.
 pub fn drives(text: &str) -> bool {
     text.chars().any(|c| c.is_control() && c != '\n')
 }

@@ -1,9 +1,10 @@
-//! The one loop of effects: runs a plan as it stands and decides nothing.
+//! Runs a plan as it is, in one loop, and makes no decisions of its own.
 //!
-//! Steps whose predecessors are done run at once, within bounds per service. After the first error no new
-//! step starts; those that run are waited for. A gate that does not open stops the plan, and a failed probe
-//! takes the way back that the plan holds. A gate protects what works: where a function did not work before the
-//! first step either, it stays where the stack file wants it, and what was put on by hand is taken away all the same.
+//! Steps whose predecessors are done run concurrently, within limits per service. After the first error no new step
+//! starts; running steps are waited for. A gate that does not open stops the plan, and a failed probe triggers the
+//! rollback that the plan contains. A gate protects only what works: a function that did not work before the first step
+//! either is not moved back, but stays where the stack file wants it, and access that was added by hand is removed all
+//! the same.
 
 mod run;
 mod schedule;
@@ -20,25 +21,25 @@ use crate::stack::desired::Probe;
 
 pub use run::run;
 
-/// What carries out operations and probes.
+/// Carries out operations and probes.
 pub trait Actor {
-    /// Performs one operation, whose references are filled in, and returns the ids known since.
+    /// Performs one operation, whose references are filled in, and returns the ids that are known afterwards.
     fn perform(&self, ids: &Ids, op: &Op) -> impl Future<Output = Result<Ids, AwsError>>;
 
-    /// Probes one function until it works or the probe's time is over.
+    /// Probes one function until it works or the time of the probe is over.
     fn probe(&self, ids: &Ids, function: &Name, probe: &Probe) -> impl Future<Output = ProbeOutcome>;
 
-    /// Returns whether one function works now: a probe that succeeds once is enough, within a short time.
+    /// Returns whether one function works now: one successful probe within a short time is enough.
     fn works(&self, ids: &Ids, function: &Name, probe: &Probe) -> impl Future<Output = bool>;
 
-    /// Waits until requests that began before are over.
+    /// Waits until requests that began earlier have ended.
     fn drain(&self, time: Duration) -> impl Future<Output = ()>;
 
-    /// Returns whether somebody asked to stop. No new step starts then.
+    /// Returns whether someone asked to stop. If so, no new step starts.
     fn interrupted(&self) -> bool;
 }
 
-/// Something that happened, for those who watch.
+/// An event of a run, for observers.
 #[derive(Debug)]
 pub enum Event<'a> {
     /// A phase begins.
@@ -47,7 +48,7 @@ pub enum Event<'a> {
     Started(&'a Step),
     /// A step is done.
     Done(&'a Step, Duration),
-    /// A step failed, or was not waited for any longer.
+    /// A step failed, or was no longer waited for.
     Failed(&'a Step, &'a AwsError),
     /// A gate begins.
     Gate(&'a Gate),
@@ -57,26 +58,26 @@ pub enum Event<'a> {
     Probed(&'a Name, &'a ProbeOutcome),
     /// Requests under an old role are waited for.
     Draining(Duration),
-    /// A function goes back to where it was.
+    /// A function is moved back to its previous role.
     RollingBack(&'a Rollback),
 }
 
-/// How a run of a plan ended.
+/// The result of a run of a plan.
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// Steps that are done, by phase and place.
     pub done: Vec<(usize, usize)>,
     /// Steps that failed.
     pub failed: Vec<Failure>,
-    /// Steps that were begun when somebody asked to stop, and whose effect was not seen.
+    /// Steps that were running when someone asked to stop, and whose effect was not seen.
     pub unseen: Vec<(usize, usize)>,
-    /// Steps that were not begun, by phase and place.
+    /// Steps that were not started, by phase and place.
     pub remaining: Vec<(usize, usize)>,
-    /// The probe that did not succeed, and what became of the way back.
+    /// The probe that did not succeed, and the result of the rollback.
     pub unproved: Option<Unproved>,
-    /// Whether somebody asked to stop.
+    /// Whether someone asked to stop.
     pub interrupted: bool,
-    /// The ids known at the end.
+    /// The ids that are known at the end.
     pub ids: Ids,
 }
 
@@ -85,7 +86,7 @@ pub struct Outcome {
 pub struct Failure {
     /// Phase and place.
     pub step: (usize, usize),
-    /// Why.
+    /// The error.
     pub error: AwsError,
 }
 
@@ -94,11 +95,11 @@ pub struct Failure {
 pub struct Unproved {
     /// The function.
     pub function: Name,
-    /// What the probe saw.
+    /// The result of the probe.
     pub outcome: ProbeOutcome,
-    /// Whether the function did not work before the first step either. Nothing is moved back then.
+    /// Whether the function did not work before the first step either. If so, nothing is moved back.
     pub before: bool,
-    /// Functions that were moved back, with the role that they run under again.
+    /// Functions that were moved back, each with the role that it runs under again.
     pub moved_back: Vec<(Name, String)>,
     /// Functions that could not be moved back.
     pub stuck: Vec<(Name, AwsError)>,

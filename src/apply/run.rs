@@ -17,7 +17,7 @@ use crate::stack::desired::Probe;
 
 /// Runs a plan. `ids` are those of the world that the plan was made for.
 ///
-/// Errors are part of the outcome: what is done stays done, and running again continues.
+/// Errors are part of the outcome: steps that are done stay done, and another run continues.
 pub async fn run(actor: &impl Actor, plan: &Plan, ids: Ids, watch: &mut dyn FnMut(Event<'_>)) -> Outcome {
     let mut outcome = Outcome { ids, ..Outcome::default() };
     let broken = broken(actor, plan, &outcome.ids).await;
@@ -55,8 +55,8 @@ impl Outcome {
     }
 }
 
-/// Returns the functions that do not work before the first step. Only those are tried that are there already, and only
-/// where it matters.
+/// Returns the functions that do not work before the first step. Only functions that exist already are tried, and only
+/// if the result matters.
 async fn broken(actor: &impl Actor, plan: &Plan, ids: &Ids) -> BTreeSet<Name> {
     let made: BTreeSet<&Name> = plan
         .steps()
@@ -92,7 +92,7 @@ async fn steps(
         while outcome.is_well() && !actor.interrupted() {
             let Some((place, step)) = schedule.next() else { break };
             watch(Event::Started(step));
-            // The ids that it needs were learnt by the steps before it, so what is known now suffices.
+            // Earlier steps have returned the ids that it needs, so the ids known now are enough.
             let ids = outcome.ids.clone();
             running.push(async move {
                 let begun = Instant::now();
@@ -131,7 +131,7 @@ async fn perform(actor: &impl Actor, ids: &Ids, op: &Op) -> Result<Ids, AwsError
     actor.perform(ids, &filled).await
 }
 
-/// Passes a gate, or records why not.
+/// Passes a gate, or records why it did not open.
 async fn pass(
     actor: &impl Actor,
     (gate, broken): (&Gate, &BTreeSet<Name>),
@@ -143,7 +143,7 @@ async fn pass(
         watch(Event::Probing(function, probe));
         let seen = actor.probe(&outcome.ids, function, probe).await;
         watch(Event::Probed(function, &seen));
-        // A stop while probing is no failure of the function: nothing is moved back for it.
+        // A stop during a probe is not a failure of the function: nothing is moved back because of it.
         if actor.interrupted() {
             return;
         }

@@ -1,12 +1,12 @@
-//! Which steps of a phase may begin now.
+//! Decides which steps of a phase may start now.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::kinds::{Kind, ResourceId};
 use crate::plan::Step;
 
-/// How many steps of one kind run at once. One account shares its rates among all callers, so these stay
-/// well under what it is allowed.
+/// Returns the maximum number of concurrent steps of one kind. All callers of an account share its rates, so these
+/// numbers stay well below the limits.
 const fn at_once(kind: Kind) -> usize {
     match kind {
         Kind::Key => 4,
@@ -15,14 +15,13 @@ const fn at_once(kind: Kind) -> usize {
     }
 }
 
-/// Returns whether a service mixes up calls on one resource that run at the same time: Lambda refuses a second
-/// update and loses statements of a policy, API Gateway answers with a conflict, IAM with a concurrent
-/// modification.
+/// Returns whether a service cannot handle concurrent calls on one resource: Lambda refuses a second update and loses
+/// statements of a policy, API Gateway answers with a conflict, IAM with a concurrent modification.
 const fn one_by_one(kind: Kind) -> bool {
     matches!(kind, Kind::Role | Kind::Function | Kind::Api | Kind::LogGroup)
 }
 
-/// The steps of a phase, by what has become of them.
+/// The steps of a phase, by their state.
 #[derive(Debug)]
 pub struct Schedule<'a> {
     steps: &'a [Step],
@@ -33,19 +32,19 @@ pub struct Schedule<'a> {
 }
 
 impl<'a> Schedule<'a> {
-    /// Begins with every step waiting.
+    /// Creates a schedule in which every step is waiting.
     pub fn new(steps: &'a [Step]) -> Self {
         let waiting = (0..steps.len()).collect();
         Self { steps, waiting, running: BTreeSet::new(), done: BTreeSet::new(), left_out: BTreeSet::new() }
     }
 
-    /// Leaves out every step but these; the others stay waiting.
+    /// Leaves out every step except these; the others stay waiting.
     pub fn only(mut self, places: &BTreeSet<usize>) -> Self {
         self.left_out = self.waiting.difference(places).copied().collect();
         self
     }
 
-    /// Takes a step that may begin now.
+    /// Returns a step that may start now.
     pub fn next(&mut self) -> Option<(usize, &'a Step)> {
         let running =
             self.running.iter().filter_map(|&place| self.steps.get(place)).map(|step| &step.resource);
@@ -67,7 +66,7 @@ impl<'a> Schedule<'a> {
         self.steps.get(place).map(|step| (place, step))
     }
 
-    /// Records a step that ended; only one that is done lets others begin.
+    /// Records a step that ended; only a step that is done lets others start.
     pub fn ended(&mut self, place: usize, done: bool) {
         self.running.remove(&place);
         if done {
@@ -75,7 +74,7 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    /// Returns the steps that have not begun.
+    /// Returns the steps that have not started.
     pub fn waiting(&self) -> impl Iterator<Item = usize> {
         self.waiting.iter().copied()
     }

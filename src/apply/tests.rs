@@ -1,4 +1,4 @@
-//! Runs of plans on the model of AWS, without AWS: what becomes of a plan when functions do not work.
+//! Runs plans on the model of AWS, without AWS, with functions that do not work.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ use crate::plan::{Plan, plan};
 use crate::report::tests::{applied, stack};
 use crate::stack::desired::{Desired, Probe};
 
-/// The model of AWS, in which functions work or do not.
+/// The model of AWS, with functions that work or do not work.
 struct Model {
     world: RefCell<World>,
     /// Roles under which functions do not work, by ARN.
@@ -60,8 +60,8 @@ impl Actor for Model {
     }
 }
 
-/// The stack with a function under `role`, and AWS before, where it runs as `encrypt-test` and somebody attached a
-/// policy and wrote another one by hand.
+/// Returns the stack with a function under `role`, and AWS before, where the function runs as `encrypt-test`, and
+/// someone attached a policy and added another one by hand.
 fn by_hand(role: &str) -> (Desired, World) {
     let mut world = applied(&stack("encrypt-test"));
     let spec = &mut world.roles.get_mut(&Name::from("encrypt-test")).unwrap().spec;
@@ -102,7 +102,7 @@ async fn a_function_that_stops_working_goes_back_and_keeps_everything() {
 #[tokio::test]
 async fn a_function_that_did_not_work_before_holds_nothing_up_that_was_put_on_by_hand() {
     let (mut desired, mut world) = by_hand("encrypt-test");
-    // A setting that was changed by hand is repaired, and stays so.
+    // A setting that was changed by hand is repaired, and stays repaired.
     world.functions.get_mut(&Name::from("encrypt")).unwrap().config.memory = 4096;
     let wanted = desired.functions.get_mut(&Name::from("encrypt")).unwrap().spec.config.memory;
     let model = Model::new(&world, &["encrypt-test", "encrypt-prod"]);
@@ -129,7 +129,7 @@ async fn a_role_that_ran_keeps_its_access_until_its_successor_works() {
     let named = crate::kinds::key::policy::named_arns(&policy);
     assert!(["encrypt-test", "encrypt-prod"].iter().all(|role| named.contains(&*fixtures::role_arn(role))));
     assert!(role_seen(&model, "encrypt-test").spec.inline.is_empty());
-    // Once the function works, the next run takes the old role out.
+    // Once the function works, the next run removes the old role.
     let world = model.world.borrow().clone();
     let model = Model::new(&world, &[]);
     assert!(model.run(&plan(&desired, &world).unwrap()).await.is_complete());

@@ -1,4 +1,4 @@
-//! The clients of the services, and what they have in common.
+//! The clients of the AWS services, and the settings that they share.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -34,35 +34,34 @@ use super::whole::Whole;
 use crate::access::Arn;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// From sending a request to the beginning of its answer, the upload of an archive included.
+/// Timeout from sending a request to the beginning of its answer, the upload of an archive included.
 const READ_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// How long a change of a key policy may take until it is in effect everywhere; observed: seconds to
-/// minutes.
+/// Time that a change of a key policy may take until it is in effect everywhere; observed: seconds to minutes.
 pub const POLICY_IN_EFFECT: Duration = Duration::from_secs(120);
 
-/// Where and as whom to call AWS.
+/// Region, endpoint and credentials of the connection to AWS.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// Region.
     pub region: String,
-    /// Address of another AWS than the real one.
+    /// Address of the AWS to call instead of the real one.
     pub endpoint: Option<String>,
     /// Profile of the shared configuration files.
     pub profile: Option<String>,
-    /// How long a change of a key policy may take until it is in effect everywhere, instead of
-    /// [`POLICY_IN_EFFECT`]; nothing for an AWS on this machine.
+    /// Time that a change of a key policy may take until it is in effect everywhere. The default is
+    /// [`POLICY_IN_EFFECT`], or zero for an AWS on this machine.
     pub policy_in_effect: Option<Duration>,
     /// Access key id and secret, for a local AWS. Otherwise the SDK's default chain of sources decides.
     pub static_credentials: Option<(String, String)>,
 }
 
-/// Who the caller is.
+/// The identity of the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// Account id, 12 digits.
     pub account: String,
-    /// ARN as `GetCallerIdentity` shows it; of a role that is the session.
+    /// ARN as `GetCallerIdentity` returns it; for a role, that is the ARN of the session.
     pub arn: String,
     /// Partition, such as `aws`.
     pub partition: String,
@@ -81,7 +80,7 @@ pub struct Clients {
     pub apigateway: aws_sdk_apigateway::Client,
     /// CloudWatch Logs.
     pub logs: aws_sdk_cloudwatchlogs::Client,
-    /// CloudTrail, for who changed what.
+    /// CloudTrail, to find out who changed what.
     pub cloudtrail: aws_sdk_cloudtrail::Client,
     /// Systems Manager, for its parameters.
     pub ssm: aws_sdk_ssm::Client,
@@ -93,15 +92,15 @@ pub struct Clients {
 
 /// A connection to AWS.
 pub struct Aws {
-    /// For calls that change nothing: the SDK repeats them by itself.
+    /// For calls that change nothing: the SDK retries them by itself.
     pub read: Clients,
-    /// For calls that change something: only [`Aws::call`] repeats them.
+    /// For calls that change something: only [`Aws::call`] retries them.
     pub write: Clients,
     /// Region of every call.
     pub region: String,
     /// Address of the AWS on this machine, when it is not the real one.
     pub endpoint: Option<String>,
-    /// Ends all waiting.
+    /// Stops all waiting.
     pub halt: Halt,
     pub(super) limits: Limits,
     policy_in_effect: Duration,
@@ -109,14 +108,14 @@ pub struct Aws {
     seen: Seen,
 }
 
-/// How often each operation was called, repeated attempts included; by names such as `kms:DescribeKey`.
+/// Number of calls of each operation, retries included; by names such as `kms:DescribeKey`.
 pub type CallCount = BTreeMap<String, u64>;
 
 impl Aws {
-    /// Makes the clients. No call is made.
+    /// Creates the clients. Makes no call.
     ///
     /// # Errors
-    /// A region that is no region.
+    /// A region that is not valid.
     pub async fn connect(settings: &Settings) -> Result<Self, AwsError> {
         let Settings { region, endpoint, profile, policy_in_effect, static_credentials } = settings;
         if region.is_empty() {
@@ -147,7 +146,7 @@ impl Aws {
         })
     }
 
-    /// Makes the clients from a configuration of the SDK, such as one with another HTTP client. No call is made.
+    /// Creates the clients from a configuration of the SDK, such as one with another HTTP client. Makes no call.
     pub fn over(shared: &SdkConfig) -> Self {
         let seen = Seen::default();
         let local = shared.endpoint_url().filter(|endpoint| is_loopback(endpoint));
@@ -164,7 +163,7 @@ impl Aws {
         }
     }
 
-    /// Returns who the caller is; AWS is asked once.
+    /// Returns the identity of the caller; AWS is asked once.
     ///
     /// # Errors
     /// Credentials that AWS does not accept, and no answer.
@@ -187,13 +186,14 @@ impl Aws {
         }
     }
 
-    /// Returns how to wait for what was just changed: AWS answers reads from replicas, a local one does not.
+    /// Returns the pace at which to wait for a change that was just made: AWS answers reads from replicas, a local one
+    /// does not.
     pub(super) fn settled(&self) -> Pace {
         Pace::TWO_MINUTES.in_a_row(if self.endpoint.is_some() { 1 } else { 3 })
     }
 
-    /// Returns how to wait until a key policy is in effect: no read tells, so it has to be shown by all of them
-    /// for as long as it may take.
+    /// Returns the pace at which to wait until a key policy is in effect: no read shows whether it is, so all reads
+    /// have to show it for as long as that may take.
     pub(super) fn in_effect(&self) -> Pace {
         let settled = self.settled();
         let looks = self.policy_in_effect.as_secs_f64() / settled.every.as_secs_f64();
@@ -202,7 +202,7 @@ impl Aws {
         Pace { patience: settled.patience + 2 * self.policy_in_effect, ..settled.in_a_row(looks) }
     }
 
-    /// Returns how often each operation was called so far.
+    /// Returns the number of calls of each operation so far.
     pub fn calls(&self) -> CallCount {
         self.seen.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -213,12 +213,13 @@ impl Aws {
     }
 }
 
-/// Makes the HTTP client of all services, with the proxy that the environment names for anything but this machine.
+/// Creates the HTTP client of all services, with the proxy that the environment names, which is not used for this
+/// machine.
 fn http_client(local: bool) -> SharedHttpClient {
     let settings =
         HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT);
     let proxy = if local { ProxyConfig::disabled() } else { ProxyConfig::from_env() };
-    // The SDK's default TLS brings a C library that takes longer to build than all of lockstep.
+    // The default TLS of the SDK needs a C library that takes longer to build than all of lockstep.
     let connector = Connector::builder()
         .connector_settings(settings.build())
         .proxy_config(proxy)
@@ -264,14 +265,14 @@ impl Clients {
     }
 }
 
-/// What was seen of all requests and answers.
+/// Counts of requests, and the time of the first answer.
 #[derive(Clone, Debug, Default)]
 struct Seen {
     calls: Arc<Mutex<CallCount>>,
     began: Arc<OnceLock<u64>>,
 }
 
-/// Returns when an answer was given, in seconds since 1970 by the clock of AWS.
+/// Returns the time of an answer, in seconds since 1970 by the clock of AWS.
 pub(super) fn date(answer: &HttpResponse) -> Option<i64> {
     let date = DateTime::from_str(answer.headers().get("date")?, Format::HttpDate);
     date.ok().map(|date| date.secs())

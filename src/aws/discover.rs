@@ -1,4 +1,4 @@
-//! Finds what carries the tags of a stack.
+//! Finds resources that carry the tags of a stack.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,33 +12,33 @@ use super::found::{Tagged, owned};
 use crate::kinds::{Kind, Name, ResourceId, Tags, tag};
 use crate::stack::desired::Desired;
 
-/// Calls made at the same time when every resource of an account is asked for its tags.
+/// Maximum number of concurrent calls when every resource of an account is asked for its tags.
 const AT_ONCE: usize = 16;
 
-/// What carries the tags of a stack.
+/// Resources that carry the tags of a stack.
 #[derive(Clone, Debug, Default)]
 pub struct Discovered {
-    /// The resources; those of IAM and the log groups are found by name instead.
+    /// The resources; roles and log groups are not included because they are found by name.
     pub tagged: BTreeSet<Tagged>,
-    /// Listings that the caller may not make: why.
+    /// Listings that the caller may not make, each with the reason.
     pub unread: BTreeMap<ResourceId, String>,
     /// Whether every key of the account was asked for its tags.
     pub all_keys: bool,
 }
 
-/// Address under which a listing that may not be made is reported: resources that are no longer in the stack
-/// file cannot be seen then.
+/// The address under which a listing that the caller may not make is reported. Without that listing, resources that are
+/// no longer in the stack file cannot be seen.
 pub(super) fn listing(kind: Kind) -> ResourceId {
     ResourceId::new(kind, &Name::new("*"))
 }
 
 /// Finds the keys, functions and APIs of a stack.
 ///
-/// The tagging API lags behind by seconds or more, so APIs, whose names are not unique, are listed themselves.
-/// Where it may not be asked, keys and functions are listed too.
+/// The tagging API lags behind by seconds or more, so APIs, whose names are not unique, are listed directly. Where the
+/// caller may not use the tagging API, keys and functions are listed too.
 ///
 /// # Errors
-/// Everything but being denied.
+/// Every error except access denied.
 pub(super) async fn discover(aws: &Aws, desired: &Desired) -> Result<Discovered, AwsError> {
     let (by_tag, apis) = try_join!(by_tag(aws, desired), denied(rest_apis(aws, desired)))?;
     let mut discovered = Discovered::default();
@@ -53,7 +53,7 @@ pub(super) async fn discover(aws: &Aws, desired: &Desired) -> Result<Discovered,
     Ok(discovered)
 }
 
-/// Turns being denied into the reason, and leaves every other error.
+/// Turns an access-denied error into its reason, and leaves every other error.
 pub(super) async fn denied<T>(
     call: impl Future<Output = Result<T, AwsError>>,
 ) -> Result<Result<T, String>, AwsError> {
@@ -122,7 +122,8 @@ pub(super) async fn keys(aws: &Aws, desired: &Desired) -> Result<Vec<Tagged>, Aw
     Ok(found)
 }
 
-/// Reads the tags of every key of the account, but of those that hide theirs: they are not ours.
+/// Reads the tags of every key of the account, except for keys whose tags may not be read: those do not belong to the
+/// stack.
 pub(super) async fn tagged_keys(aws: &Aws) -> Result<Vec<(String, Tags)>, AwsError> {
     let entries: Vec<aws_sdk_kms::types::KeyListEntry> = aws
         .call("kms:ListKeys", || {

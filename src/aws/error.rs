@@ -11,35 +11,35 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use super::hint;
 use super::retry::Awaited;
 
-/// What an error means for whoever made the call.
+/// The meaning of an error for the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ErrorKind {
-    /// AWS has no such entity. The only kind that means absent.
+    /// AWS has no such entity. Only this kind means that the entity is absent.
     NotFound,
-    /// The caller may not do this, or may not look.
+    /// The caller may not do this, or may not read this.
     Denied,
     /// AWS limits the rate.
     Throttled,
-    /// The entity exists already, is being changed, or is not in a state for this.
+    /// The entity exists already, is being changed, or is in a state that does not allow the call.
     Conflict,
-    /// AWS refuses the request as it is, a quota included.
+    /// AWS refuses the request as it is, for example because of a quota.
     Invalid,
-    /// AWS failed on its side and says so.
+    /// AWS reports a failure on its side.
     Transient,
-    /// No credentials, expired ones, or a clock that is wrong.
+    /// Credentials are missing or expired, or the clock is wrong.
     Credentials,
-    /// No answer: the call may have been carried out or not.
+    /// No answer: the call may or may not have been carried out.
     Unknown,
-    /// A condition did not come about in time.
+    /// A condition was not met in time.
     Timeout,
-    /// Somebody asked to stop before the end of the call, or before its effect was seen.
+    /// Someone asked to stop before the end of the call, or before its effect was seen.
     Halted,
 }
 
 /// A failed call to AWS.
 #[derive(Debug)]
 pub struct AwsError {
-    // Boxed, for a `Result` is as large as its larger half.
+    // Boxed, because a `Result` is as large as its larger variant.
     detail: Box<Detail>,
 }
 
@@ -84,7 +84,7 @@ impl AwsError {
             (None, ErrorKind::Unknown) => "no answer from AWS".to_owned(),
             (None, _) => "AWS gives no reason".to_owned(),
         };
-        // What AWS told is in the message already.
+        // The message already contains what AWS said.
         let source = if answered { None } else { source };
         let hint = hint::of(operation, kind, code.as_deref(), &message);
         let detail = Detail {
@@ -102,7 +102,7 @@ impl AwsError {
         Self { detail: Box::new(detail) }
     }
 
-    /// Makes an error that is not the answer to a call: `operation` names what was being done.
+    /// Creates an error that is not the answer to a call: `operation` names what was being done.
     pub fn new(operation: impl Into<String>, kind: ErrorKind, message: impl Into<String>) -> Self {
         let detail = Detail {
             operation: operation.into(),
@@ -119,7 +119,7 @@ impl AwsError {
         Self { detail: Box::new(detail) }
     }
 
-    /// Makes the error of something that was not waited for to its end.
+    /// Creates the error of an operation whose end was not waited for.
     pub fn halted(operation: impl Into<String>) -> Self {
         Self::new(operation, ErrorKind::Halted, "not waited for any longer")
             .with_hint("run the command again: it goes on from here")
@@ -131,11 +131,11 @@ impl AwsError {
         self
     }
 
-    /// Takes secrets out of the message: AWS repeats what it refuses.
+    /// Removes secrets from the message: AWS repeats values that it refuses.
     pub fn without(mut self, secrets: &[String], in_place: &str) -> Self {
         let message = &mut self.detail.message;
         for secret in secrets {
-            // As it is, as part of JSON, and both as they are made fit to print.
+            // The secret as it is, as part of JSON, and both with control characters removed.
             let json = serde_json::to_string(secret).unwrap_or_default();
             let escaped = json.trim_matches('"').to_owned();
             for form in [printable(secret), printable(&escaped), secret.clone(), escaped] {
@@ -145,7 +145,7 @@ impl AwsError {
         self
     }
 
-    /// Records how long was waited for what, in vain.
+    /// Records what was waited for without success, and for how long.
     pub(super) fn after_waiting(mut self, awaited: Awaited, waited: Duration) -> Self {
         self.detail.waited = Some((awaited, waited));
         self
@@ -156,7 +156,7 @@ impl AwsError {
         &self.detail.operation
     }
 
-    /// Returns what the error means.
+    /// Returns the kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.detail.kind
     }
@@ -186,7 +186,7 @@ impl AwsError {
         self.detail.hint.as_deref()
     }
 
-    /// Says why something could not be read, in words that are the same every time, for plans are compared.
+    /// Returns why something could not be read, in words that are the same every time, because plans are compared.
     pub fn reason(&self) -> String {
         match self.kind() {
             ErrorKind::Denied => format!("`{}` is not allowed", hint::action(self.operation())),
@@ -194,7 +194,7 @@ impl AwsError {
         }
     }
 
-    /// Returns how long AWS asks to wait.
+    /// Returns the time after which AWS asks to retry.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         self.detail.retry_after
     }
@@ -214,7 +214,7 @@ impl AwsError {
         self.code() == Some(code)
     }
 
-    /// Returns whether AWS's message holds this text, letter case aside.
+    /// Returns whether the message of AWS contains this text, ignoring letter case.
     pub fn says(&self, text: &str) -> bool {
         self.message().to_ascii_lowercase().contains(&text.to_ascii_lowercase())
     }
@@ -244,12 +244,12 @@ impl Error for AwsError {
     }
 }
 
-/// Takes out control characters, so that whoever answers cannot drive a terminal.
+/// Removes control characters, so that an answer cannot control a terminal.
 fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// `Retry-After` in seconds. The SDK heeds only `x-amz-retry-after`, which Lambda and API Gateway do not send.
+/// Reads `Retry-After` in seconds. The SDK heeds only `x-amz-retry-after`, which Lambda and API Gateway do not send.
 fn retry_after(header: &str) -> Option<Duration> {
     header.trim().parse().ok().map(Duration::from_secs)
 }
@@ -257,7 +257,7 @@ fn retry_after(header: &str) -> Option<Duration> {
 fn unanswered(unbuilt: bool, source: Option<&(dyn Error + Send + Sync + 'static)>) -> ErrorKind {
     let mut next: Option<&(dyn Error + 'static)> = source.map(|source| source as &(dyn Error + 'static));
     while let Some(error) = next {
-        // The SDK wraps its credentials error in types that it does not export, so its text must do.
+        // The SDK wraps its credentials error in types that it does not export, so the text has to be searched.
         let text = error.to_string().to_ascii_lowercase();
         if text.contains("credential") || text.contains("identity") || text.contains("sso") {
             return ErrorKind::Credentials;
@@ -293,9 +293,9 @@ fn classify(operation: &str, code: Option<&str>, message: Option<&str>, status: 
         | "RequestExpired"
         | "RequestTimeTooSkewed"
         | "InvalidAccessKeyId" => Some(ErrorKind::Credentials),
-        // With the status 501, and never any better.
+        // Comes with the status 501, and a retry never helps.
         "NotImplemented" => Some(ErrorKind::Invalid),
-        // One code, two meanings: a rate for API Gateway (HTTP 429, unless it speaks of a maximum), a quota
+        // One code with two meanings: a rate for API Gateway (HTTP 429, unless the message mentions a maximum), a quota
         // or the size of a policy for KMS and Logs.
         "LimitExceededException" => {
             let quota = message.unwrap_or_default().to_ascii_lowercase().contains("maximum");

@@ -4,7 +4,7 @@ use aws_smithy_types::error::ErrorMetadata;
 
 use super::*;
 
-/// An error of AWS as the SDK hands it on.
+/// Returns an error of AWS in the form in which the SDK passes it on.
 pub(in crate::aws) fn refused(
     code: &str,
     message: &str,

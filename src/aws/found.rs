@@ -1,4 +1,4 @@
-//! What looking for the resources of one kind gives.
+//! The result of looking for the resources of one kind.
 
 use std::collections::BTreeMap;
 
@@ -6,16 +6,16 @@ use crate::access::Arn;
 use crate::kinds::{Ids, Kind, Name, ResourceId, Tags, tag};
 use crate::stack::desired::Desired;
 
-/// The resources of one kind that belong to a stack, and what stands in their place.
+/// The resources of one kind that belong to a stack, and other resources that have their names.
 #[derive(Clone, Debug)]
 pub struct Found<T> {
     /// The resources, by the name in their tag `lockstep:id`.
     pub seen: BTreeMap<Name, T>,
-    /// Resources that exist, or may, but could not be read: why.
+    /// Resources that exist, or may exist, but could not be read, each with the reason.
     pub unread: BTreeMap<ResourceId, String>,
-    /// Names that the stack wants and that are taken by something without its tags: what is there.
+    /// Names that the stack wants but that a resource without its tags has, each with a description of that resource.
     pub foreign: BTreeMap<ResourceId, String>,
-    /// What the resources go by: `keys.text.id`, `keys.text.arn`, `roles.app.name`, …
+    /// The identifiers of the resources: `keys.text.id`, `keys.text.arn`, `roles.app.name`, …
     pub ids: Ids,
 }
 
@@ -43,7 +43,7 @@ impl Tagged {
     }
 }
 
-/// Returns the address of a resource whose tags are those of the stack.
+/// Returns the address of a resource if its tags are those of the stack.
 pub fn owned(desired: &Desired, kind: Kind, tags: &Tags) -> Option<ResourceId> {
     let is = |key: &str, value: &str| tags.get(key).is_some_and(|found| found == value);
     if !is(tag::STACK, &desired.stack) || !is(tag::ENV, &desired.env) {
@@ -52,7 +52,7 @@ pub fn owned(desired: &Desired, kind: Kind, tags: &Tags) -> Option<ResourceId> {
     ResourceId::parse(tags.get(tag::ID)?).filter(|resource| resource.kind == kind)
 }
 
-/// Says to whom something belongs that has a name of the stack and not its tags.
+/// Describes the owner of a resource that has a name of the stack but not its tags.
 pub fn owner(tags: &Tags) -> String {
     match (tags.get(tag::STACK), tags.get(tag::ENV)) {
         (Some(stack), Some(env)) => format!("belongs to the stack `{stack}` in `{env}`"),

@@ -1,11 +1,11 @@
-//! Cuts short what is waited for.
+//! Stops waiting early.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// Whether waiting is over: no call is repeated and no condition is waited for any more.
+/// A switch that ends waiting: once it is set, no call is retried and no condition is waited for.
 #[derive(Clone, Debug)]
 pub struct Halt(watch::Sender<bool>);
 
@@ -16,7 +16,7 @@ impl Default for Halt {
 }
 
 impl Halt {
-    /// Ends all waiting, that which goes on included. Calls that are under way go on.
+    /// Ends all waiting, including waits that are in progress. Calls in progress continue.
     pub fn set(&self) {
         self.0.send_replace(true);
     }
@@ -26,17 +26,17 @@ impl Halt {
         *self.0.borrow()
     }
 
-    /// Waits for some time; false when that was cut short.
+    /// Waits for some time; returns false if the wait was cut short.
     pub(super) async fn sleep(&self, time: Duration) -> bool {
         self.sleep_until(Instant::now() + time).await
     }
 
-    /// Waits until an instant; false when that was cut short.
+    /// Waits until an instant; returns false if the wait was cut short.
     pub(super) async fn sleep_until(&self, at: Instant) -> bool {
         let mut halted = self.0.subscribe();
         tokio::select! {
             biased;
-            // The sender lives as long as this.
+            // The sender lives as long as this value.
             _ = halted.wait_for(|halted| *halted) => false,
             () = tokio::time::sleep_until(at) => true,
         }

@@ -1,8 +1,8 @@
-//! What to do next about an error of AWS.
+//! Hints that say what to do next about an error of AWS.
 
 use super::error::ErrorKind;
 
-/// An error code of some operations, a part of its message, and what to do.
+/// The operations, an error code, a part of its message, and what to do.
 type Row = (&'static str, &'static str, &'static str, &'static str);
 
 /// The first row that matches counts; an empty text matches everything.
@@ -95,7 +95,7 @@ pub(super) fn of(operation: &str, kind: ErrorKind, code: Option<&str>, message: 
     Some(todo.to_owned())
 }
 
-/// The IAM action of an operation: API Gateway has one per HTTP verb instead of one per operation.
+/// Returns the IAM action of an operation: API Gateway has one action per HTTP verb instead of one per operation.
 pub(super) fn action(operation: &str) -> &str {
     let Some(name) = operation.strip_prefix("apigateway:") else { return operation };
     let verbs = [

@@ -1,4 +1,4 @@
-//! Keeps below the request rates of the control planes.
+//! Keeps calls below the request rates of the control planes.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -8,14 +8,15 @@ use tokio::time::Instant;
 
 use super::halt::Halt;
 
-/// Operations with rates of their own, beside which the rate of the whole service does not count.
+/// Operations that have rates of their own and do not count towards the rate of the whole service.
 const OWN_RATE: &[&str] = &["lambda:GetFunction", "lambda:GetPolicy"];
 
-/// Names, milliseconds between two calls in the long run, calls that may follow each other at once. Every name
+/// Names, milliseconds between two calls on average, and number of calls that may follow each other at once. Every name
 /// has a bucket of its own; `service:*` covers all operations of a service together.
 ///
-/// Per account and region. Source: the pages on quotas of each service's developer guide. What API Gateway
-/// allows together is shared with everybody else in the account, hence 8 per second instead of 10.
+/// The rates apply per account and region. Source: the pages on quotas in the developer guide of each service. The rate
+/// that API Gateway allows for all operations together is shared by everyone in the account, hence 8 per second instead
+/// of 10.
 static RATES: &[(&[&str], u64, u32)] = &[
     (
         &[
@@ -47,7 +48,7 @@ static RATES: &[(&[&str], u64, u32)] = &[
     (&["apigateway:UpdateUsagePlan", "apigateway:UpdateAccount"], 20_000, 1),
 ];
 
-/// One bucket per name; empty where nothing is limited.
+/// One bucket per name; empty if nothing is limited.
 pub(super) struct Limits {
     buckets: BTreeMap<&'static str, Bucket>,
 }
@@ -55,17 +56,17 @@ pub(super) struct Limits {
 struct Bucket {
     interval: Duration,
     slack: Duration,
-    /// When the next call is due if calls came evenly.
+    /// The time at which the next call would be due if calls were evenly spaced.
     due: Mutex<Instant>,
 }
 
 impl Limits {
-    /// Limits nothing: for an AWS on this machine.
+    /// Creates limits that limit nothing, for an AWS on this machine.
     pub(super) const fn none() -> Self {
         Self { buckets: BTreeMap::new() }
     }
 
-    /// Limits to what AWS allows.
+    /// Creates the limits that AWS sets.
     pub(super) fn of_aws() -> Self {
         let now = Instant::now();
         let bucket = |interval: u64, burst: u32| {
@@ -78,14 +79,14 @@ impl Limits {
         Self { buckets: rates.collect() }
     }
 
-    /// Waits until the operation may be called; false when that was cut short.
+    /// Waits until the operation may be called; returns false if the wait was cut short.
     pub(super) async fn take(&self, operation: &str, halt: &Halt) -> bool {
         let now = Instant::now();
         let at = self.reserve(operation, now);
         at <= now || halt.sleep_until(at).await
     }
 
-    /// Books one call and returns when it may be made.
+    /// Reserves one call and returns when it may be made.
     fn reserve(&self, operation: &str, now: Instant) -> Instant {
         let service = operation.split_once(':').map_or(operation, |(service, _)| service);
         let together = if OWN_RATE.contains(&operation) { None } else { Some(format!("{service}:*")) };

@@ -1,4 +1,4 @@
-//! AWS itself: reading what a stack has there, and performing the operations of a plan.
+//! AWS itself: reads the resources of a stack, and performs the operations of a plan.
 
 mod api;
 mod clients;

@@ -1,4 +1,4 @@
-//! Reads what AWS has of a stack.
+//! Reads the resources of a stack in AWS.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,18 +13,18 @@ use super::{api, function, key, log_group, role};
 use crate::kinds::{Kind, Name, ResourceId, World};
 use crate::stack::desired::Desired;
 
-/// How often roles that seem to be lost are looked at before that is believed.
+/// Number of times that roles which seem to be gone are read before they count as gone.
 const LOOKS: u32 = 3;
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
-/// Reads everything that a stack has in AWS, all kinds at the same time. Nothing is changed.
+/// Reads everything that a stack has in AWS, all kinds concurrently. Changes nothing.
 ///
-/// What may not be read is recorded as such, never as absent. Roles that seem to be gone or re-created are looked
-/// at again: for a moment after a change AWS shows ids in place of ARNs, and answers from replicas that have not
-/// heard of it.
+/// Anything that the caller may not read is recorded as unread, never as absent. Roles that seem to be gone or
+/// re-created are read again: for a moment after a change AWS returns ids in place of ARNs, and answers from replicas
+/// that do not have the change yet.
 ///
 /// # Errors
-/// No credentials, no answer, and everything else but being denied.
+/// Missing credentials, no answer, and every other error except access denied.
 pub async fn observe(aws: &Aws, desired: &Desired) -> Result<World, AwsError> {
     let mut world = look(aws, desired).await?;
     for _ in 1..LOOKS {
@@ -54,7 +54,7 @@ async fn look(aws: &Aws, desired: &Desired) -> Result<World, AwsError> {
     Ok(world)
 }
 
-/// Reads the kinds that are found by their tags: these have to be known first.
+/// Reads the kinds whose resources are found by their tags, after those have been listed.
 async fn all_but_roles(aws: &Aws, desired: &Desired) -> Result<World, AwsError> {
     let (discovered, aliases, groups) =
         try_join!(discover(aws, desired), key::aliases(aws, desired), log_group::names(aws, desired))?;
@@ -74,7 +74,7 @@ async fn all_but_roles(aws: &Aws, desired: &Desired) -> Result<World, AwsError> 
     Ok(world)
 }
 
-/// Marks what was not found as unread where it could only have been found by a listing that may not be made.
+/// Marks missing resources as unread if they could only have been found by a listing that the caller may not make.
 fn hide_missing<W, S>(
     unread: &mut BTreeMap<ResourceId, String>,
     kind: Kind,
@@ -87,7 +87,7 @@ fn hide_missing<W, S>(
     }
 }
 
-/// Moves what was found beside the resources themselves into the world.
+/// Moves everything that was found, except for the resources themselves, into the world.
 fn take<T>(world: &mut World, found: Found<T>) -> BTreeMap<Name, T> {
     let Found { seen, unread, foreign, ids } = found;
     world.unread.extend(unread);

@@ -1,4 +1,4 @@
-//! Reads principals that are no part of a stack, for proofs about them.
+//! Reads principals that are not part of a stack, for proofs about them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,12 +16,12 @@ use crate::kinds::{Outsider, Tags, outsider::Identity};
 /// Policies by name, as IAM writes them.
 type Texts = BTreeMap<String, String>;
 
-/// Reads roles and users by ARN, sessions by that of their role. Nothing is changed.
+/// Reads roles and users by ARN, and sessions by the ARN of their role. Changes nothing.
 ///
-/// What may not be read is part of the answer.
+/// Anything that the caller may not read is part of the answer.
 ///
 /// # Errors
-/// Everything but being denied.
+/// Every error except access denied.
 pub async fn outsiders(aws: &Aws, arns: BTreeSet<String>) -> Result<BTreeMap<String, Outsider>, AwsError> {
     let reads = arns.into_iter().map(|arn| async move {
         let outsider = look(aws, &arn).await?;

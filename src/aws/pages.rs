@@ -1,28 +1,28 @@
-//! Keeps a listing that has no end from being read for ever.
+//! Stops reading a listing that has no end.
 //!
-//! A page names the next one. The SDK stops where a page names itself, and nowhere else: an AWS, or whatever
-//! answers in its place, that gives a new name with every page would fill the memory.
+//! A page names the next one. The SDK stops only if a page names itself: an AWS, or anything that answers in its place,
+//! that returns a new token with every page would fill the memory.
 
 use std::cell::Cell;
 use std::future::Future;
 
 use super::error::{AwsError, ErrorKind};
 
-/// Most requests of one call, those that the SDK repeats included. Fifty thousand grants on one key, the longest
-/// list that AWS allows of anything that is read here, are a thousand pages of fifty.
+/// Maximum number of requests of one call, including those that the SDK retries. Fifty thousand grants on one key, the
+/// longest of the lists read here that AWS allows, take a thousand pages of fifty.
 const MOST: u32 = 2_000;
 
 tokio::task_local! {
-    /// Requests that the call may still send; `None` once it wanted more.
+    /// Requests that the call may still send; `None` once it needed more.
     static LEFT: Cell<Option<u32>>;
 }
 
-/// Asked for one more request than a call may send.
+/// The error of a call that needs more requests than it may send.
 #[derive(Debug, thiserror::Error)]
 #[error("the call needs more than {MOST} requests")]
 pub(super) struct TooMany;
 
-/// Carries out a call; `None` when it was cut short because it would not end.
+/// Carries out a call; returns `None` if it was cut short because it would not end.
 pub(super) async fn bounded<T>(call: impl Future<Output = T>) -> Option<T> {
     let call = async {
         let output = call.await;
@@ -31,20 +31,20 @@ pub(super) async fn bounded<T>(call: impl Future<Output = T>) -> Option<T> {
     LEFT.scope(Cell::new(Some(MOST)), call).await
 }
 
-/// Counts one request of the call that is under way.
+/// Counts one request of the call in progress.
 ///
 /// # Errors
-/// It was one too many, and is not to be sent.
+/// The request exceeds the limit, and must not be sent.
 pub(super) fn count() -> Result<(), TooMany> {
     let counted = LEFT.try_with(|left| {
         left.set(left.get().and_then(|left| left.checked_sub(1)));
         left.get().map(|_| ()).ok_or(TooMany)
     });
-    // Calls that nobody bounds answer in one page.
+    // Calls outside `bounded` are answered in one page.
     counted.unwrap_or(Ok(()))
 }
 
-/// Says of a call that it would not end.
+/// Returns the error of a call that would not end.
 pub(super) fn endless(operation: &str) -> AwsError {
     let message = format!("after {MOST} requests AWS still names another page");
     AwsError::new(operation, ErrorKind::Invalid, message).with_hint(

@@ -7,12 +7,12 @@ use crate::kinds::{Expected, Ids, Op};
 
 /// Performs one operation whose references are filled in, and waits until its effect can be relied upon.
 ///
-/// Returns the ids that are known since: `keys.text.id`, `keys.text.arn`, `roles.app.arn`, `apis.text.id`, …
-/// An operation whose effect is there already is done. What was changed since `expected` was seen is not
-/// overwritten, where AWS lets it be looked at.
+/// Returns the ids that are known afterwards: `keys.text.id`, `keys.text.arn`, `roles.app.arn`, `apis.text.id`, … An
+/// operation whose effect is already there is done. Anything that was changed since `expected` was read is not
+/// overwritten, as far as AWS allows it to be checked.
 ///
 /// # Errors
-/// What AWS answers, changes by others, and effects that do not show in time.
+/// Errors of AWS, changes by others, and effects that do not show in time.
 pub async fn perform(
     aws: &Aws,
     ids: &Ids,
@@ -31,7 +31,7 @@ pub async fn perform(
 /// Looks up an id that an operation needs.
 ///
 /// # Errors
-/// An id that nothing has told, for its resource was neither seen nor made.
+/// An id that is unknown because its resource was neither read nor created.
 pub(super) fn known(ids: &Ids, reference: &str) -> Result<String, AwsError> {
     ids.get(reference).map(str::to_owned).ok_or_else(|| {
         let message = format!("`{reference}` is not known, so there is nothing to call");
@@ -39,7 +39,7 @@ pub(super) fn known(ids: &Ids, reference: &str) -> Result<String, AwsError> {
     })
 }
 
-/// Counts the removal of something that is not there as done.
+/// Treats the removal of something that does not exist as done.
 pub(super) fn done_if_absent<T>(answer: Result<T, AwsError>) -> Result<(), AwsError> {
     match answer {
         Err(error) if !error.is_not_found() => Err(error),

@@ -1,4 +1,4 @@
-//! Tells a principal that is not known yet from one that does not exist.
+//! Distinguishes a principal that AWS does not know yet from one that does not exist.
 
 use futures::future::try_join_all;
 
@@ -7,11 +7,11 @@ use super::error::{AwsError, ErrorKind};
 use super::wait::Pace;
 use crate::access::{Arn, Clause, PolicyDocument, Principal};
 
-/// Checks that every role and user of this account that a policy names exists, so that waiting for the service
-/// to know them makes sense.
+/// Checks that every role and user of this account that a policy names exists. If one is missing, waiting for the
+/// service to know it is useless.
 ///
 /// # Errors
-/// A principal that is gone, by ARN or by the unique id that stays of it.
+/// A principal that was deleted, by ARN or by the unique id that remains of it.
 pub(super) async fn exist(aws: &Aws, policy: &PolicyDocument) -> Result<(), AwsError> {
     let account = aws.identity().await?.account.clone();
     let checks = policy.statements().iter().flat_map(|statement| match &statement.principals {
@@ -34,7 +34,7 @@ async fn exists(aws: &Aws, account: &str, principal: &Principal) -> Result<(), A
     let name = arn.resource.rsplit('/').next().unwrap_or_default();
     let found = match arn.resource.split_once('/') {
         Some(("role", _)) => {
-            // A role that was just made may not be shown by every read.
+            // A role that was just created may not be visible in every read.
             let look = || async {
                 match aws.call("iam:GetRole", || aws.read.iam.get_role().role_name(name).send()).await {
                     Ok(answer) => Ok(Some(answer.role.map(|role| role.arn))),
@@ -60,7 +60,7 @@ async fn exists(aws: &Aws, account: &str, principal: &Principal) -> Result<(), A
             Err(gone(text, &format!("the one of this name is `{found}`")))
         }
         Err(error) if error.is_not_found() => Err(gone(text, "there is none of this name")),
-        // Whether it exists cannot be said, so the answer of the service decides.
+        // Its existence is unknown, so the answer of the service decides.
         Ok(_) | Err(_) => Ok(()),
     }
 }

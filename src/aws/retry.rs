@@ -1,7 +1,7 @@
-//! Which failed calls are made again, what is waited for in between, and for how long.
+//! Decides which failed calls are retried, what is waited for in between, and for how long.
 //!
-//! Nothing is retried unless the table or a definite rejection says so. The SDK retries reads by itself; it
-//! never retries a mutation, for it would do so after an unknown outcome and make a second key.
+//! Nothing is retried unless the table or a definite rejection says so. The SDK retries reads by itself. It never
+//! retries a mutation, because it would do so after an unknown outcome and create a second key.
 
 use std::fmt;
 use std::future::Future;
@@ -16,14 +16,14 @@ use super::clients::Aws;
 use super::error::{AwsError, ErrorKind};
 use super::pages;
 
-/// What a call waits for before it is made again.
+/// The condition that a call waits for before it is retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Awaited {
     /// A principal named in a policy is known to the service.
     PrincipalVisible,
     /// A new key is known everywhere.
     KeyVisible,
-    /// A key that was just enabled counts as enabled.
+    /// A key that was just enabled is enabled everywhere.
     KeyEnabled,
     /// A key leaves the states `Creating` and `Updating`.
     KeyReady,
@@ -35,23 +35,23 @@ pub enum Awaited {
     RoleAssumable,
     /// API Gateway can write logs as the role.
     RoleWritable,
-    /// The permissions of a role have arrived.
+    /// The permissions of a role are in effect.
     PermissionsVisible,
-    /// Detached policies count as detached.
+    /// Detached policies are detached everywhere.
     PoliciesDetached,
-    /// EC2 lets Lambda make network interfaces.
+    /// EC2 lets Lambda create network interfaces.
     NetworkReady,
-    /// A function finishes an update that is running.
+    /// A running update of a function has ended.
     FunctionReady,
     /// A new function or alias is known everywhere.
     FunctionVisible,
-    /// Somebody else's change is done.
+    /// A change that someone else is making has ended.
     OtherChange,
     /// AWS accepts calls at this rate again.
     Rate,
-    /// AWS recovers.
+    /// AWS has recovered.
     Recovery,
-    /// AWS answers.
+    /// AWS answers again.
     Answer,
 }
 
@@ -79,12 +79,12 @@ impl fmt::Display for Awaited {
     }
 }
 
-/// One row: an error that goes away by itself.
+/// One row of the table: an error that goes away by itself.
 struct Rule {
     /// `service:Operation`, or `service:` for every mutation of the service.
     operations: &'static [&'static str],
     codes: &'static [&'static str],
-    /// Part of AWS's message, letter case aside; empty where the code says it all.
+    /// Part of the message of AWS, ignoring letter case; empty if the code is enough.
     says: &'static str,
     awaited: Awaited,
     seconds: u64,
@@ -113,9 +113,9 @@ const ROLE_NOT_FOUND: &[&str] = &[
 const CONFIGURATION: &[&str] = &["lambda:CreateFunction", "lambda:UpdateFunctionConfiguration"];
 const INVALID: &[&str] = &["InvalidParameterValueException"];
 
-/// Where one code has several meanings the message decides.
+/// If one code has several meanings, the message decides.
 static RULES: &[Rule] = &[
-    // The same code stands for syntax errors and for the lock-out check, which never go away.
+    // Syntax errors and the lock-out check have the same code, and never go away.
     rule(
         &["kms:CreateKey", "kms:PutKeyPolicy"],
         &["MalformedPolicyDocumentException"],
@@ -134,7 +134,7 @@ static RULES: &[Rule] = &[
     rule(&["kms:EnableKeyRotation"], &["DisabledException"], "", Awaited::KeyEnabled, 120),
     rule(&["kms:"], &["KMSInvalidStateException"], "creating", Awaited::KeyReady, 120),
     rule(&["kms:"], &["KMSInvalidStateException"], "updating", Awaited::KeyReady, 120),
-    // The code also stands for a managed policy that does not exist.
+    // A managed policy that does not exist has the same code.
     rule(ROLE_NOT_FOUND, &["NoSuchEntity"], "role with name", Awaited::RoleVisible, 120),
     rule(&["iam:DeleteRole"], &["DeleteConflict"], "", Awaited::PoliciesDetached, 120),
     rule(
@@ -184,8 +184,8 @@ static RULES: &[Rule] = &[
     ),
 ];
 
-/// Creates that AWS cannot tell from a second one: no token, no unique name. After an unknown outcome they are
-/// not repeated.
+/// Creations that AWS cannot tell from a second one: they have no token and no unique name. After an unknown outcome
+/// they are not retried.
 const ONCE: &[&str] = &[
     "kms:CreateKey",
     "apigateway:CreateRestApi",
@@ -194,7 +194,7 @@ const ONCE: &[&str] = &[
     "apigateway:CreateApiKey",
 ];
 
-/// What is waited for after a failed call, and how long at most. `None` for errors that stay.
+/// Returns what to wait for after a failed call, and the longest time for that. `None` for errors that do not go away.
 fn verdict(operation: &str, error: &AwsError) -> Option<(Awaited, Duration)> {
     let matches = |rule: &&Rule| {
         let named = |name: &&str| operation == *name || (name.ends_with(':') && operation.starts_with(name));
@@ -208,7 +208,7 @@ fn verdict(operation: &str, error: &AwsError) -> Option<(Awaited, Duration)> {
     let minutes = |count: u64| Duration::from_secs(60 * count);
     match error.kind() {
         ErrorKind::Throttled => Some((Awaited::Rate, minutes(5))),
-        // The SDK has repeated reads already.
+        // The SDK has already retried reads.
         _ if is_read(operation) => None,
         ErrorKind::Transient if !ONCE.contains(&operation) => Some((Awaited::Recovery, minutes(1))),
         ErrorKind::Unknown if !ONCE.contains(&operation) => Some((Awaited::Answer, minutes(1))),
@@ -222,13 +222,13 @@ fn is_read(operation: &str) -> bool {
 }
 
 impl Aws {
-    /// Makes a call, at the rate that AWS allows, and again as long as its error is one that goes away.
+    /// Makes a call at the rate that AWS allows, and retries it as long as its error is one that goes away.
     ///
     /// `operation` is the action by its IAM name, such as `kms:CreateKey`. Reads go through
     /// [`read`](Aws::read), everything that changes something through [`write`](Aws::write).
     ///
     /// # Errors
-    /// The last error, with how long was waited for what; [`ErrorKind::Halted`] when waiting was cut short.
+    /// The last error, with what was waited for and how long; [`ErrorKind::Halted`] if waiting was cut short.
     pub async fn call<T, E, Sent>(
         &self,
         operation: &'static str,
@@ -241,10 +241,11 @@ impl Aws {
         self.call_while(operation, send, || async { Ok(()) }).await
     }
 
-    /// Makes a call like [`call`](Self::call), but asks once whether there is hope before it waits.
+    /// Makes a call like [`call`](Self::call), but runs `hope` once before it waits for a principal to become visible,
+    /// to check whether waiting can help.
     ///
     /// # Errors
-    /// The error of `hope` in place of that of the call.
+    /// The error of `hope` replaces that of the call.
     pub async fn call_while<T, E, Sent, Hope>(
         &self,
         operation: &'static str,
@@ -275,7 +276,7 @@ impl Aws {
             }
             let waited = started.elapsed();
             let next = error.retry_after().map_or(pause, |asked| asked.max(pause));
-            // AWS says how long, and may say anything.
+            // AWS says how long to wait, and may send any value.
             if waited.saturating_add(next) > patience {
                 return Err(error.after_waiting(awaited, waited));
             }

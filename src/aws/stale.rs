@@ -1,14 +1,14 @@
-//! Changes that somebody else made since a plan: they are not overwritten.
+//! Detects changes that someone else made since a plan, so that they are not overwritten.
 
 use super::clients::Aws;
 use super::error::{AwsError, ErrorKind};
 use super::wait::Pace;
 
-/// Looks, right before a call, until what it replaces is what the plan was made from. A replica may be behind the
-/// run's own change, or show the id of a role in place of its ARN for a moment.
+/// Reads, right before a call, until the value that the call replaces is the one that the plan was made from. A replica
+/// may not have the change of the run itself yet, or may return the id of a role in place of its ARN for a moment.
 ///
 /// # Errors
-/// `what` was changed by somebody else, and what the look meets.
+/// `what` was changed by someone else, and errors of the read.
 pub(super) async fn unchanged<Look>(
     aws: &Aws,
     (operation, what): (&str, &str),
@@ -24,15 +24,15 @@ where
     }
 }
 
-/// The error of a call that was not made, for it would overwrite what somebody else has changed.
+/// Returns the error of a call that was not made because it would overwrite a change of someone else.
 pub(super) fn stale(operation: &str, what: &str) -> AwsError {
     let message = format!("{what} was changed since the plan, and is left as it is");
     AwsError::new(operation, ErrorKind::Conflict, message)
         .with_hint("run `lockstep plan` again, and look at what it shows")
 }
 
-/// Returns whether what is there may be replaced: it is what the plan was made from, or already what it shall be,
-/// for an attempt before this one may have gone through although no answer came back.
+/// Returns whether the current value may be replaced: it is the one that the plan was made from, or already the wanted
+/// one, because an attempt before this one may have succeeded although its answer was lost.
 pub(super) fn may_replace<T: PartialEq>(is: &T, expected: Option<&T>, wanted: &T) -> bool {
     is == wanted || expected.is_none_or(|expected| is == expected)
 }
@@ -45,10 +45,10 @@ mod tests {
     fn only_what_the_plan_knows_is_replaced() {
         let (before, wanted, foreign) = ("a", "b", "c");
         assert!(may_replace(&before, Some(&before), &wanted));
-        // Its own change, whose answer got lost.
+        // The value was written by this run, but the answer was lost.
         assert!(may_replace(&wanted, Some(&before), &wanted));
         assert!(!may_replace(&foreign, Some(&before), &wanted));
-        // What could not be read when the plan was made cannot be compared.
+        // A value that could not be read when the plan was made cannot be compared.
         assert!(may_replace(&foreign, None, &wanted));
     }
 }

@@ -1,4 +1,4 @@
-//! Who changed a resource, as CloudTrail recorded it.
+//! Finds out who changed a resource, as CloudTrail recorded it.
 
 use std::collections::BTreeSet;
 
@@ -10,35 +10,36 @@ use serde_json::Value;
 use super::clients::Aws;
 use super::error::AwsError;
 
-/// Pages of 50 events that are read for one name. What uses a key is recorded beside what changes it.
+/// Maximum number of pages of 50 events that are read for one name. Uses of a key are recorded as well as changes of
+/// it.
 const PAGES: usize = 2;
 
-/// A change that was made.
+/// A change of a resource.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Event {
-    /// When, in seconds since 1970.
+    /// The time, in seconds since 1970.
     pub at: u64,
-    /// The operation, as CloudTrail calls it: `PutKeyPolicy`, `UpdateFunctionConfiguration20150331v2`.
+    /// The operation as CloudTrail names it: `PutKeyPolicy`, `UpdateFunctionConfiguration20150331v2`.
     pub operation: String,
     /// ARN of the caller, or the service that acted by itself.
     pub by: String,
 }
 
-/// What is recorded of a resource.
+/// The recorded changes of a resource.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trail {
     /// Changes, newest first.
     pub events: Vec<Event>,
-    /// Whether there is more than was read.
+    /// Whether there are more events than were read.
     pub more: bool,
 }
 
-/// Looks up what changed a resource since some time, by each of its names: the services record ARNs, ids or names.
+/// Looks up the changes of a resource since some time, by each of its names: the services record ARNs, ids or names.
 ///
 /// Events of a global service are recorded in one region of the partition only.
 ///
 /// # Errors
-/// What CloudTrail refuses, and no answer.
+/// Errors of CloudTrail, and no answer.
 pub async fn changes(aws: &Aws, names: &[String], global: bool, since: u64) -> Result<Trail, AwsError> {
     let region = if global { home(&aws.identity().await?.partition).to_owned() } else { aws.region.clone() };
     let since = i64::try_from(since).unwrap_or_default();
@@ -49,7 +50,7 @@ pub async fn changes(aws: &Aws, names: &[String], global: bool, since: u64) -> R
             let answer = lookup(aws, (name, &region), since, page.take()).await?;
             events.extend(answer.events().iter().filter_map(event));
             page = answer.next_token;
-            // A second page is for what hides behind uses.
+            // A second page is read only if the first one has no changes, for example because uses fill it.
             if page.is_none() || !events.is_empty() {
                 break;
             }
@@ -81,7 +82,7 @@ async fn lookup(
     aws.call("cloudtrail:LookupEvents", look).await
 }
 
-/// Where a partition records the events of IAM.
+/// Returns the region in which a partition records the events of IAM.
 fn home(partition: &str) -> &'static str {
     match partition {
         "aws-cn" => "cn-north-1",
@@ -107,7 +108,8 @@ fn event(recorded: &Recorded) -> Option<Event> {
     })
 }
 
-/// Names of sessions are chosen by whoever makes them, and what is printed must not steer a terminal.
+/// Removes control characters: callers choose the names of their sessions, and printed text must not control a
+/// terminal.
 fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect()
 }

@@ -9,40 +9,41 @@ use super::clients::Aws;
 use super::error::{AwsError, ErrorKind};
 use super::halt::Halt;
 
-/// How often a condition is looked at, and for how long at most.
+/// The interval at which a condition is checked, and the longest time for that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
-    /// Time between two looks.
+    /// Time between two checks.
     pub every: Duration,
-    /// Time until the condition counts as not met.
+    /// Time after which the condition counts as not met.
     pub patience: Duration,
-    /// How many looks in a row must see it, for a read may go to a replica that is ahead of the others.
+    /// Number of consecutive checks that must see the condition, because a read may go to a replica that is ahead of
+    /// the others.
     pub in_a_row: u32,
 }
 
 impl Pace {
-    /// Looks every second for two minutes.
+    /// Checks every second for two minutes.
     pub const TWO_MINUTES: Self = Self::seconds(1, 120);
-    /// Looks every second for five minutes, as the waiters of Lambda do.
+    /// Checks every second for five minutes, as the waiters of Lambda do.
     pub const FIVE_MINUTES: Self = Self::seconds(1, 300);
 
-    /// Looks every `every` seconds for `patience` seconds.
+    /// Checks every `every` seconds for `patience` seconds.
     pub const fn seconds(every: u64, patience: u64) -> Self {
         Self { every: Duration::from_secs(every), patience: Duration::from_secs(patience), in_a_row: 1 }
     }
 
-    /// Demands that several looks in a row see the condition.
+    /// Requires that several consecutive checks see the condition.
     pub const fn in_a_row(self, in_a_row: u32) -> Self {
         Self { in_a_row, ..self }
     }
 }
 
 impl Aws {
-    /// Looks at a condition until it gives a value.
+    /// Checks a condition until it returns a value.
     ///
     /// # Errors
-    /// Any error of the look itself, [`ErrorKind::Timeout`] when the condition `what` is not met in time, and
-    /// [`ErrorKind::Halted`] when waiting was cut short.
+    /// Any error of the check itself, [`ErrorKind::Timeout`] if the condition `what` is not met in time, and
+    /// [`ErrorKind::Halted`] if waiting was cut short.
     pub async fn until<T, Look>(
         &self,
         what: &str,
@@ -56,10 +57,10 @@ impl Aws {
     }
 }
 
-/// Looks at a condition like [`Aws::until`].
+/// Checks a condition like [`Aws::until`].
 ///
 /// # Errors
-/// As there.
+/// Those of [`Aws::until`].
 pub(super) async fn until<T, Look>(
     halt: &Halt,
     (what, pace): (&str, Pace),

@@ -1,4 +1,4 @@
-//! Tells a whole answer from one that broke off: what was cut away is not absent.
+//! Distinguishes a complete answer from a truncated one: data that was cut off is not absent.
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
@@ -9,11 +9,11 @@ use aws_smithy_types::config_bag::ConfigBag;
 
 use super::error::{AwsError, ErrorKind};
 
-/// Refuses XML that is not closed. The SDK reads it as far as it goes: a list of policies would be a shorter one.
-/// JSON that breaks off is an error by itself, but for one of which nothing is left.
+/// Refuses XML that is not closed. The SDK reads such XML up to its end, so that a list of policies would be shorter
+/// than it is. Truncated JSON is an error by itself, unless nothing is left of it.
 #[derive(Debug)]
 pub(super) struct Whole {
-    /// Whether these are reads: AWS answers every one of them with something.
+    /// Whether the calls are reads: AWS answers every read with a body that is not empty.
     pub reads: bool,
 }
 
@@ -28,12 +28,12 @@ impl Intercept for Whole {
         _components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        // What a function answers is its own affair.
+        // The answer of a function is not checked.
         if config.load::<Metadata>().is_some_and(|operation| operation.name() == "Invoke") {
             return Ok(());
         }
         let response = context.response();
-        // Of what went wrong the status is enough, and a proxy may say it in HTML.
+        // The status of a failed call is enough, and a proxy may answer with HTML.
         if response.status().as_u16() >= 400 {
             return Ok(());
         }
@@ -43,7 +43,7 @@ impl Intercept for Whole {
     }
 }
 
-/// Returns whether the text ends with the element that it begins with; true of what is no XML.
+/// Returns whether the text ends with the element that it begins with; true for a text that is not XML.
 fn is_closed(body: &[u8]) -> bool {
     let mut rest = body.trim_ascii();
     // `<?xml version="1.0"?>`
@@ -60,10 +60,10 @@ fn is_closed(body: &[u8]) -> bool {
     !name.is_empty() && (named || empty)
 }
 
-/// Takes what an answer must hold.
+/// Returns a value that an answer must contain.
 ///
 /// # Errors
-/// It holds nothing.
+/// The answer does not contain it.
 pub(super) fn held<T>(operation: &str, what: Option<T>) -> Result<T, AwsError> {
     what.ok_or_else(|| {
         AwsError::new(operation, ErrorKind::Invalid, "the answer of AWS is not whole").with_hint(

@@ -19,27 +19,27 @@ use super::error::CliError;
 use super::session::{Session, build_options};
 use super::signals::Stop;
 
-/// Seconds for which a function is tried before the first step, to know whether it works.
+/// Seconds for which a function is probed before the first step, to find out whether it works.
 const LOOK: u32 = 10;
 
-/// What `apply` acts with.
+/// Carries out the steps and probes of `apply` against AWS.
 pub struct AwsActor<'a> {
     session: &'a Session,
     archives: Archives,
     http: Http,
     stop: &'a Stop,
-    /// What AWS has now if nobody else changes it; `None` once that is not known any more.
+    /// The current state of AWS if nobody else changes it; `None` once that state is unknown.
     world: Mutex<Option<World>>,
-    /// Values that no message may hold, the longest first.
+    /// Values that no message may contain, the longest first.
     secrets: Vec<String>,
 }
 
 impl<'a> AwsActor<'a> {
-    /// Makes one for a plan.
+    /// Creates the actor for a plan.
     ///
     /// # Errors
     ///
-    /// No HTTP client.
+    /// The HTTP client cannot be created.
     pub fn new(change: &Change<'a>, archives: Archives, stop: &'a Stop) -> Result<Self, CliError> {
         let mut world = change.world.clone();
         world.role_arns.extend(change.desired.roles.values().map(|role| role.arn.clone()));
@@ -49,14 +49,14 @@ impl<'a> AwsActor<'a> {
     }
 }
 
-/// Lists the secrets in the variables of functions and stages, as they are and as they shall be.
+/// Lists the secrets in the variables of functions and stages, with their current and wanted values.
 fn secrets(change: &Change<'_>) -> Vec<String> {
     let Change { desired, world, .. } = change;
     let wanted = desired.functions.values().map(|want| &want.spec.config.env);
     let there = world.functions.values().map(|seen| &seen.config.env);
     let stages = desired.apis.values().map(|api| &api.stage.variables);
     let variables = wanted.chain(there).chain(stages).flatten();
-    // What is shorter stands in every other message by itself.
+    // Shorter values occur in every other message by chance.
     let named = variables.filter(|(name, value)| report::is_secret(name) && value.len() > 3);
     let mut secrets: Vec<String> = named.map(|(_, value)| value.clone()).collect();
     secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
@@ -68,7 +68,7 @@ impl Actor for AwsActor<'_> {
         let expected = self.world().as_ref().map_or(Expected::Anything, |world| world.expected(op));
         let result = tokio::select! {
             result = aws::perform(&self.session.aws, ids, (op, &expected), &self.archives) => result,
-            // What hangs is not waited for; the next run finds out what became of it.
+            // A hanging call is not waited for; the next run finds out its outcome.
             () = self.stop.grace() => Err(AwsError::halted("waiting for an answer of AWS")),
         };
         let mut world = self.world();
@@ -113,7 +113,7 @@ impl AwsActor<'_> {
     }
 }
 
-/// A probe that could not even be tried.
+/// Returns the outcome of a probe that could not even be tried.
 fn never(error: &CallError) -> ProbeOutcome {
     let failure = ProbeFailure {
         request: "the probe".to_owned(),
@@ -126,7 +126,7 @@ fn never(error: &CallError) -> ProbeOutcome {
     ProbeOutcome { succeeded: false, attempts: 0, successes: 0, failure: Some(failure) }
 }
 
-/// Returns what calling the stack takes.
+/// Returns a caller for the APIs and functions of the stack.
 pub fn caller<'a>(session: &'a Session, http: &'a Http, ids: &'a Ids) -> Caller<'a> {
     Caller {
         kms: &session.aws.read.kms,
@@ -162,7 +162,7 @@ pub async fn archives(context: &Context, session: &Session, plan: &Plan) -> Resu
         })
         .collect();
     let mut archives = Archives::new();
-    // One after the other: cargo takes all cores by itself, and two of them wait for one lock.
+    // One after the other: cargo uses all cores by itself, and two builds would wait for the same lock.
     for name in uploads {
         let Some(want) = session.desired.functions.get(name).cloned() else { continue };
         context.output.note(&format!("building functions.{name}"));

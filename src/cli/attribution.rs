@@ -1,4 +1,4 @@
-//! Who moved what a plan was made from, as far as CloudTrail tells in a few seconds.
+//! Finds out who changed the resources that a plan was made from, as far as CloudTrail shows it within a few seconds.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use tokio::time::{Instant, timeout_at};
 
 use super::session::Session;
 
-/// Nobody waits longer for it.
+/// The longest time that a user waits for the lookups.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Resources that are looked up: CloudTrail allows two calls per second.
+/// Maximum number of resources that are looked up: CloudTrail allows two calls per second.
 const RESOURCES: usize = 4;
-/// Events that are shown of each.
+/// Maximum number of events that are shown for each resource.
 const SHOWN: usize = 3;
 
-/// Says for each resource that moved who did it, under its name, and why that is not all.
+/// Returns, for each resource that changed, who changed it, under its name, and why the list is not complete.
 ///
-/// It never fails: what cannot be read is one line.
+/// It never fails: an event that cannot be read is reported in one line.
 pub async fn attributed(
     session: &Session,
     world: &World,
@@ -93,7 +93,7 @@ fn told(trail: &Trail) -> Vec<String> {
         (true, false) => {
             lines.push("      no change of it is in CloudTrail since the plan was made".to_owned())
         }
-        // What uses a key is recorded as well.
+        // Uses of a key are recorded as well as changes.
         (true, true) => lines.push(
             "      no change of it is among its newest events in CloudTrail, and older ones were not read"
                 .to_owned(),
@@ -104,7 +104,7 @@ fn told(trail: &Trail) -> Vec<String> {
     lines
 }
 
-/// The names that CloudTrail may know a resource by, and whether its service is global.
+/// Returns the names that CloudTrail may record for a resource, and whether its service is global.
 fn names(session: &Session, world: &World, address: &str) -> (Vec<String>, bool) {
     let Some((section, name)) = address.split_once('.') else { return (Vec::new(), false) };
     let (desired, name) = (&session.desired, &Name::from(name));

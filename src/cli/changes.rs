@@ -1,4 +1,4 @@
-//! Shows a plan, asks, runs it, and tells how it ended: the same for apply, bootstrap and destroy.
+//! Shows a plan, asks, runs it, and reports how it ended: the same for apply, bootstrap and destroy.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -25,17 +25,17 @@ use super::signals::Stop;
 pub struct Change<'a> {
     /// The stack and its AWS.
     pub session: &'a Session,
-    /// What is wanted: that of the session, or for a removal nothing.
+    /// The desired state: that of the session, or an empty one for a removal.
     pub desired: &'a Desired,
-    /// What was observed.
+    /// The observed state.
     pub world: &'a World,
     /// The plan.
     pub plan: Plan,
-    /// What is known of access once the plan is applied.
+    /// The access that functions have once the plan is applied.
     pub proved: Proved,
 }
 
-/// Writes a proof for people.
+/// Formats a proof for people.
 fn line(desired: &Desired, proof: &Proof) -> AccessLine {
     let Proof { function, role, key, actions, decision, statements, unknowns: _ } = proof.clone();
     let role = desired.role_by_arn(&role).cloned().unwrap_or_else(|| Name::new(role));
@@ -43,11 +43,11 @@ fn line(desired: &Desired, proof: &Proof) -> AccessLine {
 }
 
 impl<'a> Change<'a> {
-    /// Plans, and proves what the stack says about access.
+    /// Plans, and proves the claims of the stack about access.
     ///
     /// # Errors
     ///
-    /// Whatever blocks the plan, and everything that is not proved.
+    /// Everything that blocks the plan, and every claim that is not proved.
     pub async fn plan(
         context: &Context,
         session: &'a Session,
@@ -82,7 +82,7 @@ impl<'a> Change<'a> {
         })
     }
 
-    /// Refuses to delete in a protected environment what is not named.
+    /// Refuses to delete resources in a protected environment that are not named.
     ///
     /// # Errors
     ///
@@ -90,7 +90,7 @@ impl<'a> Change<'a> {
     pub fn check_protection(&self, named: &[String]) -> Result<(), CliError> {
         let deletes = |action| matches!(action, Action::Delete | Action::Replace);
         let actions = self.plan.actions().into_iter();
-        // What lockstep itself made for the time of a repair is nobody's to miss.
+        // Temporary resources that lockstep itself created for a repair need no protection.
         let deleted = actions
             .filter(|(resource, action)| deletes(*action) && original(&resource.name).is_none())
             .map(|(resource, _)| resource.to_string());
@@ -109,7 +109,7 @@ impl<'a> Change<'a> {
     ///
     /// # Errors
     ///
-    /// There is nobody to ask, or the answer is no.
+    /// There is no terminal to ask on, or the answer is no.
     pub fn approve(&self, auto: bool) -> Result<(), CliError> {
         if auto || self.plan.is_empty() {
             return Ok(());
@@ -118,11 +118,11 @@ impl<'a> Change<'a> {
         if confirm(&question)? { Ok(()) } else { Err(CliError::failed("not approved; nothing was changed")) }
     }
 
-    /// Runs the plan and returns how it ended.
+    /// Runs the plan and returns the exit code.
     ///
     /// # Errors
     ///
-    /// No HTTP client, before anything is changed.
+    /// The HTTP client cannot be created; nothing was changed.
     pub async fn run(&self, context: &Context, archives: Archives, stop: &Stop) -> Result<Exit, CliError> {
         let actor = AwsActor::new(self, archives, stop)?;
         let begun = Instant::now();
@@ -140,7 +140,7 @@ impl<'a> Change<'a> {
         Ok(if outcome.interrupted && lost.is_none() { Exit::Interrupted } else { Exit::Error })
     }
 
-    /// Says what is done, what is not, and how to go on.
+    /// Describes which steps are done, which are not, and how to continue.
     fn incomplete(&self, outcome: &Outcome, lost: Option<&str>) -> String {
         let mut lines = Vec::new();
         let step = |(phase, place): &(usize, usize)| {

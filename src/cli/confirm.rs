@@ -1,14 +1,14 @@
-//! Asks before something is changed.
+//! Asks for confirmation before something is changed.
 
 use std::io::{BufRead, IsTerminal, Write};
 
 use super::error::CliError;
 
-/// Asks a question that only `yes` answers with yes.
+/// Asks a question and returns whether the answer is `yes`.
 ///
 /// # Errors
 ///
-/// Without a terminal there is nobody to ask.
+/// There is no terminal to ask on.
 pub fn confirm(question: &str) -> Result<bool, CliError> {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {

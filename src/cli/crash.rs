@@ -1,8 +1,8 @@
-//! What is said when lockstep itself fails, so that somebody can report it and go on.
+//! Adds to the message of a panic in lockstep how to report it and how to continue.
 
 use super::output::Output;
 
-/// Adds to what Rust says of a panic.
+/// Installs a panic hook that adds to the message of Rust.
 pub fn install(output: Output) {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
     use crate::cli::settings::{Environment, When};
 
-    /// Only the test below runs this, in a process of its own.
+    /// Only the test below runs this, in a separate process.
     #[test]
     #[ignore = "changes what the whole process says of panics"]
     #[should_panic(expected = "the sky is falling")]

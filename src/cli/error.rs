@@ -1,4 +1,4 @@
-//! The one error that commands end with.
+//! The error type of all commands.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use lockstep::local::LocalError;
 
 use super::exit::Exit;
 
-/// Why a command ended early, and the way out.
+/// The reason why a command ended early, and what to do next.
 #[derive(Debug)]
 pub struct CliError {
     exit: Exit,
@@ -20,28 +20,28 @@ pub struct CliError {
 }
 
 impl CliError {
-    /// Something failed.
+    /// Creates the error of an operation that failed.
     pub fn failed(message: impl Into<String>) -> Self {
         Self { exit: Exit::Error, message: message.into(), source: None, hints: Vec::new() }
     }
 
-    /// The command line, or a setting, is wrong.
+    /// Creates the error of a command line or a setting that is wrong.
     pub fn usage(message: impl Into<String>) -> Self {
         Self { exit: Exit::Usage, ..Self::failed(message) }
     }
 
-    /// A signal came before the first change.
+    /// Creates the error of a signal that arrived before the first change.
     pub fn interrupted(message: impl Into<String>) -> Self {
         Self { exit: Exit::Interrupted, ..Self::failed(message) }
     }
 
-    /// Adds a way out.
+    /// Adds a hint that says what to do next.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
     }
 
-    /// Adds the error behind this one.
+    /// Adds the error that caused this one.
     pub fn because(mut self, source: impl Error + Send + Sync + 'static) -> Self {
         self.source = Some(Box::new(source));
         self
@@ -52,11 +52,11 @@ impl CliError {
         self.exit
     }
 
-    /// Writes the error with its causes and the ways out.
+    /// Formats the error with its causes and hints.
     pub fn render(&self, colour: bool) -> String {
         let (red, bold, reset) = if colour { ("\x1b[1;31m", "\x1b[1m", "\x1b[0m") } else { ("", "", "") };
         let mut text = String::new();
-        // Diagnostics over several lines bring their own heading.
+        // Diagnostics with several lines have a heading of their own.
         if self.message.contains('\n') {
             text.push_str(self.message.trim_end());
             text.push('\n');
@@ -104,7 +104,7 @@ impl From<CallError> for CliError {
     }
 }
 
-/// Keeps an error's causes as text, for the error itself becomes the message.
+/// Keeps the causes of an error as text, because the error itself becomes the message.
 fn with_cause(error: impl Error) -> CliError {
     let mut cli = CliError::failed(error.to_string());
     let mut cause = error.source();

@@ -1,13 +1,13 @@
-//! Exit codes: part of the contract with scripts and pipelines.
+//! Exit codes, which are part of the contract with scripts and pipelines.
 
 use std::process::ExitCode;
 
-/// What a process tells whoever started it.
+/// The exit code of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// All is done, or there is nothing to do.
+    /// Everything is done, or there is nothing to do.
     Success,
-    /// Something failed; what, is on standard error.
+    /// Something failed; the error is on standard error.
     Error,
     /// `plan` found changes, or `policy diff` different access (with `--detailed-exitcode` only), or `drift` or
     /// `parity` found differences.

@@ -1,4 +1,4 @@
-//! Files that are named on the command line, `-` for standard input.
+//! Reads files that are named on the command line; `-` stands for standard input.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::error::CliError;
 
-/// Largest text, and longest line, that is read.
+/// Maximum size in bytes of a text, and of a line.
 const MOST: u64 = 8 << 20;
 
 fn open(path: &Path) -> io::Result<Box<dyn Read>> {
@@ -25,7 +25,7 @@ fn too_large(path: &Path) -> CliError {
 ///
 /// # Errors
 ///
-/// What cannot be read, is no text, or is too large to be meant.
+/// The file cannot be read, is not text, or is larger than the limit.
 pub fn text(path: &Path) -> Result<String, CliError> {
     let mut text = String::new();
     let read = open(path).and_then(|file| file.take(MOST + 1).read_to_string(&mut text));
@@ -33,11 +33,11 @@ pub fn text(path: &Path) -> Result<String, CliError> {
     if length as u64 > MOST { Err(too_large(path)) } else { Ok(text) }
 }
 
-/// Reads lines with their numbers from 1; empty ones are left out. One line is held at a time.
+/// Reads lines with their numbers, which begin with 1. Empty lines are left out. Only one line is in memory at a time.
 ///
 /// # Errors
 ///
-/// A file that cannot be opened; lines that cannot be read are errors in their place.
+/// The file cannot be opened. A line that cannot be read is returned as an error in its place.
 pub fn lines(path: &Path) -> Result<impl Iterator<Item = Result<(usize, String), CliError>>, CliError> {
     let mut reader = BufReader::new(open(path).map_err(|error| unreadable(path, error))?);
     let mut number = 0;
@@ -54,14 +54,14 @@ pub fn lines(path: &Path) -> Result<impl Iterator<Item = Result<(usize, String),
     };
     let mut failed = false;
     Ok(std::iter::from_fn(move || {
-        // After an error the rest means nothing.
+        // After an error the rest cannot be read reliably.
         let item = if failed { None } else { next() };
         failed = item.as_ref().is_some_and(Result::is_err);
         item
     }))
 }
 
-/// A line that is no JSON object as it should be.
+/// Returns the error of a line that is not a valid JSON object of the expected shape.
 pub fn broken(path: &Path, number: usize, error: serde_json::Error) -> CliError {
     let place = format!("{}:{number}:{}", path.display(), error.column());
     CliError::failed(format!("{place}: the line is no JSON object with an `id`"))

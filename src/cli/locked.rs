@@ -13,28 +13,28 @@ use super::lock::{Lock, LockOptions};
 use super::saved;
 use super::signals::Stop;
 
-/// On what terms a plan is carried out.
+/// The conditions under which a plan is carried out.
 pub struct Terms<'a> {
-    /// The command, for those who wait for it.
+    /// The command, which is shown to others who wait for the lock.
     pub verb: &'static str,
-    /// How the lock is taken.
+    /// The options for taking the lock.
     pub lock: &'a LockOptions,
-    /// Whether nobody is asked.
+    /// Whether the plan is carried out without asking.
     pub auto: bool,
-    /// Whether it is this very plan or nothing.
+    /// Whether exactly this plan is carried out or nothing.
     pub fixed: bool,
-    /// What may be deleted in a protected environment; `None` where everything may.
+    /// Resources that may be deleted in a protected environment; `None` if all of them may.
     pub named: Option<&'a [String]>,
-    /// Whether the environment is no more afterwards.
+    /// Whether the environment no longer exists afterwards.
     pub removes: bool,
 }
 
 impl Terms<'_> {
-    /// Asks for what the plan needs before it is carried out.
+    /// Asks for the approval that the plan needs before it is carried out.
     ///
     /// # Errors
     ///
-    /// What is protected and not named, nobody to ask, and a no.
+    /// Protected resources that are not named, no terminal to ask on, and the answer no.
     pub fn agree(&self, change: &Change<'_>) -> Result<(), CliError> {
         if let Some(named) = self.named {
             change.check_protection(named)?;
@@ -43,15 +43,15 @@ impl Terms<'_> {
     }
 }
 
-/// Takes the lock, looks once more, runs the plan, and lets go of the lock.
+/// Takes the lock, reads AWS again, runs the plan, and releases the lock.
 ///
 /// # Errors
 ///
-/// A build that fails, a lock that somebody else holds, and a plan that does not fit any more; all of these
-/// before the first change.
+/// A build that fails, a lock that someone else holds, and a plan that no longer fits. All of these occur before the
+/// first change.
 pub async fn carry_out(context: &Context, change: &Change<'_>, terms: &Terms<'_>) -> Result<Exit, CliError> {
     let stop = Stop::listen(context.output, change.session.aws.clone())?;
-    // A build takes minutes, and nobody has to wait for it.
+    // A build takes minutes, so it runs before the lock is taken.
     let archives = stop.unless_asked(archives(context, change.session, &change.plan)).await?;
     if terms.lock.no_lock {
         let world = stop.unless_asked(change.session.observe(context)).await?;
@@ -66,7 +66,7 @@ pub async fn carry_out(context: &Context, change: &Change<'_>, terms: &Terms<'_>
     ended
 }
 
-/// Runs the plan where what it was made from is still there; otherwise plans again.
+/// Runs the plan if the state that it was made from is unchanged; otherwise plans again.
 async fn run(
     context: &Context,
     (change, terms): (&Change<'_>, &Terms<'_>),

@@ -1,4 +1,4 @@
-//! The command line: arguments to settings to one call of the library, and its result to the terminal.
+//! The command line: turns arguments into settings, calls the library once, and prints the result.
 
 mod actor;
 mod attribution;
@@ -85,7 +85,7 @@ enum Command {
     Local(command::local::Verb),
 }
 
-/// What every command is given.
+/// The arguments, settings and output that every command receives.
 struct Context {
     global: Global,
     environment: Environment,
@@ -126,7 +126,7 @@ pub fn main() -> ExitCode {
         }
     };
     let result = runtime.block_on(dispatch(&context, cli.command));
-    // Blocking work that is still under way belongs to a command that has ended.
+    // Blocking work that is still running belongs to a command that has ended.
     runtime.shutdown_background();
     match result {
         Ok(exit) => exit.into(),
@@ -158,7 +158,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError>
     }
 }
 
-/// Reads the command line. Usage errors leave with 64, for 2 means changes.
+/// Reads the command line. Usage errors exit with 64, because 2 means changes.
 fn parse() -> Result<Cli, Exit> {
     let matches = Cli::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     matches.map_err(|error| {

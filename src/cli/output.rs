@@ -1,22 +1,22 @@
-//! Everything that is printed goes through here.
+//! Writes everything that is printed.
 
 use std::io::{IsTerminal, Write};
 
 use super::settings::{Environment, When};
 
-/// The two streams, and how to write to them.
+/// The settings of standard output and standard error.
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
-    /// Colour on standard output.
+    /// Whether standard output is in colour.
     pub colour: bool,
-    /// Colour on standard error.
+    /// Whether standard error is in colour.
     pub error_colour: bool,
-    /// Whether somebody watches standard error in a terminal.
+    /// Whether standard error is a terminal that can redraw lines.
     pub live: bool,
 }
 
 impl Output {
-    /// Looks at the streams.
+    /// Checks whether the streams are terminals, and chooses their settings.
     pub fn new(when: When, environment: &Environment) -> Self {
         let (out, err) = (std::io::stdout(), std::io::stderr());
         Self {
@@ -31,13 +31,13 @@ impl Output {
         write(&mut std::io::stdout().lock(), text);
     }
 
-    /// Writes what happens meanwhile to standard error.
+    /// Writes a message about progress to standard error.
     pub fn note(&self, text: &str) {
         write(&mut std::io::stderr().lock(), text);
     }
 }
 
-/// A reader that went away (`| head`) is no reason to fail.
+/// Writes a text. A reader that closed the pipe (`| head`) is not an error.
 fn write(stream: &mut impl Write, text: &str) {
     let end = if text.ends_with('\n') || text.is_empty() { "" } else { "\n" };
     let _ = write!(stream, "{text}{end}").and_then(|()| stream.flush());

@@ -1,4 +1,4 @@
-//! Shows a run of a plan while it goes on: a live tree in a terminal, plain lines elsewhere.
+//! Shows the progress of a plan: a live tree in a terminal, plain lines elsewhere.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,10 +11,10 @@ use lockstep::report::progress::{self, doing};
 
 use super::output::Output;
 
-/// How often a plain log says what is still going on.
+/// The interval at which a plain log reports what is still running.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
-/// Watches a run.
+/// Displays a run.
 pub struct Progress {
     output: Output,
     bars: Option<MultiProgress>,
@@ -28,7 +28,7 @@ struct Running {
 }
 
 impl Progress {
-    /// Starts watching; `live` draws a tree.
+    /// Starts the display; if `live` is set, it draws a tree.
     pub fn new(output: Output) -> Self {
         let running: Arc<Mutex<BTreeMap<String, Running>>> = Arc::default();
         let bars = output.live.then(MultiProgress::new);
@@ -48,7 +48,7 @@ impl Progress {
         Self { output, bars, running, heartbeat }
     }
 
-    /// Takes note of something that happened.
+    /// Displays an event of the run.
     pub fn event(&self, event: &Event<'_>) {
         match event {
             Event::Phase(number, phase) => self.line(&progress::phase(*number, phase)),
@@ -100,7 +100,7 @@ impl Progress {
         self.line(line);
     }
 
-    /// Ends whatever begins with `what`.
+    /// Ends the item whose text begins with `what`.
     fn end_of(&self, what: &str, line: &str) {
         let found = self.lock().keys().find(|running| running.starts_with(what)).cloned();
         self.end(found.as_deref().unwrap_or(what), line);

@@ -1,4 +1,4 @@
-//! Saved plans as files, and what is said when one does not fit.
+//! Saved plans as files, and the errors of plans that no longer fit.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -13,7 +13,7 @@ use super::changes::Change;
 use super::error::CliError;
 use super::session::Session;
 
-/// Most that is read of a file, which may have no end: the largest plan is a few megabytes.
+/// Maximum number of bytes that are read of a file, which may have no end: the largest plan has a few megabytes.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
 
 /// A plan in a file.
@@ -21,7 +21,7 @@ const MAX_BYTES: u64 = 64 * 1024 * 1024;
 pub struct Saved(saved::Saved);
 
 impl Saved {
-    /// Takes down a plan and what it was made from.
+    /// Creates a saved plan from a plan and the state that it was made from.
     pub fn new(change: &Change<'_>, destroy: bool) -> Self {
         Self(saved::Saved::new(made(change, &change.json()), destroy))
     }
@@ -36,7 +36,7 @@ impl Saved {
         self.0.destroys()
     }
 
-    /// Returns why the plan may be applied although not everything is proved.
+    /// Returns the reason for which the plan may be applied although not everything is proved.
     pub fn allow_unproved(&self) -> Option<&str> {
         self.0.allow_unproved()
     }
@@ -45,7 +45,7 @@ impl Saved {
     ///
     /// # Errors
     ///
-    /// When the file cannot be written.
+    /// The file cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), CliError> {
         let failed = || CliError::failed(format!("the plan cannot be saved as `{}`", path.display()));
         let text = self.0.text().map_err(|error| failed().because(error))?;
@@ -56,7 +56,7 @@ impl Saved {
     ///
     /// # Errors
     ///
-    /// A file that cannot be read, is no saved plan, or is of another major version.
+    /// The file cannot be read, is not a saved plan, or has another major version.
     pub fn read(path: &Path) -> Result<Self, CliError> {
         let shown = path.display();
         let mut text = String::new();
@@ -75,11 +75,11 @@ impl Saved {
         Ok(Self(saved))
     }
 
-    /// Checks that the plan is for this place, and that nothing has moved since it was made.
+    /// Checks that the plan is for this place, and that nothing has changed since it was made.
     ///
     /// # Errors
     ///
-    /// The plan is stale; every resource that moved is named, and who moved it where CloudTrail tells.
+    /// The plan is stale; the error names every resource that changed, and who changed it if CloudTrail shows that.
     pub async fn check_base(
         &self,
         session: &Session,
@@ -99,11 +99,11 @@ impl Saved {
         }
     }
 
-    /// Checks that planning again gives the very plan that was saved.
+    /// Checks that planning again results in exactly the plan that was saved.
     ///
     /// # Errors
     ///
-    /// It does not: another version of lockstep plans otherwise, or the file was edited.
+    /// The plans differ: another version of lockstep plans differently, or the file was edited.
     pub fn check_plan(&self, change: &Change<'_>) -> Result<(), CliError> {
         let unlike = self.0.unlike(made(change, &change.json()));
         if unlike.is_empty() { Ok(()) } else { Err(refused(&unlike)) }
@@ -117,7 +117,7 @@ fn made<'a>(change: &'a Change<'_>, view: &'a serde_json::Value) -> Made<'a, Unp
     Made { desired, world, read_at, plan, unproved, view }
 }
 
-/// Says that a plan does not fit any more, what moved, and who moved it since a time.
+/// Returns the error of a plan that no longer fits: which resources changed, and who changed them since a time.
 pub async fn stale(session: &Session, world: &World, moved: &[Moved], since: Option<u64>) -> CliError {
     let (lines, remark) = attributed(session, world, moved, since).await;
     let error = listed(&lines);

@@ -1,4 +1,4 @@
-//! From the command line to a connected stack: file, account, desired state, observed state.
+//! Builds a connected stack from the command line: file, account, desired state, observed state.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -22,26 +22,26 @@ use lockstep::stack::{self, Inputs, Source, StackFile};
 use super::Context;
 use super::error::CliError;
 
-/// Account and partition of a stack that is checked without asking AWS.
+/// Placeholder for the account of a stack that is checked without asking AWS.
 const NO_ACCOUNT: &str = "000000000000";
 
 /// A stack file that was read.
 pub struct File {
-    /// Folder that relative paths start from.
+    /// Folder that relative paths are resolved against.
     pub root: PathBuf,
     /// Path as the user named it.
     pub path: String,
     /// Its text.
     pub text: String,
-    /// What it says.
+    /// Its parsed content.
     pub stack: StackFile,
 }
 
-/// A stack in one environment, with the AWS that it goes to.
+/// A stack in one environment, with the AWS that it is deployed to.
 pub struct Session {
     /// The file.
     pub file: File,
-    /// What it wants.
+    /// The desired state.
     pub desired: Desired,
     /// The connection.
     pub aws: Arc<Aws>,
@@ -55,15 +55,15 @@ pub struct Reached {
     pub env: String,
     /// The connection.
     pub aws: Arc<Aws>,
-    /// Who calls.
+    /// The identity of the caller.
     pub identity: Identity,
 }
 
-/// Seconds after which Lambda gives up the init phase of a function.
+/// Seconds after which Lambda ends the init phase of a function.
 const LONGEST_INIT: u32 = 10;
 
 impl Reached {
-    /// Returns the place that the stack goes to.
+    /// Returns the place that the stack is deployed to.
     pub fn place(&self) -> Place {
         Place {
             partition: self.identity.partition.clone(),
@@ -75,7 +75,7 @@ impl Reached {
     }
 }
 
-/// Returns what the command line and the environment give beside the file.
+/// Returns the settings of the command line and the environment that complete the file.
 fn inputs(context: &Context) -> Inputs {
     Inputs {
         env: context.global.env.clone(),
@@ -88,7 +88,7 @@ fn inputs(context: &Context) -> Inputs {
 ///
 /// # Errors
 ///
-/// A file that cannot be read, and everything that is wrong in it.
+/// The file cannot be read, or has errors.
 pub fn open(context: &Context) -> Result<File, CliError> {
     let path = &context.global.file;
     let shown = path.display().to_string();
@@ -108,7 +108,8 @@ pub fn open(context: &Context) -> Result<File, CliError> {
     Ok(File { root, path: shown, text, stack })
 }
 
-/// Reads no more of a file than is looked at, for it may have no end. One that is larger is refused by its length.
+/// Reads a file up to the size limit, because it may have no end. Returns a text that is too long for a larger file, so
+/// that it is refused because of its length.
 fn read(path: &Path) -> std::io::Result<String> {
     let mut bytes = Vec::new();
     std::fs::File::open(path)?.take(stack::MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
@@ -123,16 +124,16 @@ impl File {
     ///
     /// # Errors
     ///
-    /// What is wrong in the file for this environment.
+    /// The errors of the file for this environment.
     pub fn compile(&self, context: &Context, place: &Place) -> Result<Desired, CliError> {
         self.stack.compile(&inputs(context), place).map_err(|found| self.refused(context, &found))
     }
 
-    /// Returns the environment that the command is about.
+    /// Returns the environment that the command applies to.
     ///
     /// # Errors
     ///
-    /// None is named where there are several, or one that the file does not have.
+    /// No environment is named and the file has several, or the named one is not in the file.
     pub fn environment(&self, context: &Context) -> Result<String, CliError> {
         self.stack.environment(context.global.env.as_deref()).map_err(|found| self.refused(context, &found))
     }
@@ -142,7 +143,7 @@ impl File {
         CliError::failed(found.render(source, context.output.error_colour))
     }
 
-    /// Returns the place that stands for any account.
+    /// Returns a place for checks without AWS; a placeholder stands for the account if the file has none.
     pub fn no_place(&self, env: &str) -> Place {
         Place {
             partition: "aws".to_owned(),
@@ -153,21 +154,21 @@ impl File {
         }
     }
 
-    /// Returns how the local AWS of this project is kept.
+    /// Returns the configuration of the local AWS of this project.
     ///
     /// # Errors
     ///
-    /// Without a home there is no cache.
+    /// There is no home folder, and so no cache.
     pub fn local(&self, context: &Context, region: &str) -> Result<LocalConfig, CliError> {
         local_config(context, &self.root, region)
     }
 }
 
-/// Returns how the local AWS of a project is kept.
+/// Returns the configuration of the local AWS of a project.
 ///
 /// # Errors
 ///
-/// Without a home there is no cache.
+/// There is no home folder, and so no cache.
 pub fn local_config(context: &Context, root: &Path, region: &str) -> Result<LocalConfig, CliError> {
     let cache = context.environment.cache().ok_or_else(|| {
         CliError::usage("there is no folder to install the local AWS in").hint("set HOME or XDG_CACHE_HOME")
@@ -180,11 +181,11 @@ pub fn local_config(context: &Context, root: &Path, region: &str) -> Result<Loca
     })
 }
 
-/// Connects, and compiles the chosen environment for the account that answers.
+/// Connects, and compiles the chosen environment for the account of the credentials.
 ///
 /// # Errors
 ///
-/// Anything wrong with the file, the credentials, the account, the region or the sources of the code.
+/// Errors of the file, the credentials, the account, the region or the sources of the code.
 pub async fn connect(context: &Context, file: File) -> Result<Session, CliError> {
     let reached = reach(context, &file).await?;
     let place = reached.place();
@@ -198,7 +199,7 @@ pub async fn connect(context: &Context, file: File) -> Result<Session, CliError>
 ///
 /// # Errors
 ///
-/// Anything wrong with the credentials, the account or the region.
+/// Errors of the credentials, the account or the region.
 pub async fn reach(context: &Context, file: &File) -> Result<Reached, CliError> {
     let env = file.environment(context)?;
     let named = context.global.region.as_deref().or_else(|| file.stack.region_for(&env));
@@ -230,7 +231,8 @@ pub async fn reach(context: &Context, file: &File) -> Result<Reached, CliError> 
     Ok(Reached { env, aws: Arc::new(aws), identity })
 }
 
-/// The local AWS is nobody's account, so a pinned account does not keep a stack from being tried out there.
+/// Checks that the credentials are of the account that the file names. The local AWS has no real account, so a stack
+/// with an account can be tried out there.
 fn check_account(context: &Context, file: &File, env: &str, account: &str) -> Result<(), CliError> {
     match file.stack.account_for(env) {
         Some(pinned) if pinned != account && !context.global.local => Err(CliError::failed(format!(
@@ -241,7 +243,7 @@ fn check_account(context: &Context, file: &File, env: &str, account: &str) -> Re
     }
 }
 
-/// Fills in the identity of every function's code.
+/// Computes the hash of the code of every function.
 async fn hash_sources(file: &File, desired: &mut Desired, options: &BuildOptions) -> Result<(), CliError> {
     let jobs: Vec<_> = desired
         .functions
@@ -262,17 +264,18 @@ async fn hash_sources(file: &File, desired: &mut Desired, options: &BuildOptions
     Ok(())
 }
 
-/// Returns how code is built: for an AWS on this machine, however it was named, it runs on this machine.
+/// Returns the options for building code. For an AWS on this machine, however it was named, the code runs on this
+/// machine.
 pub fn build_options(context: &Context, aws: &Aws) -> BuildOptions {
     BuildOptions { profile: context.global.cargo_profile.clone(), real_aws: aws.endpoint.is_none() }
 }
 
 impl Session {
-    /// Reads what AWS has.
+    /// Reads the state of AWS.
     ///
     /// # Errors
     ///
-    /// No credentials and no answer; what may not be read is part of the world.
+    /// Missing credentials and no answer. Anything that may not be read is recorded in the world.
     pub async fn observe(&self, context: &Context) -> Result<World, CliError> {
         let begun = std::time::Instant::now();
         let world = aws::observe(&self.aws, &self.desired).await?;
@@ -291,7 +294,7 @@ impl Session {
         Ok(world)
     }
 
-    /// Plans from `world` to what is desired.
+    /// Plans the changes from `world` to `desired`.
     ///
     /// # Errors
     ///
@@ -316,11 +319,11 @@ impl Session {
             .map_err(|error| CliError::failed("the plan cannot be followed through").because(error))
     }
 
-    /// Lists what the stack says about access, by assertions and twins, and AWS does not keep.
+    /// Lists the claims of the stack about access, made by assertions and twins, that do not hold in AWS.
     ///
     /// # Errors
     ///
-    /// No answer; what may not be read is part of the list.
+    /// No answer. Anything that may not be read is part of the list.
     pub async fn broken_claims(&self, world: &World) -> Result<Vec<Blocked>, CliError> {
         let (desired, nothing) = (&self.desired, Plan::default());
         let course = Course { desired, world, plan: &nothing, applier: &self.caller };
@@ -333,25 +336,25 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// No answer; grants that may not be read are unknown.
+    /// No answer. Grants that may not be read are unknown.
     pub async fn grants(
         &self,
         world: &World,
         only: Option<&Name>,
     ) -> Result<BTreeMap<Name, Readable<Vec<Grant>>>, CliError> {
         let keys = world.keys.iter().filter(|(name, _)| only.is_none_or(|only| only == *name));
-        // A key that is yet to be made has no ARN and no grants.
+        // A key that does not exist yet has no ARN and no grants.
         let reads = keys.filter(|(_, seen)| !seen.arn.is_empty()).map(|(name, seen)| async move {
             Ok::<_, CliError>((name.clone(), aws::grants(&self.aws, &seen.arn).await?))
         });
         Ok(try_join_all(reads).await?.into_iter().collect())
     }
 
-    /// Proves that what the stack says about access holds in every world that a plan passes.
+    /// Proves that the claims of the stack about access hold in every state that a plan passes through.
     ///
     /// # Errors
     ///
-    /// Everything that is not proved, unless it was allowed with a reason.
+    /// Every claim that is not proved, unless that was allowed with a reason.
     pub async fn prove(
         &self,
         context: &Context,
@@ -377,11 +380,11 @@ impl Session {
     }
 }
 
-/// What is known of access once a plan is applied.
+/// The access that is known once a plan is applied.
 pub struct Proved {
-    /// What functions may do with keys.
+    /// The access of functions to keys.
     pub uses: Vec<Proof>,
-    /// What is not proved, and why the plan may be applied all the same.
+    /// Claims that are not proved, and the reason for which the plan may be applied.
     pub unproved: Option<Unproved>,
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-/// What every command takes.
+/// Options that every command accepts.
 #[derive(Args, Debug, Clone)]
 pub struct Global {
     /// Stack file
@@ -87,8 +87,8 @@ fn pair(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// Where pipelines write the address of their run: GitLab, Buildkite, CircleCI, Travis, Drone, CodeBuild, and
-/// last Jenkins, whose name others use too.
+/// Variables in which pipelines store the address of their run: GitLab, Buildkite, CircleCI, Travis, Drone, CodeBuild,
+/// and Jenkins, which comes last because others use the name of its variable too.
 const PIPELINES: [&str; 7] = [
     "CI_JOB_URL",
     "BUILDKITE_BUILD_URL",
@@ -104,7 +104,8 @@ const PIPELINES: [&str; 7] = [
 pub struct Environment(BTreeMap<String, String>);
 
 impl Environment {
-    /// Reads the environment. Names and values that are no Unicode cannot be meant for lockstep.
+    /// Reads the environment. Variables whose name or value is not valid Unicode are ignored, because lockstep uses
+    /// none of them.
     pub fn read() -> Self {
         let all = std::env::vars_os();
         Self(
@@ -123,7 +124,7 @@ impl Environment {
         &self.0
     }
 
-    /// Returns the folder in which lockstep keeps what all projects share.
+    /// Returns the folder in which lockstep keeps data that all projects share.
     pub fn cache(&self) -> Option<PathBuf> {
         let base = match self.get("XDG_CACHE_HOME") {
             Some(cache) => PathBuf::from(cache),
@@ -132,7 +133,7 @@ impl Environment {
         Some(base.join("lockstep"))
     }
 
-    /// Returns the address of the run of the pipeline that this process is part of.
+    /// Returns the address of the pipeline run that this process is part of.
     pub fn pipeline(&self) -> Option<String> {
         let [github, repository, run] = ["GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID"];
         let [azure, project, build] = ["SYSTEM_COLLECTIONURI", "SYSTEM_TEAMPROJECT", "BUILD_BUILDID"];
@@ -153,7 +154,7 @@ impl Environment {
         composed.or_else(|| PIPELINES.iter().find_map(|name| get(name)).map(str::to_owned))
     }
 
-    /// Returns whether to use colour on a stream that is a terminal or not.
+    /// Returns whether to use colour on a stream; `terminal` says whether it is a terminal.
     pub fn colour(&self, when: When, terminal: bool) -> bool {
         match when {
             When::Always => true,

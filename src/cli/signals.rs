@@ -1,4 +1,4 @@
-//! Whether somebody asked to stop.
+//! Records requests to stop a run.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,19 +11,19 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::output::Output;
 
-/// How long calls that are under way may take once somebody asked to stop. Pipelines send a second signal
-/// 7.5 seconds after the first, and the lock has to be let go of before that.
+/// Time that calls in progress may take once someone asked to stop. Pipelines send a second signal 7.5 seconds after
+/// the first, and the lock has to be released before that.
 const GRACE: Duration = Duration::from_secs(4);
 
-/// Why a run stops.
+/// The reason why a run stops.
 #[derive(Clone, Debug)]
 enum Why {
     Asked,
-    /// The lock is no longer held, and what became of it.
+    /// The lock is no longer held; the text describes what happened to it.
     LockLost(String),
 }
 
-/// Whether a run has to stop.
+/// A request to stop a run, which may not have been made yet.
 #[derive(Clone)]
 pub struct Stop {
     why: watch::Sender<Option<Why>>,
@@ -31,11 +31,12 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Listens for SIGINT and SIGTERM. The first asks running calls to finish; a second ends at once.
+    /// Listens for SIGINT and SIGTERM. The first signal lets calls in progress finish; a second one ends the process at
+    /// once.
     ///
     /// # Errors
     ///
-    /// When signals cannot be listened for.
+    /// Signals cannot be listened for.
     pub fn listen(output: Output, aws: Arc<Aws>) -> Result<Self, CliError> {
         let stop = Self { why: watch::Sender::new(None), aws };
         let heard = |error| CliError::failed("signals cannot be listened for").because(error);
@@ -62,7 +63,7 @@ impl Stop {
         Ok(stop)
     }
 
-    /// Stops as if asked to, for the lock is no longer held.
+    /// Stops the run as a signal does, because the lock is no longer held.
     pub fn lock_lost(&self, what: String) {
         self.set(Why::LockLost(what));
     }
@@ -73,7 +74,7 @@ impl Stop {
             set.get_or_insert(why);
             first
         });
-        // Nothing is waited for any longer, in whatever call.
+        // Ends all waiting, in every call.
         self.aws.halt.set();
     }
 
@@ -82,7 +83,7 @@ impl Stop {
         self.why.borrow().is_some()
     }
 
-    /// Returns what became of the lock, where that is why.
+    /// Returns what happened to the lock, if that is the reason for the stop.
     pub fn lost(&self) -> Option<String> {
         match &*self.why.borrow() {
             Some(Why::LockLost(what)) => Some(what.clone()),
@@ -92,21 +93,21 @@ impl Stop {
 
     /// Waits until the run has to stop.
     pub async fn wait(&self) {
-        // The sender lives as long as this.
+        // The sender lives as long as this value.
         let _ = self.why.subscribe().wait_for(Option::is_some).await;
     }
 
-    /// Waits until the run has to stop, and then for calls that are under way.
+    /// Waits until the run has to stop, and then for calls in progress.
     pub async fn grace(&self) {
         self.wait().await;
         tokio::time::sleep(GRACE).await;
     }
 
-    /// Does something that changes nothing, unless the run has to stop.
+    /// Runs something that changes nothing, unless the run has to stop.
     ///
     /// # Errors
     ///
-    /// It has to.
+    /// The run has to stop.
     pub async fn unless_asked<T>(
         &self,
         work: impl Future<Output = Result<T, CliError>>,

@@ -1,4 +1,4 @@
-//! What stops a plan, written the way rustc writes errors.
+//! Writes the problems that block a plan, in the format of rustc errors.
 
 use super::Paint;
 use super::paint::{BOLD, CYAN, RED};

@@ -1,4 +1,4 @@
-//! How two policies differ, for people and programs: access first, text below.
+//! The differences between two policies, for people and programs: access first, text below.
 
 use serde::Serialize;
 
@@ -16,9 +16,9 @@ pub struct Comparison {
     pub verdict: String,
     /// `none`, `widens`, `narrows` or `mixed`.
     pub effect: String,
-    /// What is allowed by the second policy only.
+    /// The access that only the second policy allows.
     pub gained: Vec<Part>,
-    /// What is allowed by the first policy only.
+    /// The access that only the first policy allows.
     pub lost: Vec<Part>,
     /// The first document in its normal form.
     pub before: PolicyDocument,
@@ -31,7 +31,7 @@ pub struct Comparison {
 pub struct Part {
     /// `allow`, or `deny` for a statement that denies.
     pub effect: String,
-    /// ARNs, services and `*`; empty where the policy names nobody.
+    /// ARNs, services and `*`; empty if the policy names no principal.
     pub principals: Vec<String>,
     /// Actions as the policy writes them.
     pub actions: Vec<String>,
@@ -45,7 +45,7 @@ impl Comparison {
     /// Compares two documents.
     pub fn new(before: &PolicyDocument, after: &PolicyDocument, kind: PolicyKind<'_>) -> Self {
         let (verdict, effect) = access::compare(before, after, kind);
-        // Pieces are told by statement, and equal access may be cut into statements in many ways.
+        // The parts follow the statements, and the same access may be divided into statements in many ways.
         let Delta { gained, lost } = match verdict {
             Verdict::Different => access::delta(before, after, kind),
             Verdict::Same | Verdict::Cosmetic => Delta::default(),
@@ -72,7 +72,7 @@ impl Comparison {
         super::json(self)
     }
 
-    /// Writes it for people. ARNs of `account` are written without what repeats it.
+    /// Writes it for people. ARNs of `account` are written without the parts that repeat it.
     pub fn text(&self, paint: Paint, account: &str) -> String {
         let colour = match self.effect.as_str() {
             "none" => GREEN,
@@ -123,7 +123,7 @@ fn part(piece: Piece) -> Part {
     Part { effect, principals, actions: actions.into_iter().collect(), resources, conditions }
 }
 
-/// Writes a part in one line; a statement that denies is told by what becomes of its denial.
+/// Writes a part in one line; for a statement that denies, the line says what happens to its denial.
 fn line(part: &Part, glyph: &str, account: &str) -> String {
     let Part { effect, principals, actions, resources, conditions: _ } = part;
     let shown: Vec<&str> = principals.iter().map(|one| short::principal(one, account)).collect();

@@ -1,7 +1,7 @@
-//! What people and programs read of a plan, of drift and of what is in the way: text, JSON, Markdown.
+//! The reports on plans, on drift and on problems that block a plan: text, JSON, Markdown.
 //!
-//! Every renderer goes by way of one document, a plain value; the JSON is that value, and the text says
-//! nothing that it lacks. Secrets are hidden when the document is made, so that no form of it holds them.
+//! Every renderer starts from one document, a plain value. The JSON is that value, and the text contains nothing that
+//! is not in it. Secrets are hidden when the document is created, so that no form of it contains them.
 
 pub mod access;
 pub mod blocked;
@@ -35,10 +35,10 @@ pub use problem::Problem;
 pub use summary::Summary;
 pub use value::{HIDDEN, is_secret};
 
-/// Version of every JSON document: a higher minor number only adds fields.
+/// Version of every JSON document; a higher minor number only adds fields.
 pub const FORMAT_VERSION: &str = "1.0";
 
-/// Where a stack is.
+/// The stack, environment, region and account of a report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// Name of the stack.
@@ -62,28 +62,28 @@ impl Place {
     }
 }
 
-/// Writes a document as JSON in lines, as programs and people read it.
+/// Writes a document as indented JSON, for programs and people.
 fn json(document: &impl Serialize) -> String {
-    // A document is made of strings, numbers and lists, which cannot fail to be written.
+    // A document consists of strings, numbers and lists, so serializing it cannot fail.
     serde_json::to_string_pretty(document).unwrap_or_default()
 }
 
-/// A plan with what it was made from.
+/// A plan with the states that it was made from.
 #[derive(Clone, Copy, Debug)]
 pub struct PlanView<'a> {
-    /// What the stack wants.
+    /// The desired state.
     pub desired: &'a Desired,
-    /// What AWS has.
+    /// The observed state.
     pub world: &'a World,
-    /// What is done about the difference.
+    /// The steps from the observed to the desired state.
     pub plan: &'a Plan,
-    /// What functions may do with keys once the plan is applied.
+    /// The access of functions to keys once the plan is applied.
     pub access: &'a [AccessLine],
-    /// What is not proved, and why it may be applied all the same.
+    /// Claims that are not proved, and the reason for which the plan may be applied.
     pub unproved: Option<&'a plan::Unproved>,
 }
 
-/// What one function may do with one key, and what decides that.
+/// The access of one function to one key, and the statements that decide it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AccessLine {
     /// The function.

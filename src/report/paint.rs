@@ -1,4 +1,4 @@
-//! Colour, where it is wanted.
+//! Colours and styles for a terminal.
 
 use std::fmt::Display;
 
@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::kinds::Action;
 
-/// How text is written for a terminal.
+/// The style settings for text in a terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Paint {
     /// Whether colours and bold type are used.
@@ -37,7 +37,7 @@ impl Paint {
     }
 }
 
-/// Fills text up with spaces to a width in characters.
+/// Pads text with spaces to a width in characters.
 pub fn pad(text: &str, width: usize) -> String {
     format!("{text:<width$}")
 }

@@ -1,4 +1,4 @@
-//! Whether two roles may do the same, for people and programs.
+//! The comparison of two roles, for people and programs.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,19 +8,19 @@ use super::{FORMAT_VERSION, plan, short};
 use crate::plan::parity::{Difference, Side, Subject};
 use crate::stack::desired::Desired;
 
-/// What one of two roles may do and the other may not.
+/// The differences between the access of two roles.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Document {
     /// `1.0`.
     pub format_version: String,
     /// The roles, each with its environment: `test:encrypt-test`.
     pub roles: [String; 2],
-    /// What one of them may do and the other may not.
+    /// Access that one of the roles has and the other does not.
     pub differences: Vec<Difference>,
 }
 
 impl Document {
-    /// Makes the document of a comparison.
+    /// Creates the document of a comparison.
     pub fn new(
         (here, one): (&Desired, &Subject),
         (there, other): (&Desired, &Subject),
@@ -30,7 +30,7 @@ impl Document {
         Self { format_version: FORMAT_VERSION.to_owned(), roles, differences }
     }
 
-    /// Returns whether both may do the same, for certain.
+    /// Returns whether both roles certainly have the same access.
     pub fn is_equal(&self) -> bool {
         self.differences.is_empty()
     }
@@ -40,7 +40,7 @@ impl Document {
         super::json(self)
     }
 
-    /// Writes it for people. Long lists of actions are cut unless all is asked for.
+    /// Writes it for people. Long lists of actions are cut unless the style is verbose.
     pub fn text(&self, plan::Style { paint, verbose }: plan::Style) -> String {
         let [one, other] = &self.roles;
         if self.is_equal() {

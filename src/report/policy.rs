@@ -1,4 +1,4 @@
-//! The text of policies, for those who want to see it.
+//! Writes the text of policies, for readers who want to see it.
 
 use serde_json::{Map, Value};
 use similar::{ChangeTag, TextDiff};
@@ -8,10 +8,10 @@ use crate::kinds::Change;
 use super::paint::{GREEN, Paint, RED};
 use super::value::printable;
 
-/// Lines that are shown around a change.
+/// Lines that are shown before and after a change.
 const CONTEXT: usize = 3;
 
-/// Returns whether a change is one of a policy document.
+/// Returns whether a change is a change of a policy document.
 pub fn is_policy(change: &Change) -> bool {
     [&change.before, &change.after]
         .into_iter()
@@ -24,8 +24,8 @@ pub fn is_document(object: &Map<String, Value>) -> bool {
     object.contains_key("Statement")
 }
 
-/// Returns whether more differs than which principals are allowed which actions by name: statements that deny,
-/// have conditions, or name what is excepted.
+/// Returns whether more differs than which principals are allowed which actions by name: statements that deny, that
+/// have conditions, or that name exceptions.
 pub fn differs_beyond_access(change: &Change) -> bool {
     intricate(change.before.as_ref()) != intricate(change.after.as_ref())
 }
@@ -68,6 +68,6 @@ pub fn diff_texts(paint: Paint, before: &str, after: &str) -> Vec<String> {
 }
 
 fn pretty(document: Option<&Value>) -> String {
-    // Writing a value that was read as JSON has no way to fail.
+    // A value that was read as JSON can always be written as JSON.
     document.map(|value| format!("{value:#}\n")).unwrap_or_default()
 }

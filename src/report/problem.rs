@@ -1,4 +1,4 @@
-//! What is broken right now, and why: functions that serve traffic under a role that cannot do its work.
+//! Finds what is broken now, and why: functions that serve traffic under a role that lacks access they need.
 
 use std::collections::BTreeSet;
 
@@ -13,26 +13,26 @@ use crate::plan::prove::Scene;
 use crate::plan::renewal;
 use crate::stack::desired::{Desired, Line, use_sid};
 
-/// Something that fails now, with its cause and what mends it.
+/// A failure that exists now, with its cause and its remedy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Problem {
     /// The function that fails.
     pub function: Name,
-    /// The role that it runs under: its name in the stack, else its ARN.
+    /// The role that it runs under: its name in the stack, or otherwise its ARN.
     pub role: String,
-    /// The key that it cannot use; `None` where the role or the function itself is at fault.
+    /// The key that it cannot use; `None` if the role or the function itself is the problem.
     pub key: Option<Name>,
     /// The part of AWS that stops it.
     pub blocker: Blocker,
     /// The cause, to be read after `functions.NAME`.
     pub what: String,
-    /// What comes of it.
+    /// The consequence.
     pub consequence: String,
-    /// What mends it, in one line.
+    /// The remedy, in one line.
     pub remedy: String,
-    /// The field in the stack file that has to do with it, such as `functions.encrypt.role`.
+    /// The related field in the stack file, such as `functions.encrypt.role`.
     pub field: String,
-    /// Its place.
+    /// The place of that field.
     pub line: Option<Line>,
 }
 
@@ -40,7 +40,7 @@ pub struct Problem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Blocker {
-    /// The role does not exist, or Lambda knows another one of its name.
+    /// The role does not exist, or Lambda has the id of an earlier role with the same name.
     Role,
     /// The trust policy of the role.
     Trust,
@@ -68,9 +68,9 @@ impl Blocker {
     }
 }
 
-/// Lists what is broken, in the order of functions.
+/// Lists the problems, in the order of functions.
 ///
-/// Keys that do not exist are left out while they are only about to be made, which `deployed` denies.
+/// If `deployed` is false, keys that do not exist are left out, because they are only about to be created.
 pub fn problems(scene: Scene<'_>, deployed: bool) -> Vec<Problem> {
     let Scene { desired, world, evidence: _ } = scene;
     let around = Around { desired, world, names: short::names(desired, world) };
@@ -79,7 +79,7 @@ pub fn problems(scene: Scene<'_>, deployed: bool) -> Vec<Problem> {
     problems.extend(around.throttled());
     problems.extend(invariant::astray(scene).iter().map(|astray| around.astray(astray)));
     let gaps = invariant::gaps(scene).into_iter().filter(|gap| {
-        // What cannot be read is neither whole nor broken.
+        // A key that cannot be read counts neither as working nor as broken.
         let judged = match world.keys.get(&gap.key) {
             Some(key) => !key.unread.contains_key("policy"),
             None => deployed && is_known_missing(desired, world, &gap.key),
@@ -91,8 +91,8 @@ pub fn problems(scene: Scene<'_>, deployed: bool) -> Vec<Problem> {
     problems
 }
 
-/// Returns whether a key certainly does not exist: it could have been read, and none of its aliases leads to a key,
-/// as that of a key does whose tags were taken off.
+/// Returns whether a key certainly does not exist: the caller may list and read keys, and no alias of it leads to a key
+/// whose tags were removed.
 fn is_known_missing(desired: &Desired, world: &World, key: &Name) -> bool {
     let unread = world.unread.contains_key(&ResourceId::new(Kind::Key, key))
         || world.hidden().any(|(listing, _)| listing.kind == Kind::Key);
@@ -111,11 +111,11 @@ struct Around<'a> {
     names: Names,
 }
 
-/// A problem before the place in the stack file is known.
+/// A problem whose place in the stack file is not known yet.
 struct Told {
     what: String,
     consequence: &'static str,
-    /// `{line}` stands for the place.
+    /// The remedy, in which `{line}` stands for the place.
     remedy: String,
     field: String,
     blocker: Blocker,
@@ -138,7 +138,7 @@ impl Around<'_> {
         }
     }
 
-    /// Lists roles that are gone, or that were re-created behind the back of Lambda.
+    /// Lists roles that are gone, or that were re-created without an update of the functions that use them.
     fn roles(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         for (function, want) in &self.desired.functions {
@@ -167,7 +167,7 @@ impl Around<'_> {
         }
     }
 
-    /// Lists functions whose role Lambda may not assume: a trust policy that was edited stops one that runs.
+    /// Lists functions whose role Lambda may not assume: an edited trust policy stops a running function.
     fn untrusted(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         for function in self.desired.functions.keys() {
@@ -205,7 +205,7 @@ impl Around<'_> {
         problems
     }
 
-    /// Lists functions that may not run at all.
+    /// Lists functions that may not be invoked at all.
     fn throttled(&self) -> Vec<Problem> {
         let stopped = self.world.functions.iter().filter(|(_, seen)| seen.reserved_concurrency == Some(0));
         let told = stopped.filter_map(|(function, seen)| {
@@ -226,7 +226,8 @@ impl Around<'_> {
         told.collect()
     }
 
-    /// Lambda gives a role a grant on the key of the environment when it is configured, by the role's id.
+    /// Describes a function whose role was re-created after the function was configured: Lambda then creates a grant on
+    /// the key of the environment, for the id that the role has at that time.
     fn cut_off(&self, function: &Name, role: &str) -> Told {
         let name = short::role(&self.names, role);
         Told {
@@ -255,7 +256,7 @@ impl Around<'_> {
         self.problem((&gap.function, &gap.role, Some(&gap.key)), told)
     }
 
-    /// A function asks for another key than the stack says.
+    /// Describes a function that uses another key than the stack file says.
     fn astray(&self, Astray { function, variable, key, value, leads_to }: &Astray) -> Problem {
         let role =
             self.world.functions.get(function).map(|seen| seen.config.role.as_str()).unwrap_or_default();
@@ -294,7 +295,7 @@ impl Around<'_> {
         }
     }
 
-    /// A statement denies what the key policy and the stack file allow.
+    /// Describes a statement that denies access that the key policy and the stack file allow.
     fn denied(&self, gap: &Gap, layer: Layer, by: &BTreeSet<String>) -> Told {
         let Gap { function, role, key, .. } = gap;
         let by: Vec<&str> = by.iter().map(String::as_str).collect();
@@ -322,7 +323,7 @@ impl Around<'_> {
         }
     }
 
-    /// A boundary caps a role that the key policy names.
+    /// Describes a permissions boundary that limits a role that the key policy names.
     fn capped(&self, gap: &Gap) -> Told {
         let Gap { function, role, key, .. } = gap;
         Told {

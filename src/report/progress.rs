@@ -1,11 +1,11 @@
-//! Words for what is going on while a plan runs.
+//! Descriptions of the progress of a plan.
 
 use super::plan::probe_requests;
 use crate::kinds::Name;
 use crate::plan::{Phase, Purpose, Step};
 use crate::stack::desired::Probe;
 
-/// Says what a step does: `keys.text: put policy`.
+/// Describes a step: `keys.text: put policy`.
 pub fn doing(step: &Step) -> String {
     let call = super::plan::call(step).unwrap_or_default();
     let mut words = String::new();
@@ -18,7 +18,7 @@ pub fn doing(step: &Step) -> String {
     format!("{}: {words}{}", step.resource, subject(step))
 }
 
-/// Names the part of the resource that a step is about.
+/// Returns the name of the part of the resource that a step changes.
 fn subject(step: &Step) -> String {
     let op = serde_json::to_value(&step.op).unwrap_or_default();
     let named = ["part", "alias", "policy", "sid", "stage", "plan", "key", "arn"].iter().find_map(|field| {
@@ -28,7 +28,7 @@ fn subject(step: &Step) -> String {
     named.unwrap_or_default()
 }
 
-/// Heads a phase.
+/// Returns the heading of a phase.
 pub fn phase(number: usize, phase: &Phase) -> String {
     let purpose = match phase.purpose {
         Purpose::Widen => "widen",
@@ -38,7 +38,7 @@ pub fn phase(number: usize, phase: &Phase) -> String {
     format!("phase {}  {purpose}", number + 1)
 }
 
-/// Says what a probe sends: `POST /encrypt then POST /decrypt, until 3 in a row succeed`.
+/// Describes the requests of a probe: `POST /encrypt then POST /decrypt, until 3 in a row succeed`.
 pub fn probe(function: &Name, probe: &Probe) -> String {
     format!("{}, until {} in a row succeed", probe_requests(function, probe).join(" then "), probe.successes)
 }

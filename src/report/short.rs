@@ -1,11 +1,11 @@
-//! Short names for long ARNs, and the order in which people read actions.
+//! Short names for long ARNs, and the usual order of actions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::kinds::World;
 use crate::stack::desired::{Desired, Line};
 
-/// ARNs of what belongs to the stack, and the names under which its file knows them.
+/// ARNs of the resources of the stack, with their names in the stack file.
 pub type Names = BTreeMap<String, String>;
 
 /// Lists the ARNs of the roles and keys that the stack wants or has.
@@ -16,19 +16,20 @@ pub fn names(desired: &Desired, world: &World) -> Names {
     keys.chain(seen).chain(wanted).filter(|(arn, _)| !arn.is_empty()).collect()
 }
 
-/// Writes a role by its name in the stack, else by its ARN.
+/// Returns the name of a role in the stack, or otherwise its ARN.
 pub fn role(names: &Names, arn: &str) -> String {
     names.get(arn).cloned().unwrap_or_else(|| arn.to_owned())
 }
 
-/// Writes a principal of a change in access: in the account of the stack without what repeats the account.
+/// Returns a principal of a change in access; if it is in the account of the stack, without the parts that repeat the
+/// account.
 pub fn principal<'a>(principal: &'a str, account: &str) -> &'a str {
     let principal = principal.strip_prefix("arn of ").unwrap_or(principal);
     let local = principal.split_once(&format!(":iam::{account}:")).map(|(_, resource)| resource);
     local.unwrap_or(principal)
 }
 
-/// What functions do to keys, in the order in which it is spoken of.
+/// The usual actions of functions on keys, in the order in which they are listed.
 const USUAL: [&str; 8] = [
     "Encrypt",
     "Decrypt",
@@ -40,10 +41,10 @@ const USUAL: [&str; 8] = [
     "Verify",
 ];
 
-/// Actions beyond this number are counted, not listed.
+/// Maximum number of actions that are listed; the others are counted.
 const LISTED: usize = 5;
 
-/// Writes actions in the order in which they are read, all of them or the first few.
+/// Writes actions in the usual order, all of them or only the first few.
 pub fn listed(set: &BTreeSet<String>, all: bool) -> String {
     let actions = actions(set);
     let more = actions.len().saturating_sub(LISTED);
@@ -54,7 +55,7 @@ pub fn listed(set: &BTreeSet<String>, all: bool) -> String {
     format!("{} and {more} more", first.join(", "))
 }
 
-/// Writes the place that an advice is about behind it.
+/// Appends the place that an advice is about.
 pub fn placed(advice: &str, line: Option<&Line>) -> String {
     match line {
         Some(Line { file, line, .. }) => format!("{advice} ({file}:{line})"),
@@ -62,7 +63,7 @@ pub fn placed(advice: &str, line: Option<&Line>) -> String {
     }
 }
 
-/// Lists actions in the order in which they are read: the usual ones first. A condition is spelled out.
+/// Lists actions in the usual order, the most common ones first. A condition is spelled out.
 pub fn actions(actions: &BTreeSet<String>) -> Vec<String> {
     let place = |action: &str| USUAL.iter().position(|usual| *usual == action).unwrap_or(USUAL.len());
     let mut sorted: Vec<&String> = actions.iter().collect();

@@ -1,4 +1,4 @@
-//! How many resources a plan touches.
+//! Counts the resources that a plan changes.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,19 +8,19 @@ use serde::{Deserialize, Serialize};
 use crate::kinds::Action;
 use crate::plan::Plan;
 
-/// Numbers of resources, not of steps, that a plan makes, changes and deletes.
+/// The numbers of resources, not of steps, that a plan creates, changes and deletes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
-    /// Resources that are made.
+    /// Resources that are created.
     pub add: usize,
     /// Resources that are changed in place.
     pub change: usize,
-    /// Resources that are deleted, or for a key scheduled for deletion.
+    /// Resources that are deleted, or for keys, scheduled for deletion.
     pub destroy: usize,
 }
 
 impl Summary {
-    /// Counts the resources of a plan. One that is made and deleted counts as both.
+    /// Counts the resources of a plan. A resource that is created and deleted counts as both.
     pub fn of(plan: &Plan) -> Self {
         let mut summary = Self::default();
         for action in plan.actions().into_values() {
@@ -37,7 +37,7 @@ impl Summary {
         summary
     }
 
-    /// Writes the last line of an apply that took this long.
+    /// Writes the last line of an apply that took `took`.
     pub fn applied(self, took: Duration) -> String {
         let Self { add, change, destroy } = self;
         let took = shown(took);
@@ -52,7 +52,7 @@ impl fmt::Display for Summary {
     }
 }
 
-/// Tenths of a second below a minute, whole seconds from there.
+/// Formats a duration: tenths of a second below a minute, whole seconds above.
 fn shown(took: Duration) -> String {
     let seconds = took.as_secs();
     if seconds < 60 {

@@ -1,4 +1,4 @@
-//! Values of fields: which are hidden from everybody, and how the others are written in one line.
+//! Formats the values of fields: hides secrets, and writes the others in one line.
 
 use std::collections::BTreeSet;
 
@@ -8,17 +8,17 @@ use super::policy;
 use super::short::Names;
 use crate::kinds::{Change, ids};
 
-/// What stands in place of a secret.
+/// Text that replaces a secret.
 pub const HIDDEN: &str = "(hidden)";
 
-/// Longest value that is shown whole, in characters.
+/// Maximum length of a value that is shown in full, in characters.
 const SHOWN: usize = 72;
 
-/// Words that mark a name as that of a secret.
+/// Words that mark a name as the name of a secret.
 const SECRET: [&str; 9] =
     ["SECRET", "TOKEN", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "PRIVATE", "API_KEY", "APIKEY"];
 
-/// Endings of names that speak about a secret without holding it.
+/// Endings of names that describe a secret without containing it.
 const ABOUT: [&str; 12] = [
     "_KEY_ID",
     "_KEY_ARN",
@@ -37,13 +37,13 @@ const ABOUT: [&str; 12] = [
 /// Objects of an API whose keys are names that a user chose.
 const NAMED_BY_USERS: [&str; 4] = ["env", "variables", "request_parameters", "parameters"];
 
-/// Tells by its name whether a variable holds a secret. This is the only rule; every renderer goes by it.
+/// Returns whether a variable holds a secret, according to its name. This is the only rule; every renderer uses it.
 pub fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_uppercase().replace(['-', '.'], "_");
     SECRET.iter().any(|word| name.contains(word)) && !ABOUT.iter().any(|ending| name.ends_with(ending))
 }
 
-/// Tells the fields that differ, as deep as both sides have fields, without their secrets.
+/// Returns the fields that differ, as deep as both sides have fields, without their secrets.
 pub fn told(change: &Change) -> Vec<Change> {
     let Change { field, before, after } = change;
     let (owner, name) = field.split_once('.').unwrap_or(("", field));
@@ -52,10 +52,10 @@ pub fn told(change: &Change) -> Vec<Change> {
     leaves
 }
 
-/// Where a value stands.
+/// The place of a value.
 struct Place<'a> {
     field: String,
-    /// Name of the object around it.
+    /// Name of the enclosing object.
     owner: &'a str,
     /// Its own name.
     name: &'a str,
@@ -82,7 +82,7 @@ fn differing(place: Place<'_>, sides: (Option<&Value>, Option<&Value>), leaves: 
     leaves.push(Change { field, before: hide(sides.0), after: hide(sides.1) });
 }
 
-/// Takes the secrets out of a value.
+/// Replaces the secrets in a value.
 fn hidden(owner: &str, name: &str, value: &Value) -> Value {
     if NAMED_BY_USERS.contains(&owner) && is_secret(name) || value.as_str().is_some_and(holds_password) {
         return HIDDEN.into();
@@ -108,7 +108,7 @@ fn holds_password(text: &str) -> bool {
     authority.and_then(|authority| authority.rsplit_once('@')).is_some_and(|(user, _)| user.contains(':'))
 }
 
-/// Writes both sides of a change, each in one line; they are whole where only what is left out would differ.
+/// Writes both sides of a change, each in one line. They are not shortened if they would then look the same.
 pub fn lines(names: &Names, change: &Change) -> [String; 2] {
     let whole = [&change.before, &change.after].map(|side| whole(names, &change.field, side.as_ref()));
     let [before, after] = whole.each_ref().map(|text| shortened(text));
@@ -137,7 +137,7 @@ fn whole(names: &Names, field: &str, value: Option<&Value>) -> String {
     }
 }
 
-/// Writes the name of a field as people say it: a limit of a whole stage is its throttle.
+/// Returns the name of a field as people read it: a limit of a whole stage is its throttle.
 pub fn label(field: &str) -> String {
     match field {
         "stage.methods.*/*.rate_millis" => "stage throttle".to_owned(),
@@ -149,7 +149,7 @@ pub fn label(field: &str) -> String {
     }
 }
 
-/// Writes thousandths of requests a second.
+/// Formats thousandths of requests per second.
 fn rate(millis: &serde_json::Number) -> String {
     let Some(millis) = millis.as_u64() else { return millis.to_string() };
     match millis % 1000 {
@@ -168,7 +168,7 @@ fn unit(field: &str) -> &'static str {
     }
 }
 
-/// Writes a part of an API by what tells it from others: what a route calls, how an authorizer decides.
+/// Describes a part of an API by its distinguishing values: the target of a route, the decision of an authorizer.
 fn part(value: &Value) -> Option<String> {
     let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str);
     match text("/part")? {
@@ -188,7 +188,7 @@ fn part(value: &Value) -> Option<String> {
     }
 }
 
-/// Writes a statement of a function's resource policy: who may invoke it, and on whose behalf.
+/// Describes a statement of the resource policy of a function: who may invoke it, and on whose behalf.
 fn permission(value: &Value) -> Option<String> {
     let text = |field: &str| value.get(field).and_then(Value::as_str);
     let source = text("source_arn")?;
@@ -214,13 +214,13 @@ fn object(value: &Value) -> String {
     set.collect::<Vec<_>>().join(", ")
 }
 
-/// Takes the name of the function out of the URI under which API Gateway calls it.
+/// Returns the name of the function from the URI by which API Gateway calls it.
 fn called(uri: &str) -> &str {
     let function = uri.strip_suffix("/invocations").and_then(|uri| uri.rsplit_once(":function:"));
     function.map_or(uri, |(_, name)| name)
 }
 
-/// Returns who may assume a role before and after, where that is what a change is about.
+/// Returns who may assume a role before and after, if the change is about that.
 pub fn trusted(change: &Change) -> Option<(String, String)> {
     let principals = |document: &Option<Value>| {
         let statements = document.as_ref().and_then(|document| document.get("Statement")?.as_array());
@@ -247,7 +247,7 @@ fn text_line(names: &Names, text: &str) -> String {
     if let Some(name) = names.get(text) {
         return name.clone();
     }
-    // Hashes are told apart by their beginning.
+    // The beginning of a hash is enough to tell it from others.
     if text.len() >= 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return text.chars().take(12).collect();
     }
@@ -255,7 +255,7 @@ fn text_line(names: &Names, text: &str) -> String {
     printable(&with_known_after_apply(text))
 }
 
-/// Writes references to identifiers that AWS has not assigned yet as such.
+/// Replaces references to identifiers that AWS has not assigned yet with `(known after apply: REFERENCE)`.
 fn with_known_after_apply(text: &str) -> String {
     let mut parts = text.split("${lockstep:");
     let mut out = parts.next().unwrap_or_default().to_owned();
@@ -270,7 +270,7 @@ fn with_known_after_apply(text: &str) -> String {
     out
 }
 
-/// Cuts a long value in its middle: both ends tell it from others.
+/// Shortens a long value in its middle: both ends distinguish it from others.
 fn shortened(text: &str) -> String {
     let length = text.chars().count();
     if length <= SHOWN {
@@ -282,7 +282,7 @@ fn shortened(text: &str) -> String {
     format!("{head}...{tail}")
 }
 
-/// Replaces control characters, so that what others wrote into AWS cannot drive a terminal.
+/// Replaces control characters, so that text that others stored in AWS cannot control a terminal.
 pub fn printable(text: &str) -> String {
     text.chars()
         .map(|c| match c {

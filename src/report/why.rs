@@ -1,4 +1,4 @@
-//! Why somebody may or may not do something with a key, as people and programs read it.
+//! The explanation of an access decision, for people and programs.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,10 +8,10 @@ use super::{FORMAT_VERSION, Place, plan, short};
 use crate::stack::desired::Desired;
 use crate::why::{Explanation, LayerView, Moment, cited};
 
-/// Name of the line about the key itself.
+/// Label of the line about the key itself.
 const STATE: &str = "state of the key";
 
-/// Near misses of a layer that are shown unless all are asked for.
+/// Maximum number of near misses of a layer that are shown unless the style is verbose.
 const SHOWN: usize = 4;
 
 /// An explanation with the place that it is about.
@@ -28,7 +28,7 @@ pub struct Document {
 }
 
 impl Document {
-    /// Makes the document of an explanation.
+    /// Creates the document of an explanation.
     pub fn new(desired: &Desired, explanation: Explanation) -> Self {
         Self { format_version: FORMAT_VERSION.to_owned(), place: Place::of(desired), explanation }
     }
@@ -38,7 +38,7 @@ impl Document {
         super::json(self)
     }
 
-    /// Writes it for people: cause and remedy in the first line, then what each layer says.
+    /// Writes it for people: cause and remedy in the first line, then the result of each layer.
     pub fn text(&self, plan::Style { paint, verbose }: plan::Style) -> String {
         let Self { format_version: _, place, explanation } = self;
         let Explanation { decision, cause, remedy, layers, key_state, moment, .. } = explanation;
@@ -105,7 +105,7 @@ fn of_layer(paint: Paint, view: &LayerView, width: usize, verbose: bool) -> Vec<
     lines
 }
 
-/// Cites a statement below the name of its layer.
+/// Returns the citation of a statement without the name of its layer.
 fn brief(statement: &str) -> String {
     let cited = cited(statement);
     [" of the key policy", " of the permissions boundary", " of the session policies"]

@@ -1,13 +1,13 @@
-//! The cause of a decision in words.
+//! Describes the cause of a decision in words.
 
 use super::{Asked, shown};
 use crate::access::{Layer, Miss, NearMiss, Outcome, Reason, Says, Station, Stop, path};
 use crate::stack::desired::Desired;
 
-/// Names that are listed before the rest is counted.
+/// Number of names that are listed before the rest is counted.
 const LISTED: usize = 3;
 
-/// Writes the cause in one sentence without a full stop.
+/// Returns the cause as one sentence without a full stop.
 pub(super) fn sentence(asked: &Asked<'_>) -> String {
     let (who, key) = (asked.principal_shown(), asked.key_shown());
     let action = &asked.question.action;
@@ -31,7 +31,7 @@ pub(super) fn sentence(asked: &Asked<'_>) -> String {
     }
 }
 
-/// Says what is missing for an allow.
+/// Describes what is missing for the request to be allowed.
 fn missing(asked: &Asked<'_>) -> String {
     let operation = asked.operation();
     let stations = path(&asked.caller, &asked.request, &asked.facts);
@@ -56,12 +56,12 @@ fn missing(asked: &Asked<'_>) -> String {
     }
 }
 
-/// Says how the key policy misses the caller.
+/// Describes why the key policy does not allow the caller.
 fn by_key_policy(asked: &Asked<'_>, stations: &[Station]) -> String {
     let misses = misses_at(stations, Stop::Policy(Layer::KeyPolicy));
     let grant = misses_at(stations, Stop::Grants).first();
     let desired = asked.scene.desired;
-    // A condition that fails says more than a list of others: the caller is meant there.
+    // A condition that fails explains more than a list of other misses, because its statement is meant for the caller.
     let telling = misses.iter().find(|one| matches!(one.because, Miss::Condition { .. }));
     if let Some(NearMiss { because, statement }) = telling.or(grant) {
         return format!("{} would allow it, but {}", cited(statement), miss(desired, because));
@@ -99,7 +99,7 @@ fn names_itself(asked: &Asked<'_>, miss: &NearMiss) -> bool {
     })
 }
 
-/// Says why the IAM policies of the caller do not help.
+/// Describes why the IAM policies of the caller have no effect.
 fn without_effect(asked: &Asked<'_>, stations: &[Station]) -> String {
     let operation = asked.operation();
     let counts = format!("would not count, for the key policy does not leave {operation} to IAM");
@@ -118,7 +118,7 @@ fn without_effect(asked: &Asked<'_>, stations: &[Station]) -> String {
     }
 }
 
-/// Says which policies of the caller are about KMS and lack the operation.
+/// Describes which policies of the caller are about KMS but do not contain the operation.
 fn by_identity(asked: &Asked<'_>, stations: &[Station]) -> String {
     let operation = asked.operation();
     let misses = misses_at(stations, Stop::Policy(Layer::Identity));
@@ -146,7 +146,7 @@ fn says_at(stations: &[Station], stop: Stop) -> Option<&Says> {
     stations.iter().find(|station| station.stop == stop).map(|station| &station.says)
 }
 
-/// Names a layer.
+/// Returns the name of a layer.
 pub(super) const fn layer(stop: Stop) -> &'static str {
     match stop {
         Stop::Policy(Layer::KeyPolicy) => "key policy",
@@ -159,10 +159,10 @@ pub(super) const fn layer(stop: Stop) -> &'static str {
     }
 }
 
-/// Says in a few words what a layer says.
+/// Returns the result of a layer in a few words.
 pub(super) fn says(stop: Stop, says: &Says, is_allowed: bool) -> String {
     match (says, stop) {
-        // Some other way suffices.
+        // Another layer is sufficient.
         (Says::Silent, _) if is_allowed => "does not allow, and need not".to_owned(),
         (Says::Nothing, Stop::Policy(Layer::Identity)) => "none attached".to_owned(),
         (Says::Nothing, _) => "none".to_owned(),
@@ -174,7 +174,7 @@ pub(super) fn says(stop: Stop, says: &Says, is_allowed: bool) -> String {
     }
 }
 
-/// Writes the one thing that does not match.
+/// Describes the one element that does not match.
 pub(super) fn miss(desired: &Desired, miss: &Miss) -> String {
     match miss {
         Miss::Principal { named } => {
@@ -202,7 +202,7 @@ fn listing(items: &[String], most: usize) -> String {
     }
 }
 
-/// Writes `key_policy:UseByEncrypt` as `UseByEncrypt of the key policy`.
+/// Formats `key_policy:UseByEncrypt` as `UseByEncrypt of the key policy`.
 pub fn cited(statement: &str) -> String {
     let Some((layer, rest)) = statement.split_once(':') else { return statement.to_owned() };
     match layer {
@@ -233,7 +233,7 @@ fn policy(statement: &str) -> &str {
     last(rest.rsplit_once('/').map_or(rest, |(policy, _)| policy))
 }
 
-/// Returns what follows the last slash: ARNs of managed policies end with their name.
+/// Returns the text after the last slash: ARNs of managed policies end with their name.
 fn last(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
 }

@@ -1,4 +1,4 @@
-//! Who may do what with a key, and by which statement.
+//! Lists who may do what with a key, and by which statement.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::access::{
 use crate::kinds::{Name, key};
 use crate::plan::prove::Scene;
 
-/// Everybody who may do something with one key.
+/// All principals that may do something with one key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyAccess {
     /// The key by its name in the stack.
@@ -21,51 +21,51 @@ pub struct KeyAccess {
     pub arn: String,
     /// Its aliases.
     pub aliases: BTreeSet<String>,
-    /// Its state, which is apart from authorization.
+    /// Its state, which is independent of authorization.
     pub state: String,
     /// The principals, those of the stack first.
     pub rows: Vec<Row>,
 }
 
-/// What one principal may do.
+/// The actions of one principal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
-    /// ARN, account id, service, unique id of somebody who is gone, or `*`.
+    /// ARN, account id, service, unique id of a deleted principal, or `*`.
     pub principal: String,
-    /// The same for people.
+    /// The principal in the form that people read.
     pub shown: String,
-    /// What stands out about it, such as that it does not exist.
+    /// A remark about the principal, such as that it does not exist.
     pub note: String,
-    /// Actions by what decides about them; none where it may do nothing.
+    /// Actions by what decides about them; empty if the principal may do nothing.
     pub cells: Vec<Cell>,
 }
 
-/// Actions with one outcome for one reason.
+/// Actions that have the same outcome for the same reason.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Cell {
-    /// Whether it may.
+    /// Whether the principal may perform the actions.
     pub verdict: Verdict,
     /// Actions without `kms:`.
     pub actions: BTreeSet<String>,
     /// The statements that decide, as `layer:[policy/]Sid`.
     pub statements: BTreeSet<String>,
-    /// The conditions that it depends on, or why it is unknown.
+    /// The conditions that the outcome depends on, or the reasons why it is unknown.
     pub depends: BTreeSet<String>,
 }
 
-/// Whether a principal may do something.
+/// Whether a principal may perform an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// It may.
+    /// The principal may.
     Allow,
-    /// It may on conditions that a request must meet.
+    /// The principal may, under conditions that a request must meet.
     Conditional,
-    /// Something could not be read.
+    /// Unknown, because something could not be read.
     Unknown,
 }
 
-/// Says of every key of a world, or of one, who may do what with it.
+/// Returns who may do what with every key of a world, or with one of them.
 pub fn matrix(scene: Scene<'_>, only: Option<&Name>) -> Vec<KeyAccess> {
     let keys = scene.world.keys.iter().filter(|(name, _)| only.is_none_or(|only| only == *name));
     keys.map(|(name, seen)| of_key(scene, name, seen)).collect()
@@ -113,7 +113,7 @@ fn of_key(scene: Scene<'_>, name: &Name, seen: &key::Seen) -> KeyAccess {
     }
 }
 
-/// Lists whom the policy of a key names, and its grants.
+/// Lists the principals that the policy of a key and its grants name.
 fn named(scene: Scene<'_>, name: &Name, seen: &key::Seen) -> BTreeSet<Principal> {
     let policy = seen.spec.policy.statements().iter().filter_map(|statement| match &statement.principals {
         Clause::Is(principals) => Some(principals),
@@ -158,7 +158,7 @@ fn of_account(scene: Scene<'_>, (partition, account): (&str, &str), facts: &KeyF
     }
 }
 
-/// Somebody who was deleted: nobody can be that principal again.
+/// Returns the row of a deleted principal: nobody can be that principal again.
 fn gone(id: &str) -> Row {
     Row {
         principal: id.to_owned(),
@@ -168,7 +168,8 @@ fn gone(id: &str) -> Row {
     }
 }
 
-/// What a policy allows `*`: in the account of the key without any other policy.
+/// Returns the row of `*`: the actions that a policy allows everyone. In the account of the key no other policy is
+/// needed.
 fn anybody(policy: &PolicyDocument) -> Row {
     let names_all = |statement: &&Statement| matches!(&statement.principals, Clause::Is(all) if all.contains(&Principal::Everyone));
     let allows =
@@ -200,8 +201,7 @@ fn bare(action: &str) -> String {
     action.strip_prefix("kms:").unwrap_or(action).to_owned()
 }
 
-/// Decides every action on a key: as a direct call first; where that is denied, as one of which nothing is
-/// known that a request could bring along.
+/// Decides every action on a key: first as a direct call; if that is denied, as a request whose context is unknown.
 fn cells(caller: &Caller, facts: &KeyFacts) -> Vec<Cell> {
     let open = open_keys(caller, facts);
     let mut alike: BTreeMap<(Verdict, BTreeSet<String>, BTreeSet<String>), BTreeSet<String>> =
@@ -219,7 +219,8 @@ fn cells(caller: &Caller, facts: &KeyFacts) -> Vec<Cell> {
         let verdict = match outcome {
             Outcome::Allow => Verdict::Allow,
             Outcome::ImplicitDeny | Outcome::ExplicitDeny => continue,
-            // A statement is cited where its condition is open; anything else could not be read.
+            // If the condition of a statement is open, the statement is cited; any other reason means that something
+            // could not be read.
             Outcome::Unknown if unknowns.iter().all(|one| is_statement(one)) => Verdict::Conditional,
             Outcome::Unknown => Verdict::Unknown,
         };
@@ -238,12 +239,12 @@ fn cells(caller: &Caller, facts: &KeyFacts) -> Vec<Cell> {
     cells.collect()
 }
 
-/// Tells a cited statement, `layer:[policy/]Sid`, from a reason, which has a space after its colon.
+/// Distinguishes a cited statement, `layer:[policy/]Sid`, from a reason, which has a space after its colon.
 fn is_statement(unknown: &str) -> bool {
     unknown.split_once(':').is_some_and(|(_, rest)| !rest.starts_with(' '))
 }
 
-/// The documents that may have conditions on a request, each with how its statements are cited.
+/// Returns the documents that may have conditions on a request, each with the prefix by which its statements are cited.
 fn documents<'a>(caller: &'a Caller, facts: &'a KeyFacts) -> Vec<(String, &'a PolicyDocument)> {
     let mut all = Vec::new();
     all.extend(facts.policy.known().map(|policy| ("key_policy:".to_owned(), policy)));
@@ -254,7 +255,7 @@ fn documents<'a>(caller: &'a Caller, facts: &'a KeyFacts) -> Vec<(String, &'a Po
     all
 }
 
-/// Lists the condition keys that only a request decides about: not those that principal and key give it.
+/// Lists the condition keys whose values only a request determines, and not the principal or the key.
 fn open_keys(caller: &Caller, facts: &KeyFacts) -> BTreeSet<String> {
     let fixed = |key: &str| {
         let fixed = ["aws:principal", "aws:resource", "kms:resourcealiases", "kms:calleraccount", "kms:key"];
@@ -272,7 +273,7 @@ fn loosen(context: &mut Context, open: &BTreeSet<String>) {
     }
 }
 
-/// Writes the conditions of cited statements.
+/// Returns the conditions of cited statements.
 fn conditions_of(cited: &BTreeSet<String>, caller: &Caller, facts: &KeyFacts) -> BTreeSet<String> {
     let documents = documents(caller, facts);
     let statements = documents.iter().flat_map(|(prefix, document)| {

@@ -1,19 +1,19 @@
-//! Finds in the text of an error, out of a log or a pipe, who was denied what.
+//! Finds in the text of an error, from a log or a pipe, who was denied what.
 
 use crate::access::Arn;
 
-/// What the text of a denial says. What it does not say is `None`.
+/// The contents of a denial. Anything that the text does not contain is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Denial {
     /// ARN of the principal.
     pub principal: Option<String>,
-    /// Such as `kms:Decrypt`.
+    /// The action, such as `kms:Decrypt`.
     pub action: Option<String>,
-    /// ARN of the resource; of a key also its alias.
+    /// ARN of the resource; a key may also be given by its alias.
     pub resource: Option<String>,
 }
 
-/// Operations whose names tell that KMS was called, where the text only names the operation.
+/// Operations whose names show that KMS was called, for texts that name only the operation.
 const OPERATIONS: [&str; 15] = [
     "Decrypt",
     "Encrypt",
@@ -32,14 +32,14 @@ const OPERATIONS: [&str; 15] = [
     "DeriveSharedSecret",
 ];
 
-/// What KMS and Lambda say when they deny decrypting without naming anybody.
+/// Messages of KMS and Lambda that deny decrypting without naming a principal.
 const DECRYPTING: [&str; 3] = [
     "The ciphertext refers to a customer master key that does not exist",
     "The ciphertext refers to a KMS key that does not exist",
     "Lambda was unable to decrypt",
 ];
 
-/// Reads who was denied what out of a text. Of several denials the last one counts, which is the newest in a
+/// Reads from a text who was denied what. If there are several denials, the last one counts, which is the newest in a
 /// log.
 ///
 /// AWS writes `User: ARN is not authorized to perform: ACTION on resource: ARN because …`; the SDKs put the
@@ -68,7 +68,7 @@ pub fn denial(text: &str) -> Denial {
     }
 }
 
-/// Finds the operation where no action is named.
+/// Finds the operation if no action is named.
 fn operation(text: &str, words: &[&str]) -> Option<String> {
     let named = words.iter().rev().find(|word| is_action(word)).map(|word| (*word).to_owned());
     // `when calling the Decrypt operation`, `operation error KMS: Decrypt,`
@@ -84,7 +84,7 @@ fn operation(text: &str, words: &[&str]) -> Option<String> {
     named.or_else(|| called().or_else(decrypting).map(|name| format!("kms:{name}")))
 }
 
-/// Splits a text into words, those of JSON without spaces too.
+/// Splits a text into words, including those of JSON without spaces.
 fn words(text: &str) -> impl Iterator<Item = &str> + Clone {
     let words = text.split(|c: char| c.is_whitespace() || ['"', '\'', '`', '<', '>'].contains(&c));
     let bare = words.map(|word| word.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '*'));

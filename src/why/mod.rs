@@ -1,5 +1,5 @@
-//! Why a principal may, or may not, do something with a key: the cause in one sentence, the remedy with its
-//! place in the stack file, and what every layer says.
+//! Explains why a principal may, or may not, do something with a key: the cause in one sentence, the remedy with its
+//! place in the stack file, and the result of every layer.
 
 mod cause;
 pub mod matrix;
@@ -23,9 +23,9 @@ pub use message::{Denial, denial};
 pub struct Question {
     /// ARN of the principal, or the name of a service.
     pub principal: String,
-    /// Such as `kms:Decrypt`.
+    /// The action, such as `kms:Decrypt`.
     pub action: String,
-    /// The key: its name in the world that is asked about.
+    /// The key, by its name in the world that the question is about.
     pub key: Name,
     /// Encryption context of the request.
     pub encryption_context: BTreeMap<String, String>,
@@ -33,22 +33,22 @@ pub struct Question {
     pub context: BTreeMap<String, String>,
 }
 
-/// The moments of which can be asked.
+/// The states of AWS that a question can be about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Moment {
-    /// What AWS has now.
+    /// The current state of AWS.
     Live,
-    /// After the plan.
+    /// The state after the plan.
     Planned,
 }
 
-/// What is known when a question is asked.
+/// The facts that are known when a question is asked.
 #[derive(Clone, Copy, Debug)]
 pub struct Known<'a> {
-    /// What AWS has now.
+    /// The current state of AWS.
     pub live: Scene<'a>,
-    /// What it will have after the plan; `None` where there is no plan.
+    /// The state after the plan; `None` if there is no plan.
     pub planned: Option<Scene<'a>>,
 }
 
@@ -61,7 +61,7 @@ pub struct Explanation {
     pub action: String,
     /// `keys.NAME`, or the ARN of a key outside the stack.
     pub key: String,
-    /// Of which moment is told.
+    /// The state of AWS that the explanation is about.
     pub moment: Moment,
     /// `allow`, `implicit_deny`, `explicit_deny` or `unknown`.
     pub decision: String,
@@ -69,41 +69,41 @@ pub struct Explanation {
     pub reason: String,
     /// The cause in one sentence.
     pub cause: String,
-    /// What to do about it.
+    /// The remedy, if one is needed.
     pub remedy: Option<Remedy>,
     /// The statements that decide.
     pub statements: Vec<String>,
-    /// What each layer says, in the order in which a request meets them.
+    /// The result of each layer, in the order in which a request is checked.
     pub layers: Vec<LayerView>,
-    /// State of the key, which is apart from authorization: `enabled`, `disabled`, …
+    /// State of the key, which is independent of authorization: `enabled`, `disabled`, …
     pub key_state: String,
 }
 
-/// What to do, and where.
+/// The next step, and its place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remedy {
-    /// In one line.
+    /// The step, in one line.
     pub what: String,
     /// The place in the stack file.
     pub line: Option<Line>,
 }
 
-/// What one layer says.
+/// The result of one layer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LayerView {
-    /// Such as `key policy`.
+    /// The name of the layer, such as `key policy`.
     pub layer: String,
-    /// Such as `allows`, `denies`, `does not allow`.
+    /// The result, such as `allows`, `denies`, `does not allow`.
     pub says: String,
-    /// The statements behind it.
+    /// The statements that produce the result.
     pub statements: Vec<String>,
-    /// The policies that it consists of, where they have names.
+    /// The policies that the layer consists of, if they have names.
     pub policies: Vec<String>,
-    /// Statements that would have allowed it but for one thing: statement, then that thing.
+    /// Statements that would have allowed the request except for one element: the statement, then that element.
     pub near_misses: Vec<(String, String)>,
 }
 
-/// Explains an access; `None` where the world has no such key.
+/// Explains an access; returns `None` if the world has no such key.
 pub fn explain(question: &Question, moment: Moment, known: Known<'_>) -> Option<Explanation> {
     let scene = match (moment, known.planned) {
         (Moment::Planned, Some(planned)) => planned,
@@ -118,7 +118,7 @@ pub fn explain(question: &Question, moment: Moment, known: Known<'_>) -> Option<
         |stop| matches!(stop, Stop::Policy(Layer::Boundary | Layer::Session | Layer::Scp | Layer::Rcp));
     let layers = stations
         .into_iter()
-        // A limit that is not there is nothing to read about.
+        // A limit that does not exist is left out.
         .filter(|station| !(limits(station.stop) && station.says == Says::Nothing))
         .map(|station| LayerView {
             layer: cause::layer(station.stop).to_owned(),
@@ -199,7 +199,7 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// Names a principal as the stack does, else by what its ARN ends with.
+/// Returns the name of a principal in the stack, or else the end of its ARN.
 fn shown(desired: &Desired, arn: &str) -> String {
     if let Some(name) = desired.role_by_arn(arn) {
         return name.to_string();

@@ -1,4 +1,4 @@
-//! What to do about a decision, and where in the stack file.
+//! Finds the remedy for a decision, and its place in the stack file.
 
 use super::{Asked, Known, Moment, Remedy, shown};
 use crate::access::{Layer, Outcome, Reason};
@@ -6,7 +6,7 @@ use crate::kinds::{Name, key};
 use crate::plan::renewal;
 use crate::stack::desired::Desired;
 
-/// Finds the way out; `None` where all is well.
+/// Finds the remedy; returns `None` if none is needed.
 pub(super) fn remedy(asked: &Asked<'_>, moment: Moment, known: Known<'_>) -> Option<Remedy> {
     if asked.is_allowed() {
         return unusable(asked).or_else(|| asked.cut_off());
@@ -24,7 +24,7 @@ pub(super) fn remedy(asked: &Asked<'_>, moment: Moment, known: Known<'_>) -> Opt
     Some(found)
 }
 
-/// A key that is allowed but cannot be used.
+/// Returns the remedy for a key that is allowed but cannot be used.
 fn unusable(asked: &Asked<'_>) -> Option<Remedy> {
     if asked.seen.spec.enabled {
         return None;
@@ -54,7 +54,7 @@ impl Asked<'_> {
         Remedy { what, line: self.desired().line_of(field).cloned() }
     }
 
-    /// Returns the function of the stack file that runs under the principal, one that uses the key first.
+    /// Returns the function of the stack file that runs under the principal, preferably one that uses the key.
     fn function(&self) -> Option<&Name> {
         let arn = self.caller.arn();
         let under = || self.desired().functions.iter().filter(|(_, want)| want.spec.config.role == arn);
@@ -62,7 +62,8 @@ impl Asked<'_> {
         user.or_else(|| under().next()).map(|(name, _)| name)
     }
 
-    /// The role may, and yet its function fails: Lambda decrypts the environment for another role than this one.
+    /// Returns the remedy if the role may use the key but its function fails: Lambda decrypts the environment for
+    /// another role.
     fn cut_off(&self) -> Option<Remedy> {
         let world = self.scene.world;
         let mut under = world.functions.iter().filter(|(_, seen)| seen.config.role == self.caller.arn());
@@ -75,7 +76,7 @@ impl Asked<'_> {
         Some(self.at(what, &format!("functions.{name}.role")))
     }
 
-    /// The stack file gives the access already.
+    /// Returns the remedy if the stack file already gives the access.
     fn applied(&self) -> Remedy {
         let Some(function) = self.function() else {
             let field = format!("keys.{}", self.question.key);
@@ -95,7 +96,7 @@ impl Asked<'_> {
         )
     }
 
-    /// A function was moved to the principal behind the stack file's back.
+    /// Returns the remedy if a function was moved to the principal without a change of the stack file.
     fn moved_by_hand(&self) -> Option<Remedy> {
         let arn = self.caller.arn();
         let moved = self.desired().functions.iter().find(|(name, want)| {
@@ -116,7 +117,7 @@ impl Asked<'_> {
         ))
     }
 
-    /// The stack file itself does not give the access.
+    /// Returns the remedy if the stack file itself does not give the access.
     fn declared(&self) -> Remedy {
         let role = self.desired().role_by_arn(self.caller.arn());
         match (self.decision.outcome, self.decision.reason, role) {
@@ -153,7 +154,7 @@ impl Asked<'_> {
         format!("keys.{}", self.question.key)
     }
 
-    /// Where a statement denies.
+    /// Returns the remedy if a statement denies the access.
     fn denied(&self, layer: Layer, role: Option<&Name>) -> Remedy {
         let statement =
             self.decision.statements.first().map(|one| super::cause::cited(one)).unwrap_or_default();
@@ -177,7 +178,7 @@ impl Asked<'_> {
         }
     }
 
-    /// Nothing gives it: says which line would.
+    /// Returns the line of the stack file that would give the access, which nothing gives so far.
     fn ungiven(&self, role: Option<&Name>) -> Remedy {
         let key = &self.question.key;
         if !self.is_ours() {
@@ -224,7 +225,7 @@ impl Asked<'_> {
     }
 }
 
-/// What functions do with keys, by operation, in the words of stack files.
+/// The uses of keys by functions, by operation, in the words of stack files.
 const USES: [(&str, &str); 15] = [
     ("Encrypt", "encrypt"),
     ("Decrypt", "decrypt"),

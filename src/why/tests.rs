@@ -5,7 +5,7 @@ use crate::plan::prove::Evidence;
 use crate::plan::small_worlds::fixtures::{empty, function, key, nothing, role, role_arn};
 use crate::plan::{after, plan};
 
-/// The function `f` uses the key `k` as a role, of two.
+/// Returns a stack in which the function `f` uses the key `k` under one of two roles.
 pub(super) fn stack(runs_as: &str) -> Desired {
     let mut desired = empty();
     desired.keys.insert("k".into(), key());

@@ -1,4 +1,4 @@
-//! What the command promises to scripts.
+//! Tests what scripts can rely on.
 
 use crate::support::{Inventory, Project, Proxy, Run, Trap, bare};
 
@@ -24,11 +24,11 @@ async fn reading_commands_change_nothing() {
     for (args, code) in commands {
         project.run_at(proxy.url(), args).await.ends_with(code);
     }
-    // Approved by nobody: there is no terminal.
+    // Nobody can approve, because there is no terminal.
     project.run_at(proxy.url(), &["apply"]).await.ends_with(64).says("--auto-approve");
     project.run_at(proxy.url(), &["destroy"]).await.ends_with(64).says("--auto-approve");
     assert_eq!(proxy.writes(), [""; 0]);
-    // KMS makes an AWS managed key when it is asked about.
+    // KMS creates an AWS managed key when it is described.
     let asked = proxy.requests();
     assert!(!asked.is_empty() && !asked.iter().any(|request| request.contains("alias/aws/")), "{asked:#?}");
     Inventory::take(&project.sdk).await.is(&before);
@@ -57,7 +57,7 @@ async fn wrong_usage_ends_with_64() {
     }
 }
 
-/// Files that are none: nobody waits for their end, and nothing but what is wrong is said.
+/// Files that are not stack files: the command does not wait for their end, and reports only what is wrong.
 #[tokio::test]
 async fn a_file_without_an_end_or_of_another_kind_is_refused() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! A stack that is made and removed by runs of which none survives its first change.
+//! A stack that is created and removed by runs that are all killed after their first change.
 
 use crate::support::{End, Fault, Inventory, Project, Proxy, Trap};
 
@@ -13,7 +13,7 @@ async fn by_crashes(project: &Project, args: &[&str]) {
     panic!("{args:?} gets nowhere");
 }
 
-/// Demands one of each, and that it works.
+/// Asserts that there is one of each resource, and that the API works.
 async fn is_whole(project: &Project) {
     project.is_settled().await;
     project.round_trip("hello").await;
@@ -38,7 +38,7 @@ async fn bootstrap_and_destroy_arrive_through_crashes() {
 async fn bootstrap_arrives_without_the_first_answers() {
     let project = Project::new().await;
     let proxy = Proxy::start(project.endpoint(), Trap::Each(Fault::LosesAnswer)).await;
-    // Creations that AWS cannot tell from a second one are not repeated, so a run may end there.
+    // Creations that AWS cannot tell from a second one are not retried, so a run may end there.
     for _ in 0..10 {
         if project.run_at(proxy.url(), &["bootstrap", "--auto-approve"]).await.succeeded() {
             return is_whole(&project).await;

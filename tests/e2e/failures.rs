@@ -1,4 +1,4 @@
-//! Applies that do not come to their end.
+//! Applies that do not complete.
 
 use rustix::process::Signal;
 use tokio::io::AsyncReadExt as _;
@@ -64,7 +64,7 @@ async fn an_interrupt_lets_the_call_end_and_the_next_run_continue() {
     assert_eq!(proxy.changes().len(), 1, "{:?}", proxy.changes());
     project.round_trip("hello").await;
 
-    // Asked twice, it does not wait.
+    // After a second signal, it does not wait.
     let proxy = Proxy::start(project.endpoint(), Trap::SilentAfter(1)).await;
     let mut child = project.spawn(proxy.url(), &["apply", "--auto-approve"]);
     proxy.sprung().await;

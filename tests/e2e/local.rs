@@ -1,11 +1,11 @@
-//! The first five minutes: the example as it stands, with the local AWS that the command starts by itself.
+//! The first five minutes: the example unchanged, with the local AWS that the command starts by itself.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use crate::support::{EXAMPLE, Run, bare, room};
 
-/// The folder of a project; its local AWS ends with it.
+/// The folder of a project; its local AWS is stopped with it.
 struct Folder(tempfile::TempDir);
 
 impl Folder {
@@ -44,7 +44,7 @@ async fn one_command_and_then_a_call() {
     folder.run(&["call", "POST", "/encrypt", "--token", "none", "--data", "{}"]).await.ends_with(1);
     folder.run(&["local", "status"]).await.ok().says("running at http://127.0.0.1:");
     folder.run(&["local", "down"]).await.ok().says("its state is kept");
-    // It starts again with what it had.
+    // It starts again with its earlier state.
     folder.run(&["bootstrap"]).await.ok().says("No changes");
     folder.run(&["call", "POST", "/encrypt", "--data", r#"{"text":"hello"}"#]).await.ok().says("ciphertext");
     folder.run(&["local", "reset"]).await.ok();

@@ -17,7 +17,7 @@ async fn the_second_is_told_who_was_first_and_can_wait_or_take_over() {
     run.says("on ci-7, process 4242").says("https://ci.example/runs/7").says("lockstep unlock --env test");
     assert_eq!(proxy.writes(), [""; 0]);
     assert_eq!(Lock::read(&project).await.unwrap(), entry);
-    // Nobody is kept from looking.
+    // Plans need no lock.
     project.run(&["plan"]).await.ok();
     project.run(&["drift"]).await.ends_with(2);
 

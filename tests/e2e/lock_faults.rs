@@ -2,17 +2,16 @@
 
 use crate::support::{Fault, Lock, Project, Proxy, Trap, hear, rest, with_a_long_drain};
 
-/// What writes a lock.
+/// The operations that write a lock.
 const WRITES: &[&str] = &["ssm:PutParameter"];
 
-/// Swaps roles while the first try of everything that is written of the lock goes wrong: taking it, every renewal,
-/// and letting go of it.
+/// Swaps roles while the first attempt of every write of the lock fails: taking it, every renewal, and releasing it.
 async fn swap_through(project: &mut Project, fault: Fault, (from, to): (&str, &str)) {
     project.swap(from, to);
     let proxy = Proxy::start(project.endpoint(), Trap::Of(WRITES, fault)).await;
     let mut child = project.spawn(proxy.url(), &["apply", "--auto-approve"]);
     let errors = hear(&mut child, "for the last request under the old role").await;
-    // Whoever comes meanwhile does not get in, however little the holder knows of its own writes.
+    // Another run does not get the lock, even though the holder does not know the results of its own writes.
     let before = Lock::read(project).await.unwrap();
     project.apply().await.ends_with(1).says("is held");
     // The drain is longer than the time between two renewals.

@@ -1,7 +1,7 @@
-//! The command as it is used: against a local AWS that enforces key policies, over the address that the
-//! gateway serves, with the functions of `lambda/` running.
+//! The command as users run it: against a local AWS that enforces key policies, with requests to the address that the
+//! gateway serves, and with the functions of `lambda/` running.
 //!
-//! Each test has an AWS of its own and ends by planning again to "no changes".
+//! Each test has an AWS of its own and ends with a plan that has no changes.
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 

@@ -1,4 +1,4 @@
-//! What belongs to the stack, and what does not.
+//! Which resources belong to the stack, and which do not.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use crate::support::{Inventory, Project};
 
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
-/// Makes a role and a key that look as if they were of the stack, but do not carry its tags.
+/// Creates a role and a key that have names of the stack, but do not carry its tags.
 async fn foreign(project: &Project, name: &str) {
     let name = format!("text-encryption-test-{name}");
     let iam = &project.sdk.iam;
@@ -98,7 +98,7 @@ async fn a_protected_environment_is_not_removed_by_accident() {
     let mut project = Project::deployed().await;
     let prod = ["--env", "prod"];
     project.run(&[&["bootstrap", "--auto-approve"][..], &prod].concat()).await.ok();
-    // Taken out of the file, a resource stays until it is named.
+    // A resource that was removed from the file stays until it is named.
     let apply = [&["apply", "--auto-approve"][..], &prod].concat();
     let guest = "  guest: { managed_policies: [] }\n";
     project.edit("\nroles:\n", &format!("\nroles:\n{guest}"));
@@ -110,7 +110,7 @@ async fn a_protected_environment_is_not_removed_by_accident() {
     let destroy = [&["destroy", "--auto-approve"][..], &prod].concat();
     project.run(&destroy).await.ends_with(1).says("the environment `prod` is protected");
     project.run(&[&destroy[..], &["--protected", "test"]].concat()).await.ends_with(1);
-    // Nor by way of a saved plan.
+    // The same is true for a saved plan.
     project.run(&[&["plan", "--destroy", "--out", "destroy.json"][..], &prod].concat()).await.ok();
     let apply = [&["apply", "destroy.json"][..], &prod].concat();
     project.run(&apply).await.ends_with(1).says("the environment `prod` is protected").says("keys.text");

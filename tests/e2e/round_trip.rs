@@ -1,4 +1,4 @@
-//! From nothing to an API that works, and back to nothing.
+//! Creates a working API from nothing, and removes it.
 
 use crate::support::{Inventory, Project};
 
@@ -10,7 +10,7 @@ async fn bootstrap_encrypt_decrypt_destroy() {
     project.is_settled().await;
 
     project.round_trip("hello").await;
-    // Over what one call of KMS takes, and with characters that JSON and UTF-8 make longer.
+    // Longer than the limit of one KMS call, with characters that take more bytes in JSON and UTF-8.
     let line = "all \"work\" and no play\n\u{3042}\u{1f511}";
     project.round_trip(&line.repeat(1024 * 1024 / line.len())).await;
     project.run(&["bootstrap"]).await.ok().says("No changes").says("is served at");

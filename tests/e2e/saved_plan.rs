@@ -1,4 +1,4 @@
-//! Plans that are saved, looked at, and applied later: that very plan, or nothing.
+//! Plans that are saved, reviewed, and applied later: exactly that plan, or nothing.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ async fn is_applied_as_it_was_saved() {
     let mut project = Project::deployed().await;
     project.swap("encrypt-test", "encrypt-prod");
     project.run(&[&SAVE[..], &["--detailed-exitcode"]].concat()).await.ends_with(2);
-    // It knows its environment.
+    // The saved plan contains its environment.
     let mut apply = project.command(project.endpoint(), &APPLY);
     let output = apply.env_remove("LOCKSTEP_ENV").output().await.unwrap();
     Run::new(APPLY.join(" "), &output).ok();
@@ -70,7 +70,7 @@ async fn names_who_moved_what_it_was_made_from() {
     let proxy = Proxy::recording(project.endpoint(), Arc::clone(&trail)).await;
     project.run(&SAVE).await.ok();
 
-    // Alice is at the console, and Bob is not let in.
+    // Alice uses the console, and Bob is denied.
     let alice = project.user_without("sts:GetSessionToken").await;
     let bob = project.user_without("iam:PutRolePolicy").await;
     let iam = |(id, secret): &(String, String)| {
@@ -89,7 +89,7 @@ async fn names_who_moved_what_it_was_made_from() {
     };
     put(&bobs).await.unwrap_err();
     put(&alices).await.unwrap();
-    // Somebody changes the key past everything that is recorded.
+    // Someone changes the key in a way that is not recorded.
     let alias = "alias/text-encryption-test-text";
     let key = project.sdk.kms.describe_key().key_id(alias).send().await.unwrap();
     let key = key.key_metadata().unwrap().key_id().to_owned();
@@ -108,7 +108,7 @@ async fn names_who_moved_what_it_was_made_from() {
     assert_eq!(proxy.changes(), [""; 0]);
     assert!(trail.lookups() <= 8, "{}", trail.lookups());
 
-    // It is told, and nothing more than told, that CloudTrail may not be read.
+    // The run only reports that CloudTrail may not be read.
     let asked = trail.lookups();
     trail.set(Access::Denied);
     let run = project.run_at(proxy.url(), &APPLY).await.ends_with(1);
@@ -120,7 +120,7 @@ async fn names_who_moved_what_it_was_made_from() {
     project.is_settled().await;
 }
 
-/// Whoever edits a saved plan, edits it in vain: each field is changed by itself.
+/// An edited saved plan is refused: each field is edited by itself.
 #[tokio::test]
 async fn is_refused_when_it_was_edited() {
     let mut project = Project::deployed().await;
@@ -157,7 +157,7 @@ async fn is_refused_when_it_was_edited() {
         let run = Run::new(format!("apply with another {field}"), &output);
         assert!(!run.err.contains('\u{1b}'), "{run}");
         if field == "/env" {
-            // Another environment has nothing of this one, whatever else is said of it.
+            // Another environment has none of the resources of this one, whatever else is reported about it.
             assert_eq!(output.status.code(), Some(1), "{run}");
         } else {
             assert_ne!(output.status.code(), Some(0), "{run}");
@@ -166,7 +166,7 @@ async fn is_refused_when_it_was_edited() {
     }
     assert_eq!(proxy.changes(), [""; 0]);
     Inventory::take(&project.sdk).await.is(&before);
-    // The genuine one still is what it was.
+    // The genuine plan is unchanged.
     std::fs::write(&path, genuine.to_string()).unwrap();
     project.run(&APPLY).await.ok();
     project.is_settled().await;

@@ -1,13 +1,13 @@
-//! Secrets of a stack go where they belong, and into nothing that anybody reads.
+//! Secrets of a stack are stored where they belong, and appear in nothing that people read.
 
 use crate::support::{FUNCTION, Fault, Project, Proxy, Run, Trap};
 
 const PLANTED: &str = "planted-2f6c1d";
-/// What `--var` is given: the secret itself.
+/// The argument of `--var`, which contains the secret.
 const VAR: &str = "db_password=planted-2f6c1d";
 const LOCK: &str = "/lockstep/text-encryption/test/lock";
 
-/// Demands that a run has not told the secret, and returns whether it told of it.
+/// Asserts that a run has not printed the secret, and returns whether it mentioned the variable.
 fn tells(run: &Run) -> bool {
     assert!(!run.out.contains(PLANTED) && !run.err.contains(PLANTED), "{run}");
     run.out.contains("DB_PASSWORD")
@@ -60,7 +60,7 @@ async fn no_output_holds_a_planted_secret() {
     let saved = std::fs::read_to_string(project.path().join("saved.json")).unwrap();
     assert!(saved.contains("DB_PASSWORD") && !saved.contains(PLANTED));
 
-    // AWS repeats what it refuses, and whatever a library might log is not asked for by these.
+    // AWS repeats a value that it refuses. `RUST_LOG` and `RUST_BACKTRACE` must not make a library log it.
     let refused = Trap::Of(&["lambda:UpdateFunctionConfiguration"], Fault::Repeats(PLANTED));
     let proxy = Proxy::start(project.endpoint(), refused).await;
     let mut apply = project.command(proxy.url(), &with(&["apply", "--auto-approve", "--verbose"]));
@@ -69,7 +69,7 @@ async fn no_output_holds_a_planted_secret() {
     tells(&run);
     run.says("failed to satisfy constraint").says("{(hidden)=}");
 
-    // The variable of the process in place of the argument, and the plan that was saved before.
+    // Uses the variable of the process in place of the argument, and the plan that was saved before.
     let mut plan = project.command(project.endpoint(), &["plan", "--out", "saved.json", "--verbose"]);
     let output = plan.env("LOCKSTEP_VAR_db_password", PLANTED).output().await.unwrap();
     tells(&Run::new("plan with a variable".to_owned(), &output).ok());
@@ -78,7 +78,7 @@ async fn no_output_holds_a_planted_secret() {
         tells(&project.run(&with(args)).await);
     }
 
-    // It has arrived, and nowhere else.
+    // The secret has arrived, and is nowhere else.
     let config =
         project.sdk.lambda.get_function_configuration().function_name(FUNCTION).send().await.unwrap();
     let variables = config.environment().unwrap().variables().unwrap();

@@ -1,4 +1,4 @@
-//! The outage that this product is about: a role swapped by hand, and the key policy left behind.
+//! The outage that lockstep prevents: a role is swapped by hand, and the key policy is not changed with it.
 
 use serde_json::json;
 
@@ -18,7 +18,7 @@ async fn a_swap_by_hand_is_named_and_repaired() {
     assert_eq!(refused.status, 503);
     assert_eq!(refused.json().unwrap()["error"]["code"], "key_access_denied");
 
-    // What shows that the other scenarios would notice.
+    // Shows that the other scenarios would notice failures.
     let failures = load.end().await.failures;
     assert!(failures.iter().any(|failure| failure.contains("key_access_denied")), "{failures:#?}");
 

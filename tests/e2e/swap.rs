@@ -1,11 +1,11 @@
-//! A role swapped by the product while the API is called twenty times per second: no request fails.
+//! lockstep swaps a role while the API is called twenty times per second: no request fails.
 
 use crate::support::{End, Fault, Load, Project, Proxy, Trap};
 
 const APPLY: [&str; 2] = ["apply", "--auto-approve"];
 const ROLES: [&str; 2] = ["encrypt-test", "encrypt-prod"];
 
-/// Deploys a function whose traffic goes to a published version, by way of an alias.
+/// Deploys a function whose traffic goes to a published version through an alias.
 async fn deployed_behind_an_alias() -> Project {
     let mut project = Project::new().await;
     project.call_by_an_alias();
@@ -34,13 +34,13 @@ async fn there_and_back_by_an_alias() {
     there_and_back(deployed_behind_an_alias().await).await;
 }
 
-/// Swaps with runs that are killed after one change, after two, and so on, each of which is run again.
+/// Swaps with runs that are killed after one change, after two, and so on; each of them is run again.
 async fn killed_after_each_change(mut project: Project, at_least: usize) {
     let load = Load::start(&project).await;
     let (mut from, mut to) = (ROLES[0], ROLES[1]);
     let mut whole = 0;
     for changes in 1.. {
-        // There in one run, back in the next: both ways with every number of changes.
+        // One run swaps, and the next one swaps back: both directions with every number of changes.
         for _ in ROLES {
             project.swap(from, to);
             match project.run_until(changes, &APPLY).await {
@@ -70,7 +70,7 @@ async fn killed_after_each_change_of_the_function() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_after_each_change_of_the_alias() {
-    // A version and the alias beside these.
+    // These, a version, and the alias.
     killed_after_each_change(deployed_behind_an_alias().await, 6).await;
 }
 

@@ -1,14 +1,14 @@
-//! "Why AccessDenied?", asked with nothing but a line of a log, and what else is told about access.
+//! "Why AccessDenied?", asked with nothing but a line of a log, and other reports on access.
 
 use serde_json::{Value, json};
 
 use crate::support::{FUNCTION, Inventory, Project, Proxy, Run, Trap, bare, until};
 
-/// What the managed policy of this name says: nothing about using a key.
+/// The managed policy of this name, which allows nothing about using a key.
 const POWER_USER: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Resource":"*","Action":["kms:CreateAlias","kms:CreateKey","kms:DeleteAlias","kms:Describe*","kms:GenerateRandom","kms:Get*","kms:List*","kms:TagResource","kms:UntagResource"]}]}"#;
 
-/// Attaches such a policy, as one does who has been denied. The emulator lacks those of AWS itself, so it is
-/// one of the account.
+/// Attaches such a policy, as people do after a denial. The emulator lacks the policies of AWS itself, so the policy
+/// belongs to the account.
 async fn attach_power_user(project: &Project, role: &str) {
     let iam = &project.sdk.iam;
     let made =
@@ -19,7 +19,7 @@ async fn attach_power_user(project: &Project, role: &str) {
     iam.attach_role_policy().role_name(role).policy_arn(arn).send().await.unwrap();
 }
 
-/// The newest line in the log of the function that tells of a denial.
+/// Returns the newest line in the log of the function that contains a denial.
 async fn denied(project: &Project) -> String {
     let group = format!("/aws/lambda/{FUNCTION}");
     until("the function logs the denial", async || {
@@ -54,7 +54,7 @@ async fn a_line_of_a_log_is_enough_to_tell_the_cause() {
          does not leave Encrypt to IAM -> functions.encrypt was moved to it outside the stack file: run lockstep \
          apply to put it back to encrypt-test, or change that line to encrypt-prod and apply (stack.yaml:37)"
     );
-    // A sentence of AWS's own, without the line of the log.
+    // A message of AWS, without the rest of the log line.
     let sentence = format!(
         "User: arn:aws:sts::000000000000:assumed-role/text-encryption-test-encrypt-prod/{FUNCTION} is not \
          authorized to perform: kms:Decrypt on resource: alias/text-encryption-test-text"
@@ -70,7 +70,7 @@ async fn a_line_of_a_log_is_enough_to_tell_the_cause() {
         .await
         .ends_with(2)
         .says("kms:CreateKey");
-    // The twin has a policy more, and the stack says that it must not.
+    // The twin has an additional policy, and the stack says that it must not.
     let drift = project.run_at(proxy.url(), &["drift"]).await.ends_with(2);
     drift.says("roles.encrypt-prod is not as claimed").says("kms:CreateKey");
     assert_eq!(proxy.changes(), [""; 0]);

@@ -1,10 +1,10 @@
-//! What two stack files differ in, field by field.
+//! The fields in which two stack files differ.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-/// Lists the fields that differ, each with its new value; `None` for one that is taken out.
+/// Lists the fields that differ, each with its new value; `None` if the field is removed.
 pub fn differences(before: &Value, after: &Value) -> Vec<(Vec<String>, Option<Value>)> {
     let mut found = Vec::new();
     collect(&mut Vec::new(), Some(before), Some(after), &mut found);
@@ -34,7 +34,7 @@ pub fn at<'a>(stack: &'a Value, path: &[String]) -> Option<&'a Value> {
     path.iter().try_fold(stack, |value, key| value.get(key))
 }
 
-/// Returns a stack file with one field set, or with `None` taken out.
+/// Returns a stack file with one field set, or removed if the value is `None`.
 pub fn with(stack: &Value, path: &[String], value: Option<&Value>) -> Value {
     let Some((first, rest)) = path.split_first() else { return value.cloned().unwrap_or_default() };
     let mut map: Map<String, Value> = stack.as_object().cloned().unwrap_or_default();

@@ -25,7 +25,7 @@ fn an_environment_is_the_stack_with_its_variables_and_overrides() {
     };
     let check = |project: &Project, env: &str, flags: &[&str]| {
         set_up(project, env, flags);
-        // The same without variables and overrides is nothing to do, and with another variable it is.
+        // The same stack without variables and overrides has no changes, and with another variable it has.
         let same = format!("{env}.yaml");
         let (code, output) = project.run(&["plan", "--detailed-exitcode", "--env", env, "--file", &same]);
         assert_eq!(code, Some(0), "{env}: {output}");
@@ -34,7 +34,7 @@ fn an_environment_is_the_stack_with_its_variables_and_overrides() {
     };
     check(&project, "test", &[]);
     check(&project, "prod", &[]);
-    // The flag wins over the process, and the process over the environment.
+    // The flag takes precedence over the process, and the process over the environment.
     set(&mut project, "LOCKSTEP_VAR_team", "process");
     set(&mut project, "LOCKSTEP_VAR_memory", "1024");
     check(&project, "sized", &["--var", "team=flag"]);
@@ -44,7 +44,7 @@ fn an_environment_is_the_stack_with_its_variables_and_overrides() {
     assert!(output.contains("the environment `prod` is protected"), "{output}");
     let (code, output) = project.run(&["destroy", "--auto-approve", "--env", "prod", "--protected", "prod"]);
     assert_eq!(code, Some(0), "{output}");
-    // Another environment is no part of it.
+    // The variable of another environment has no effect.
     set(&mut project, "LOCKSTEP_VAR_memory", "256");
     project.settings.remove("LOCKSTEP_VAR_team");
     let (code, output) = project.run(&["plan", "--detailed-exitcode", "--env", "test"]);
@@ -65,7 +65,7 @@ fn set_up(project: &Project, env: &str, flags: &[&str]) {
 #[test]
 fn an_environment_refuses_every_account_but_its_own() {
     let mut project = project();
-    // The local AWS is nobody's account, so it is named by its address here.
+    // The local AWS has no real account, so it is selected by its address here.
     for line in project.printed(&["local", "env"]).lines() {
         if let Some((name, value)) = line.strip_prefix("export ").and_then(|line| line.split_once('=')) {
             project.settings.insert(name.to_owned(), value.trim_matches('\'').to_owned());

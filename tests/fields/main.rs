@@ -18,7 +18,7 @@ use serde_json::Value;
 use differences::{at, differences, with};
 use project::{Planned, Project};
 
-/// Emulators at work at the same time.
+/// Maximum number of concurrent emulators.
 const AT_ONCE: usize = 3;
 
 /// The states of an area, in order.
@@ -87,7 +87,7 @@ fn check(area: &Path) -> Vec<String> {
     wrong
 }
 
-/// Changes every field that differs for itself, and returns those that plan nothing, and what is refused.
+/// Changes every field that differs by itself, and returns the fields whose change plans nothing, and what is refused.
 fn look_at_each(project: &Project, stack: &Value, next: &Value) -> (BTreeSet<String>, Vec<String>) {
     // A field that the plan of all changes names needs no plan of its own.
     let named = project.changes(next);
@@ -113,7 +113,7 @@ fn look_at_each(project: &Project, stack: &Value, next: &Value) -> (BTreeSet<Str
     (missed, refused)
 }
 
-/// Makes the changes that AWS cannot make, one by one; each must be refused.
+/// Makes the changes that AWS cannot make, one by one, and checks that each is refused.
 fn refusals(project: &Project, area: &Path, stack: &Value) -> Vec<String> {
     let file = area.join("refused.yaml");
     if !file.exists() {

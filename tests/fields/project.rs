@@ -7,14 +7,14 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// What a plan came to.
+/// The result of a plan.
 #[derive(Debug)]
 pub enum Planned {
-    /// Nothing is to be done.
+    /// There is nothing to do.
     Nothing,
-    /// What is to be done.
+    /// The changes to make.
     Changes(String),
-    /// The stack file is wrong, or what it asks for cannot be done.
+    /// The stack file is wrong, or requires something that cannot be done.
     Refused(String),
 }
 
@@ -67,7 +67,7 @@ impl Project {
         fields.collect()
     }
 
-    /// Destroys the environment, and returns what is wrong with that.
+    /// Destroys the environment, and returns what went wrong.
     pub fn destroy(&self) -> Option<String> {
         let (code, output) = self.run(&["destroy", "--auto-approve"]);
         if code != Some(0) {
@@ -99,7 +99,7 @@ impl Project {
 
     fn output(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
-        // Nothing of the surroundings points it at another AWS or stack.
+        // Removes the variables that would point the command at another AWS or stack.
         for (name, _) in std::env::vars_os() {
             if ["AWS_", "LOCKSTEP_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
                 command.env_remove(name);

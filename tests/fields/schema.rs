@@ -1,4 +1,4 @@
-//! That the cases have every field of the schema.
+//! Checks that the cases have every field of the schema.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -50,7 +50,7 @@ fn files(folder: &Path) -> Vec<std::path::PathBuf> {
     found
 }
 
-/// Follows a stack file and the schema side by side.
+/// Follows a stack file and the schema in parallel.
 struct Walk<'a> {
     schema: &'a Value,
     written: &'a mut Fields,

@@ -1,8 +1,8 @@
 //! Questions about a key, put to lockstep's evaluator and to Cedar.
 //!
-//! Cedar has another model: no accounts that delegate, no policies of the caller that are held against
-//! those of the resource. Each question is written as the Cedar policy that decides it in the same way, so
-//! its figure is a yardstick for speed and not a comparison of features.
+//! Cedar has another model: it has no accounts that delegate, and does not combine the policies of the caller with
+//! those of the resource. Each question is written as the Cedar policy that decides it in the same way, so its figure
+//! is a yardstick for speed and not a comparison of features.
 
 use std::str::FromStr;
 
@@ -13,7 +13,7 @@ const ACCOUNT: &str = "111122223333";
 const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/3f9a1c2e-7b44-4d0a-9a51-0c6d2f18e7aa";
 const USE: [&str; 5] =
     ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"];
-/// What the patterns above stand for; Cedar names actions one by one.
+/// The actions that the patterns above match; Cedar names actions one by one.
 const USED: [&str; 9] = [
     "Encrypt",
     "Decrypt",
@@ -99,7 +99,7 @@ impl Question {
     }
 }
 
-/// Returns the questions: named directly, by the account, denied, and last of a policy of 32 KiB.
+/// Returns the questions: named directly, by the account, denied, and last with a policy of 32 KiB.
 pub fn questions() -> Vec<Question> {
     let admin =
         || Statement::allow("Admins").principal_aws([role(9_999)]).actions(["kms:Put*"]).resource("*");

@@ -16,12 +16,12 @@ fn partition(region: &str) -> (&'static str, &'static str) {
     other.map_or(("aws", "amazonaws.com"), |(_, partition, suffix)| (partition, suffix))
 }
 
-/// Writes the ARN by which something of API Gateway is tagged; `path` begins with a slash.
+/// Returns the ARN that API Gateway uses to tag a resource; `path` begins with a slash.
 pub(super) fn arn(aws: &Aws, path: &str) -> String {
     format!("arn:{}:apigateway:{}::{path}", partition(&aws.region).0, aws.region)
 }
 
-/// Writes the address of a stage, without a slash at its end.
+/// Returns the invoke URL of a stage, without a trailing slash.
 pub(super) fn url(aws: &Aws, api: &str, stage: &str) -> String {
     match &aws.endpoint {
         Some(local) => format!("{}/restapis/{api}/{stage}/_user_request_", local.trim_end_matches('/')),

@@ -42,8 +42,8 @@ impl MethodAt<'_> {
     /// `PutMethod`, `PutIntegration` and the responses.
     pub async fn add(&self, spec: &Method) -> Result<(), AwsError> {
         match self.put(spec).await {
-            // Put without an answer by an attempt before this one, or by one that died before the integration:
-            // nothing says with which settings. No deployment holds it.
+            // An attempt before this one was not answered, or a run died before it put the integration: the settings of
+            // this method are unknown. No deployment holds it.
             Err(error) if error.kind() == ErrorKind::Conflict => {
                 self.delete().await?;
                 self.put(spec).await?;
@@ -58,8 +58,8 @@ impl MethodAt<'_> {
         Ok(())
     }
 
-    /// Changes what differs. The integration is put as a whole, which drops its responses, so that no field
-    /// of it can stay behind; all of this is the editable tree, which serves nobody.
+    /// Changes what differs. The integration is put as a whole, which drops its responses, so that no field of it can
+    /// be left behind. All of this happens in the editable tree, which serves no requests.
     pub async fn update(&self, from: &Method, to: &Method) -> Result<(), AwsError> {
         let part = |section, name: &Option<String>| {
             name.as_ref().map(|name| self.api.part_id(section, name)).transpose()
@@ -164,7 +164,7 @@ impl MethodAt<'_> {
             on!(self, put_method_response).status_code(status).set_response_parameters(Some(headers)).send()
         };
         match self.api.aws.call("apigateway:PutMethodResponse", put).await {
-            // Put by an attempt before this one.
+            // An attempt before this one has put it.
             Err(error) if error.kind() == ErrorKind::Conflict => Ok(()),
             answer => answer.map(drop),
         }
@@ -183,7 +183,7 @@ impl MethodAt<'_> {
         self.api.aws.call("apigateway:PutIntegrationResponse", put).await.map(drop)
     }
 
-    /// The integration's response goes first, for it stands on the method's.
+    /// Deletes the response of the integration first, because it depends on that of the method.
     async fn delete_responses(&self, status: &str) -> Result<(), AwsError> {
         let delete = || on!(self, delete_integration_response).status_code(status).send();
         done_if_absent(self.api.aws.call("apigateway:DeleteIntegrationResponse", delete).await)?;

@@ -1,4 +1,4 @@
-//! REST APIs of API Gateway: what AWS has, and the calls that change it.
+//! REST APIs of API Gateway: reads them and changes them.
 
 mod address;
 mod method;

@@ -13,7 +13,7 @@ use crate::kinds::api::{Seen, Spec};
 use crate::kinds::{Ids, Kind, Name, ResourceId};
 use crate::stack::desired::{Desired, Place};
 
-/// Reads every API that carries the tags of the stack, which is what an API is known by: names are not unique.
+/// Reads every API that carries the tags of the stack. An API is identified by its tags because its name is not unique.
 ///
 /// # Errors
 ///
@@ -42,7 +42,7 @@ pub async fn observe(
             Looked::Ours(mut seen, ids) => {
                 let wants = desired.apis.get(*name).is_some_and(wants_usage);
                 match usage.of(name, &seen.id) {
-                    // A usage plan that cannot be seen would be made a second time.
+                    // If an existing usage plan cannot be seen, a second one would be created.
                     Err(why) if wants => {
                         found.unread.insert(resource, why);
                         continue;
@@ -72,7 +72,7 @@ enum Looked {
     Ours(Box<Seen>, Ids),
 }
 
-/// Two APIs under one address come from a creation whose answer was lost.
+/// Reads all APIs that have the same address in their tags: a creation whose answer was lost leaves two of them.
 async fn look_at_all(aws: &Aws, desired: &Desired, name: &Name, ids: &[&str]) -> Result<Looked, AwsError> {
     let mut looked = Looked::Absent;
     for id in ids {
@@ -132,7 +132,7 @@ async fn look(aws: &Aws, desired: &Desired, name: &Name, id: &str) -> Result<Loo
     Ok(Looked::Ours(Box::new(seen), ids))
 }
 
-/// Returns the policy as the stack wrote it where AWS merely wrote out what the stack abbreviates: on save
+/// Returns the policy as the stack wrote it where AWS only expanded an abbreviation: when the policy is saved,
 /// `execute-api:/stage/VERB/path` becomes a whole ARN.
 fn as_wanted(
     policy: PolicyDocument,

@@ -11,8 +11,8 @@ use crate::kinds::Ids;
 use crate::kinds::api::{Authorizer, GatewayResponse, Part, PartId};
 
 impl Api<'_> {
-    /// Creates one part. One that is there already under its name counts as created: an attempt before this
-    /// one went through although no answer came back.
+    /// Creates one part. A part of the same name that exists already counts as created: an attempt before this one
+    /// succeeded, but its answer was lost.
     pub async fn add_part(&self, id: &PartId, spec: &Part) -> Result<Ids, AwsError> {
         match (id, spec) {
             (PartId::Authorizer(name), Part::Authorizer(spec)) => {
@@ -203,7 +203,7 @@ impl Api<'_> {
         Ok(self.aws.call("apigateway:CreateRequestValidator", create).await?.id)
     }
 
-    /// Replaces the whole response, so it serves for creating and for changing.
+    /// Replaces the whole response, so this both creates and changes it.
     async fn put_gateway_response(&self, kind: &str, spec: &GatewayResponse) -> Result<(), AwsError> {
         let GatewayResponse { status, parameters, templates } = spec;
         let put = || {
@@ -220,7 +220,7 @@ impl Api<'_> {
     }
 }
 
-/// Returns the id of what was made, or of what is in its place already.
+/// Returns the id of what was created, or of what already exists in its place.
 async fn or_found<Sought>(
     made: Result<Option<String>, AwsError>,
     find: impl Fn() -> Sought,

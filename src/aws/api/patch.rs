@@ -11,9 +11,9 @@ use crate::kinds::api::{AccessLog, ApiKey, Authorizer, Method, MethodSettings, S
 
 /// Ids of the authorizer and validator that a method refers to by name.
 pub(super) struct MethodRefs<'a> {
-    /// Id of the authorizer that the method goes to.
+    /// Id of the authorizer that the method uses after the change.
     pub authorizer: Option<&'a str>,
-    /// Id of the request validator that the method goes to.
+    /// Id of the request validator that the method uses after the change.
     pub validator: Option<&'a str>,
 }
 
@@ -50,7 +50,7 @@ pub(super) fn settings(from: &Settings, to: &Settings) -> Vec<PatchOperation> {
     for media_type in binary_types.difference(&from.binary_types) {
         patches.0.push(operation(Op::Add, format!("/binaryMediaTypes/{}", escape(media_type)), None));
     }
-    // Only a private API may have VPC endpoints: they go before it stops being one, and come after.
+    // Only a private API may have VPC endpoints: remove them before it stops being private, and add them once it is.
     let (gone, new) = members("/endpointConfiguration/vpcEndpointIds", &from.vpc_endpoints, vpc_endpoints);
     patches.0.extend(gone);
     if from.endpoint_type != *endpoint_type {
@@ -109,7 +109,7 @@ pub(super) fn method(from: &Method, to: &Method, refs: &MethodRefs<'_>) -> Vec<P
     } = to;
     let mut patches = Patches::default();
     let (gone, new) = members("/authorizationScopes", &from.scopes, scopes);
-    // Scopes belong to an authorizer: they go before it goes, and come after it came.
+    // Scopes need an authorizer: remove them before it is removed, and add them after it was added.
     patches.0.extend(gone);
     patches.text("/authorizationType", &from.authorization, authorization);
     if from.authorizer != *authorizer {
@@ -198,8 +198,8 @@ pub(super) fn deployment(id: &str) -> PatchOperation {
     operation(Op::Replace, "/deploymentId", Some(id.to_owned()))
 }
 
-/// An override is dropped and set anew when one of its fields shall fall back to the default: fields cannot
-/// be removed one by one.
+/// Removes an override and sets it again where one of its fields has to return to the default: fields cannot be removed
+/// one by one.
 fn method_settings(
     from: &BTreeMap<String, MethodSettings>,
     to: &BTreeMap<String, MethodSettings>,
@@ -245,7 +245,7 @@ fn settings_path(key: &str) -> String {
     }
 }
 
-/// Operations that remove and add the members of a list, whose patches carry the member as the value.
+/// Returns the operations that remove and add the members of a list, whose patches carry the member as the value.
 fn members(
     path: &str,
     from: &BTreeSet<String>,

@@ -20,7 +20,7 @@ use crate::kinds::{Ids, Name, Tags, ids};
 /// deployments, usage plans and API keys (`apis.NAME.resources./path`, `apis.NAME.deployments.FINGERPRINT`).
 ///
 /// # Errors
-/// What AWS answers, and effects that do not show in time.
+/// Errors of AWS, and effects that do not show in time.
 pub async fn perform(aws: &Aws, ids: &Ids, name: &Name, op: &Op) -> Result<Ids, AwsError> {
     if let Op::Create { settings } = op {
         return create(aws, name, settings).await;
@@ -59,7 +59,7 @@ pub(super) struct Api<'a> {
 }
 
 impl Api<'_> {
-    /// Records the id of something that was made.
+    /// Records the id of something that was created.
     pub fn made(&self, section: &str, name: &str, id: impl Into<String>) -> Ids {
         let mut ids = Ids::default();
         ids.set(format!("apis.{}.{section}.{name}", self.name), id);
@@ -156,7 +156,7 @@ async fn send_create(
     aws.call("apigateway:CreateRestApi", create).await
 }
 
-/// Waits until a change of the settings of an API is through.
+/// Waits until a change of the settings of an API has finished.
 async fn available(aws: &Aws, id: &str) -> Result<(), AwsError> {
     let operation = "apigateway:GetRestApi";
     let look = || async {
@@ -210,8 +210,8 @@ pub(super) async fn retagged(aws: &Aws, path: &str, from: &Tags, to: &Tags) -> R
     Ok(())
 }
 
-/// Creates something that would be made twice if the call were blindly repeated: when no answer comes back,
-/// it looks for a while for what may have been made before it tries again.
+/// Creates something that would be created twice if the call were repeated blindly: when no answer arrives, looks for a
+/// while for what may have been created before it tries again.
 pub(super) async fn once<T, Created, Sought>(
     halt: &Halt,
     create: impl Fn() -> Created,

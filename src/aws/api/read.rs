@@ -1,4 +1,4 @@
-//! What API Gateway answers, in the terms of the stack: names instead of ids, paths instead of parents.
+//! Translates the answers of API Gateway into the terms of the stack: names instead of ids, paths instead of parents.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -12,7 +12,7 @@ use crate::kinds::api::{
     Part, Settings, Stage, UsagePlan,
 };
 
-/// Template that AWS stores for a gateway response that is put without any.
+/// Template that AWS stores for a gateway response that is put without a template.
 const DEFAULT_TEMPLATE: (&str, &str) = ("application/json", r#"{"message":$context.error.messageString}"#);
 
 /// Account-wide throttles that AWS writes into every override of a stage, by the age of the region.
@@ -26,7 +26,7 @@ pub(super) struct Names {
     pub validators: BTreeMap<String, String>,
 }
 
-/// Reads the settings of an API but for its policy.
+/// Reads the settings of an API except for its policy.
 pub(super) fn settings(from: &GetRestApiOutput) -> Settings {
     let endpoint = from.endpoint_configuration();
     let endpoint_type = endpoint.and_then(|endpoint| endpoint.types().first());
@@ -48,7 +48,7 @@ pub(super) fn settings(from: &GetRestApiOutput) -> Settings {
 ///
 /// # Errors
 ///
-/// What is wrong with it, as text.
+/// A description of what is wrong with the policy.
 pub(super) fn policy(escaped: &str, partition: &str) -> Result<PolicyDocument, String> {
     let text: String = serde_json::from_str(&format!("\"{escaped}\"")).map_err(|error| error.to_string())?;
     PolicyDocument::parse(&text, PolicyKind::Resource { partition }).map_err(|error| error.to_string())
@@ -67,7 +67,7 @@ pub(super) fn authorizer(from: &types::Authorizer) -> Authorizer {
     }
 }
 
-/// Reads a model. A schema that is no JSON reads as its text.
+/// Reads a model. A schema that is not valid JSON is read as text.
 pub(super) fn model(from: &types::Model) -> Part {
     let schema = from.schema().unwrap_or_default();
     Part::Model {
@@ -77,8 +77,8 @@ pub(super) fn model(from: &types::Model) -> Part {
     }
 }
 
-/// Reads a gateway response. What AWS fills in where nothing is said reads as nothing said, unless the stack
-/// says exactly that.
+/// Reads a gateway response. A value that AWS fills in by default is read as not set, unless the stack sets exactly
+/// that value.
 pub(super) fn gateway_response(
     from: &types::GatewayResponse,
     want: Option<&GatewayResponse>,
@@ -94,7 +94,7 @@ pub(super) fn gateway_response(
     GatewayResponse { status, parameters: map(from.response_parameters()), templates }
 }
 
-/// The status that a type of gateway response has by itself; the two general ones have none.
+/// Returns the default status code of a type of gateway response; the two general types have none.
 fn default_status(kind: &str) -> Option<&'static str> {
     Some(match kind {
         "BAD_REQUEST_PARAMETERS" | "BAD_REQUEST_BODY" => "400",
@@ -115,7 +115,7 @@ fn default_status(kind: &str) -> Option<&'static str> {
     })
 }
 
-/// Reads a method with its integration. One that was left without an integration reads with an empty kind.
+/// Reads a method with its integration. A method that was left without an integration is read with an empty kind.
 pub(super) fn method(from: &types::Method, names: &Names) -> Method {
     let named = |id: Option<&str>, names: &BTreeMap<String, String>| {
         some(id).map(|id| names.get(&id).cloned().unwrap_or(id))
@@ -130,7 +130,7 @@ pub(super) fn method(from: &types::Method, names: &Names) -> Method {
         validator: named(from.request_validator_id(), &names.validators),
         request_models: map(from.request_models()),
         request_parameters: from.request_parameters().map(sorted).unwrap_or_default(),
-        // The responses of a proxy are its backend's: what is declared has no effect.
+        // The responses of a proxy integration come from its backend: declared responses have no effect.
         responses: if proxy { BTreeMap::new() } else { responses(from) },
         integration,
     }
@@ -138,7 +138,7 @@ pub(super) fn method(from: &types::Method, names: &Names) -> Method {
 
 fn integration(from: Option<&types::Integration>) -> Integration {
     let kind = from.and_then(|from| from.r#type()).map(|kind| kind.as_str()).unwrap_or_default();
-    // A mock has no backend, whatever is stored for it.
+    // A mock integration has no backend, whatever is stored for it.
     let backend = from.filter(|_| kind != "MOCK");
     let timeout = from.map(|from| from.timeout_in_millis()).filter(|timeout| *timeout > 0);
     Integration {
@@ -153,8 +153,8 @@ fn integration(from: Option<&types::Integration>) -> Integration {
     }
 }
 
-/// Joins what a method declares with what its integration produces. A header without a value is declared
-/// and never produced.
+/// Merges the responses that a method declares with those that its integration produces. A header without a value is
+/// declared but never produced.
 fn responses(from: &types::Method) -> BTreeMap<String, MethodResponse> {
     let mut responses: BTreeMap<String, MethodResponse> = BTreeMap::new();
     for (status, declared) in from.method_responses().into_iter().flatten() {
@@ -177,8 +177,8 @@ fn responses(from: &types::Method) -> BTreeMap<String, MethodResponse> {
     responses
 }
 
-/// Reads a stage. An override holds every setting in AWS once it holds one; those that the stack leaves open
-/// and that are as AWS makes them read as open.
+/// Reads a stage. As soon as an override has one setting, AWS stores all settings in it; those that the stack does not
+/// set and that have the default of AWS are read as not set.
 pub(super) fn stage(from: &types::Stage, want: Option<&Stage>) -> Stage {
     let log = from.access_log_settings();
     let log = log.and_then(|log| Some((some(log.destination_arn())?, text(log.format()))));
@@ -230,7 +230,7 @@ fn set_or<T: PartialEq>(value: T, wanted: bool, default: T) -> Option<T> {
     Some(value).filter(|value| wanted || *value != default)
 }
 
-/// Reads a usage plan but for its keys: its stages of one API.
+/// Reads a usage plan except for its keys: its stages of one API.
 pub(super) fn usage_plan(from: &types::UsagePlan, api: &str) -> UsagePlan {
     let of_api = from.api_stages().iter().filter(|stage| stage.api_id() == Some(api));
     let throttle = from.throttle().and_then(|throttle| {
@@ -260,13 +260,13 @@ pub(super) fn api_key(from: &types::ApiKey) -> ApiKey {
     }
 }
 
-/// `-1` stands for no limit of its own.
+/// Converts a rate into thousandths; `-1` means that there is no limit of its own.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "limits are far below 2^53")]
 fn thousandths(rate: f64) -> Option<u64> {
     (rate >= 0.0).then(|| (rate * 1000.0).round() as u64)
 }
 
-/// Writes thousandths the way API Gateway takes a rate.
+/// Converts thousandths into the number that API Gateway expects as a rate.
 #[expect(clippy::cast_precision_loss, reason = "limits are far below 2^53")]
 pub(super) fn rate(thousandths: u64) -> f64 {
     thousandths as f64 / 1000.0
@@ -292,7 +292,7 @@ fn text(from: Option<&str>) -> String {
     from.unwrap_or_default().to_owned()
 }
 
-/// Some fields that were cleared come back as an empty text.
+/// Treats an empty text as not set: some cleared fields come back as an empty text.
 fn some(from: Option<&str>) -> Option<String> {
     from.filter(|text| !text.is_empty()).map(str::to_owned)
 }

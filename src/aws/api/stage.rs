@@ -11,7 +11,8 @@ use crate::kinds::Ids;
 use crate::kinds::api::Stage;
 
 impl Api<'_> {
-    /// `CreateDeployment` of the tree as it is now, known by the fingerprint in its description.
+    /// Calls `CreateDeployment` for the tree as it is now. The fingerprint in its description identifies the
+    /// deployment.
     pub async fn deploy(&self, fingerprint: &str) -> Result<Ids, AwsError> {
         let create = || async {
             let create = || {
@@ -35,7 +36,7 @@ impl Api<'_> {
         done_if_absent(self.aws.call("apigateway:DeleteDeployment", delete).await)
     }
 
-    /// `CreateStage`, then what the call does not take: access log and settings by method.
+    /// Calls `CreateStage`, then sets what that call does not take: access log and settings by method.
     pub async fn create_stage(&self, stage: &Stage, fingerprint: &str) -> Result<Ids, AwsError> {
         let deployment = self.deployment(fingerprint)?;
         let Stage { stage_name, description, variables, tracing, access_log: _, methods: _, tags } = stage;
@@ -50,7 +51,7 @@ impl Api<'_> {
                 .send()
         };
         match self.aws.call("apigateway:CreateStage", create).await {
-            // An attempt before this one went through although no answer came back.
+            // An attempt before this one succeeded, but its answer was lost.
             Err(error) if error.kind() == ErrorKind::Conflict => {
                 if self.served(stage_name).await?.as_deref() != Some(&deployment) {
                     return Err(error);
@@ -65,7 +66,7 @@ impl Api<'_> {
         Ok(made)
     }
 
-    /// Serves another deployment. Answers of authorizers that are kept would outlive the move.
+    /// Moves a stage to another deployment, and flushes the authorizer cache, whose results would outlive the move.
     pub async fn move_stage(&self, stage: &str, fingerprint: &str) -> Result<(), AwsError> {
         let patch = patch::deployment(&self.deployment(fingerprint)?);
         let update = || {
@@ -78,7 +79,7 @@ impl Api<'_> {
             call.rest_api_id(&self.id).stage_name(stage).send()
         };
         match self.aws.call("apigateway:FlushStageAuthorizersCache", flush).await {
-            // There is nothing to flush, or no such call.
+            // There is nothing to flush, or the call does not exist.
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Invalid) => Ok(()),
             answer => answer.map(drop),
         }

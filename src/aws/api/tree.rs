@@ -14,10 +14,10 @@ use crate::aws::{Aws, AwsError};
 use crate::kinds::api::{Deployment, GatewayResponse, Part, PartId, SeenStage, Spec};
 use crate::kinds::{Ids, Name};
 
-/// Models that API Gateway makes with every API.
+/// Models that API Gateway creates with every API.
 const OWN_MODELS: [&str; 2] = ["Empty", "Error"];
 
-/// What hangs below one API.
+/// Everything below one API.
 pub(super) struct Tree {
     resources: Vec<types::Resource>,
     authorizers: Vec<types::Authorizer>,
@@ -28,7 +28,7 @@ pub(super) struct Tree {
     deployments: Vec<types::Deployment>,
 }
 
-/// Reads everything below an API, all lists at the same time.
+/// Reads everything below an API, all lists concurrently.
 pub(super) async fn read(aws: &Aws, api: &str) -> Result<Tree, AwsError> {
     let gateway = &aws.read.apigateway;
     let (resources, authorizers, validators, models, gateway_responses, stages, deployments) = try_join!(
@@ -87,7 +87,7 @@ pub(super) async fn authorizers(aws: &Aws, api: &str) -> Result<Vec<types::Autho
     aws.call("apigateway:GetAuthorizers", list).await
 }
 
-/// Lists the request validators of an API, in one call as well.
+/// Lists the request validators of an API, also as one call.
 pub(super) async fn validators(aws: &Aws, api: &str) -> Result<Vec<types::RequestValidator>, AwsError> {
     let list = || async {
         let (mut all, mut position) = (Vec::new(), None);
@@ -164,7 +164,7 @@ impl Tree {
     pub fn deployments(&self) -> Vec<Deployment> {
         let mut deployments: Vec<&types::Deployment> = self.deployments.iter().collect();
         deployments.sort_by_key(|deployment| deployment.created_date().map(|date| date.as_nanos()));
-        // Of those made in one second the last one listed counts as the newest.
+        // Of deployments created in the same second, the last one listed counts as the newest.
         let newest_first = deployments.into_iter().rev();
         newest_first
             .filter_map(|deployment| {
@@ -203,7 +203,7 @@ impl Tree {
         for part in &self.models {
             set(ids, format!("apis.{name}.models"), part.name(), part.id());
         }
-        // The newest of those with one fingerprint comes last and stays.
+        // The newest of those with the same fingerprint comes last and is kept.
         for deployment in self.deployments().iter().rev() {
             let fingerprint = deployment.fingerprint.as_deref();
             set(ids, format!("apis.{name}.deployments"), fingerprint, Some(&deployment.id));

@@ -22,7 +22,7 @@ const KEYS: &str = "api_keys";
 pub(super) struct Usage(Result<Listed, String>);
 
 struct Listed {
-    /// Plans with the ids of their keys, by API and name.
+    /// Usage plans with the ids of their keys, by API and name.
     plans: BTreeMap<(Name, String), (types::UsagePlan, Vec<String>)>,
     /// Keys by API and name.
     keys: BTreeMap<(Name, String), types::ApiKey>,
@@ -43,7 +43,7 @@ pub(super) async fn read(aws: &Aws, desired: &Desired) -> Result<Usage, AwsError
     Ok(Usage(denied(listed).await?))
 }
 
-/// Reads API and name out of the tag `lockstep:id`, which is `apis.API.usage_plans.NAME`.
+/// Reads the API and the name from the tag `lockstep:id`, which has the form `apis.API.usage_plans.NAME`.
 fn address(
     desired: &Desired,
     tags: Option<&HashMap<String, String>>,
@@ -78,12 +78,12 @@ async fn plan_keys(aws: &Aws, plan: &str) -> Result<Vec<String>, AwsError> {
     Ok(keys.into_iter().filter_map(|key| key.id).collect())
 }
 
-/// Plans and keys of one API by name, and their ids.
+/// The usage plans and API keys of one API by name, and their ids.
 type OfApi = (BTreeMap<String, UsagePlan>, BTreeMap<String, ApiKey>, Ids);
 
 impl Usage {
-    /// Picks what belongs to one API. Keys in a plan that the stack did not make are left out: consumers get
-    /// theirs by hand.
+    /// Returns the plans, keys and ids of one API. Keys in a plan that the stack did not create are left out, because
+    /// people add the keys of consumers by hand.
     pub fn of(&self, name: &Name, api: &str) -> Result<OfApi, String> {
         let Listed { plans, keys } = self.0.as_ref().map_err(Clone::clone)?;
         let mut ids = Ids::default();
@@ -115,7 +115,7 @@ impl Api<'_> {
         known(self.ids, &format!("apis.{}.{KEYS}.{key}", self.name))
     }
 
-    /// `CreateUsagePlan` and its keys.
+    /// Calls `CreateUsagePlan` and adds its keys.
     pub async fn add_usage_plan(&self, plan: &str, spec: &UsagePlan) -> Result<Ids, AwsError> {
         let UsagePlan { plan_name, description, throttle, quota, keys, stages, tags } = spec;
         let stages: Vec<types::ApiStage> = stages
@@ -161,7 +161,7 @@ impl Api<'_> {
         to: &UsagePlan,
     ) -> Result<(), AwsError> {
         let id = self.plan_id(plan)?;
-        // Keys that come are added before those that go are taken out.
+        // Keys are added before others are removed.
         for key in to.keys.difference(&from.keys) {
             self.add_plan_key(&id, key).await?;
         }
@@ -172,7 +172,7 @@ impl Api<'_> {
         retagged(self.aws, &format!("/usageplans/{id}"), &from.tags, &to.tags).await
     }
 
-    /// Takes keys and stages out of a plan, for a plan that has any is not deleted.
+    /// Removes keys and stages from a plan, because a plan that has any cannot be deleted.
     pub async fn remove_usage_plan(&self, plan: &str, from: &UsagePlan) -> Result<(), AwsError> {
         let id = self.plan_id(plan)?;
         for key in &from.keys {
@@ -202,7 +202,7 @@ impl Api<'_> {
             call.key_id(&key).key_type("API_KEY").send()
         };
         match self.aws.call("apigateway:CreateUsagePlanKey", create).await {
-            // It is in the plan already.
+            // The key is in the plan already.
             Err(error) if error.kind() == ErrorKind::Conflict => {
                 if plan_keys(self.aws, plan).await?.contains(&key) { Ok(()) } else { Err(error) }
             }
@@ -217,7 +217,7 @@ impl Api<'_> {
         done_if_absent(self.aws.call("apigateway:DeleteUsagePlanKey", delete).await)
     }
 
-    /// `CreateApiKey`; AWS makes its value.
+    /// Calls `CreateApiKey`; AWS generates the value of the key.
     pub async fn add_api_key(&self, key: &str, spec: &ApiKey) -> Result<Ids, AwsError> {
         let ApiKey { key_name, description, enabled, tags } = spec;
         let create = || {
@@ -259,7 +259,7 @@ impl Api<'_> {
     }
 }
 
-/// Returns whether something carries the address that it is to be created with.
+/// Returns whether a resource carries the address in its tags that it is to be created with.
 pub(super) fn same(found: Option<&HashMap<String, String>>, tags: &Tags) -> bool {
     let found = read::tags(found);
     [tag::STACK, tag::ENV, tag::ID]
@@ -267,12 +267,12 @@ pub(super) fn same(found: Option<&HashMap<String, String>>, tags: &Tags) -> bool
         .all(|key| tags.contains_key(*key) && found.get(*key) == tags.get(*key))
 }
 
-/// A description that is not there is left out: some creates refuse an empty one.
+/// Returns the description, or `None` where it is empty: some create calls refuse an empty one.
 pub(super) fn some(text: &str) -> Option<String> {
     Some(text).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-/// Every number that the stack file lets through fits.
+/// Converts a number; every number that the stack file accepts fits.
 pub(super) fn number(value: u32) -> i32 {
     value.try_into().unwrap_or(i32::MAX)
 }

@@ -64,7 +64,7 @@ impl Function<'_> {
         self.aws.call("lambda:ListAliases", list).await
     }
 
-    /// Reads lockstep's statements in the policy of the function or of one alias, and the policy's revision.
+    /// Reads the statements of lockstep in the policy of the function or of one alias, and the revision of that policy.
     pub async fn policy(&self, arn: &str, alias: Option<&str>) -> Result<Policy, AwsError> {
         let operation = "lambda:GetPolicy";
         let get = || {
@@ -79,7 +79,7 @@ impl Function<'_> {
         let mut statements = read::permissions(arn, answer.policy().unwrap_or("{}")).map_err(|error| {
             AwsError::new(operation, ErrorKind::Invalid, format!("the policy of `{}`: {error}", self.name))
         })?;
-        // The local AWS shows the statements of all aliases in the policy of the function.
+        // The local AWS returns the statements of all aliases in the policy of the function.
         statements.retain(|_, permission| permission.alias.as_deref() == alias);
         Ok(Policy { statements, revision: answer.revision_id })
     }
@@ -95,7 +95,7 @@ impl Function<'_> {
         self.aws.until(&format!("function `{}` is visible", self.name), Pace::TWO_MINUTES, look).await
     }
 
-    /// Waits until no update is running, and returns the function, also when its last update failed.
+    /// Waits until no update is running, and returns the function, even if its last update failed.
     pub async fn idle(&self) -> Result<FunctionConfiguration, AwsError> {
         let what = format!("the update of function `{}` has ended", self.name);
         let look = || async {
@@ -115,7 +115,7 @@ impl Function<'_> {
     /// Waits until no update is running, and returns the function.
     ///
     /// # Errors
-    /// The reason why the last update failed; the function goes on as it was before.
+    /// The reason why the last update failed; the function continues to run as before.
     pub async fn settled(&self) -> Result<FunctionConfiguration, AwsError> {
         let config = self.idle().await?;
         let failed = config.state() == Some(&State::Failed)
@@ -132,7 +132,7 @@ impl Function<'_> {
                 call.qualifier(version).send()
             };
             let answer = match self.aws.call("lambda:GetFunction", get).await {
-                // A version that was just published is not known everywhere.
+                // A version that was just published may not be visible everywhere yet.
                 Err(error) if error.is_not_found() => return Ok(None),
                 answer => answer?,
             };
@@ -160,7 +160,7 @@ impl Function<'_> {
     }
 }
 
-/// Lockstep's part of a resource policy.
+/// The statements of lockstep in a resource policy.
 #[derive(Default)]
 pub(super) struct Policy {
     /// Statements by id.
@@ -185,7 +185,7 @@ fn failure(name: &str, config: &FunctionConfiguration) -> AwsError {
     AwsError::new(format!("updating function `{name}`"), ErrorKind::Invalid, message).with_hint(advice(code))
 }
 
-/// What to do about the reason of a failed update. Source: Lambda API reference, `LastUpdateStatusReasonCode`.
+/// Returns the advice for the reason of a failed update. Source: Lambda API reference, `LastUpdateStatusReasonCode`.
 fn advice(code: &str) -> &'static str {
     match code {
         "KMSKeyAccessDenied" => {

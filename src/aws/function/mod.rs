@@ -1,4 +1,4 @@
-//! Lambda functions: what AWS has, and the calls that change it.
+//! Lambda functions: reads them and changes them.
 
 mod calls;
 mod observe;

@@ -13,7 +13,7 @@ use crate::kinds::function::{Permission, PublishedVersion, Seen, SeenAlias};
 use crate::kinds::{Kind, Name, ResourceId};
 use crate::stack::desired::Desired;
 
-/// Looks for every function that the stack wants, by name, and for every one that carries its tags.
+/// Looks up every function that the stack wants, by name, and every function that carries its tags.
 ///
 /// # Errors
 ///
@@ -29,7 +29,7 @@ pub async fn observe(
         names.insert(tagged.last_part(), &tagged.resource.name);
     }
     for (name, want) in &desired.functions {
-        // Lambda knows a function by its name: what the stack calls it now counts more than its tag.
+        // Lambda identifies a function by its name, so the current name in the stack takes precedence over the tag.
         names.insert(&want.spec.function_name, name);
         found.ids.set(format!("functions.{name}.name"), &want.spec.function_name);
     }
@@ -106,7 +106,7 @@ async fn look(function: Function<'_>, desired: &Desired, name: &Name) -> Result<
     })))
 }
 
-/// What decides who may invoke the function and which version answers.
+/// The settings that decide who may invoke the function and which version answers.
 struct Traffic {
     aliases: BTreeMap<String, SeenAlias>,
     permissions: Result<BTreeMap<String, Permission>, AwsError>,
@@ -125,8 +125,8 @@ async fn traffic(
     Ok(Traffic { permissions: policies.map(|policies| merge(policies, wanted)), aliases })
 }
 
-/// Joins the policies of a function and its aliases. Of two statements with one id the one that the stack
-/// does not want is kept, so that it is not forgotten.
+/// Merges the policies of a function and its aliases. Of two statements with the same id, the one that the stack does
+/// not want is kept, so that it is not forgotten.
 fn merge(
     policies: Vec<Policy>,
     wanted: Option<&BTreeMap<String, Permission>>,
@@ -147,7 +147,7 @@ fn published(name: &str, version: &FunctionConfiguration) -> Option<(String, Pub
     Some((version.version()?.to_owned(), PublishedVersion { config, code_sha256 }))
 }
 
-/// Records what the caller may not read; every other error stays one.
+/// Records what the caller may not read; every other error is returned.
 fn readable<T: Default>(
     field: &str,
     read: Result<T, AwsError>,

@@ -1,4 +1,4 @@
-//! Performs one operation on a function, and waits until AWS is done with it.
+//! Performs one operation on a function, and waits until AWS has finished it.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -20,12 +20,12 @@ use crate::aws::{Archives, Aws, AwsError, ErrorKind};
 use crate::kinds::function::{ALIAS_MARK, Alias, Code, Config, Op, RoleMark, Spec, Version};
 use crate::kinds::{Expected, Ids, Name, Tags, role, tag};
 
-/// Performs one operation on a function and waits until AWS is done with it.
+/// Performs one operation on a function and waits until AWS has finished it.
 ///
 /// Returns `functions.NAME.name` and `functions.NAME.arn` of a function that was created.
 ///
 /// # Errors
-/// What AWS answers, the reason why an update failed, and updates that do not end in time.
+/// Errors of AWS, the reason why an update failed, and updates that do not end in time.
 pub async fn perform(
     aws: &Aws,
     (ids, archives): (&Ids, &Archives),
@@ -66,7 +66,7 @@ pub async fn perform(
     Ok(made)
 }
 
-/// The parts of a configuration that are objects of their own, always complete, so that clearing works.
+/// The nested objects of a configuration. They are always complete, so that fields can be cleared.
 struct Wire {
     env: Environment,
     storage: EphemeralStorage,
@@ -127,7 +127,7 @@ impl Function<'_> {
                 .send()
         };
         match self.aws.call("lambda:CreateFunction", create).await {
-            // The code also stands for an update that is running; those are waited for already.
+            // The code is also returned while an update is running, but running updates were already waited for.
             Err(error) if error.kind() == ErrorKind::Conflict && error.says("already exist") => {
                 self.adopt(&spec.tags, error).await?;
             }
@@ -138,8 +138,8 @@ impl Function<'_> {
         Ok(config.function_arn.unwrap_or_default())
     }
 
-    /// Accepts a function that is there already when it carries the tags that it was to be created with: an
-    /// attempt before this one went through although no answer came back.
+    /// Accepts a function that exists already if it carries the tags that it was to be created with: an attempt before
+    /// this one succeeded, but its answer was lost.
     async fn adopt(&self, tags: &Tags, conflict: AwsError) -> Result<(), AwsError> {
         let there = self.get().await?.tags.unwrap_or_default();
         let ours = [tag::STACK, tag::ENV, tag::ID].iter().all(|key| there.get(*key) == tags.get(*key));
@@ -155,9 +155,10 @@ impl Function<'_> {
             let what = format!("the configuration of function `{}`", self.name);
             return Err(stale("lambda:UpdateFunctionConfiguration", &what));
         }
-        // From here on Lambda itself refuses what somebody else has changed.
+        // From here on Lambda itself refuses the call if someone else has changed the function.
         let revision = is.revision_id;
-        // Every field, for what is left out stays; the key together with the variables that it encrypts.
+        // Sends every field, because Lambda keeps fields that are left out, and the key together with the variables
+        // that it encrypts.
         let update = || {
             let call = self.aws.write.lambda.update_function_configuration().function_name(self.name);
             call.role(&config.role)
@@ -203,8 +204,8 @@ impl Function<'_> {
         self.updated(answer, done).await
     }
 
-    /// Waits for the end of an update. One that was refused for a stale revision counts when the function is
-    /// as it shall be: an attempt before it went through although no answer came back.
+    /// Waits for the end of an update. An update that was refused because of a stale revision counts as done if the
+    /// function is in the wanted state: an attempt before it succeeded, but its answer was lost.
     async fn updated<T>(
         &self,
         answer: Result<T, AwsError>,
@@ -253,7 +254,7 @@ impl Function<'_> {
         done_if_absent(self.aws.call("lambda:DeleteFunctionConcurrency", delete).await)
     }
 
-    /// Publishes what is there now, unless that is published already: then Lambda gives the same version.
+    /// Publishes the current state. If it is published already, Lambda returns the same version.
     async fn publish(&self) -> Result<(), AwsError> {
         let is = self.settled().await?;
         let publish = || {
@@ -310,7 +311,7 @@ impl Function<'_> {
                 .send()
         };
         match self.aws.call("lambda:UpdateAlias", update).await {
-            // An attempt before this one went through although no answer came back.
+            // An attempt before this one succeeded, but its answer was lost.
             Err(error) if error.kind() == ErrorKind::Conflict => {
                 let is = self.alias(alias).await?;
                 let done = routes(&is) == wanted && is.description() == Some(ALIAS_MARK);
@@ -330,7 +331,7 @@ impl Function<'_> {
         self.aws.call("lambda:GetAlias", get).await
     }
 
-    /// Finds the version that an alias shall route to, and writes the share of a second one.
+    /// Finds the version that an alias has to route to, and builds the routing to a second version.
     async fn route(&self, target: &Alias) -> Result<(String, AliasRoutingConfiguration), AwsError> {
         let version = match &target.version {
             Version::Number(number) => number.clone(),
@@ -346,7 +347,7 @@ impl Function<'_> {
             }
         };
         let shares = target.additional.iter().map(|(version, share)| (version.clone(), read::weight(*share)));
-        // Empty weights take a second version out again.
+        // Empty weights remove a second version.
         let routing = AliasRoutingConfiguration::builder()
             .set_additional_version_weights(Some(shares.collect()))
             .build();
@@ -376,12 +377,12 @@ impl Function<'_> {
     }
 }
 
-/// The hash of an archive as Lambda shows it.
+/// Returns the hash of an archive in the form that Lambda uses.
 fn code_sha256(archive: &[u8]) -> String {
     STANDARD.encode(Sha256::digest(archive))
 }
 
-/// Every number that the stack file lets through fits.
+/// Converts a number; every number that the stack file accepts fits.
 fn number(value: u32) -> i32 {
     value.try_into().unwrap_or(i32::MAX)
 }

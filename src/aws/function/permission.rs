@@ -5,11 +5,11 @@ use crate::aws::perform::done_if_absent;
 use crate::aws::{AwsError, ErrorKind};
 use crate::kinds::function::Permission;
 
-/// Parallel calls on one function can lose statements without a word, as users of other provisioners saw, so
-/// there is one at a time. The revision guards against calls of others.
+/// Concurrent calls on one function can lose statements silently, as users of other provisioners have seen, so only one
+/// call is made at a time. The revision protects against calls of others.
 static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-/// Puts a statement, in place of whatever stands under its id.
+/// Adds a statement, and replaces the one that has its id, if any.
 pub(super) async fn add(function: Function<'_>, sid: &str, permission: &Permission) -> Result<(), AwsError> {
     let _turn = ONE_AT_A_TIME.lock().await;
     let Present { arn, statements } = present(function, sid).await?;
@@ -20,7 +20,7 @@ pub(super) async fn add(function: Function<'_>, sid: &str, permission: &Permissi
             remove_one(function, &arn, sid, permission.alias.as_deref()).await?;
         }
         match put(function, &arn, sid, permission).await {
-            // The local AWS knows an id once for a function and all of its aliases, deleted ones included.
+            // The local AWS allows an id only once for a function and all of its aliases, deleted ones included.
             Err(error) if error.kind() == ErrorKind::Conflict && function.aws.endpoint.is_some() => {
                 remove_one(function, &arn, sid, None).await?;
                 elsewhere.clear();
@@ -29,14 +29,14 @@ pub(super) async fn add(function: Function<'_>, sid: &str, permission: &Permissi
             answer => answer?,
         }
     }
-    // Only now: the statement that this one replaces may be the one that lets traffic in.
+    // Removed only now, because the statement that this one replaces may be the one that lets traffic in.
     for there in elsewhere {
         remove_one(function, &arn, sid, there.alias.as_deref()).await?;
     }
     Ok(())
 }
 
-/// Removes a statement; one that is gone counts as removed.
+/// Removes a statement; one that does not exist counts as removed.
 pub(super) async fn remove(function: Function<'_>, sid: &str, alias: Option<&str>) -> Result<(), AwsError> {
     let _turn = ONE_AT_A_TIME.lock().await;
     match arn(function).await {
@@ -81,7 +81,7 @@ async fn put(function: Function<'_>, arn: &str, sid: &str, permission: &Permissi
             .send()
     };
     match function.aws.call("lambda:AddPermission", add).await {
-        // An attempt before this one went through although no answer came back.
+        // An attempt before this one succeeded, but its answer was lost.
         Err(error) if error.kind() == ErrorKind::Conflict => {
             let there = function.policy(arn, alias.as_deref()).await?.statements.remove(sid);
             if there.as_ref() == Some(permission) { Ok(()) } else { Err(error) }

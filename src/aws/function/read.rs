@@ -1,4 +1,4 @@
-//! What Lambda answers, in the terms of the stack.
+//! Translates the answers of Lambda into the terms of the stack.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,16 +10,16 @@ use serde_json::Value;
 use crate::kinds::function::{ALIAS_MARK, Config, Marks, Permission, RoleMark, SeenAlias, Vpc};
 use crate::kinds::{Tags, tag};
 
-/// Statement ids of lockstep begin with this; all others are left to whoever wrote them.
+/// Prefix of the statement ids of lockstep; all other statements are left unchanged.
 const OUR_SIDS: &str = "lockstep-";
 
-/// Returns the group that a function logs to unless it is told another.
+/// Returns the log group that a function uses by default.
 pub(super) fn default_log_group(function: &str) -> String {
     format!("/aws/lambda/{function}")
 }
 
-/// Reads the configuration of a function or version. Variables that AWS could not decrypt read as none:
-/// the caller has to look at [`env_error`].
+/// Reads the configuration of a function or version. Variables that AWS could not decrypt are read as an empty map: the
+/// caller has to check [`env_error`].
 pub(super) fn config(name: &str, from: &FunctionConfiguration) -> Config {
     let number =
         |value: Option<i32>, default| value.and_then(|value| value.try_into().ok()).unwrap_or(default);
@@ -39,7 +39,7 @@ pub(super) fn config(name: &str, from: &FunctionConfiguration) -> Config {
         env_key: from.kms_key_arn().filter(|arn| !arn.is_empty()).map(str::to_owned),
         ephemeral_storage: number(from.ephemeral_storage().map(|storage| storage.size()), 512),
         layers: from.layers().iter().filter_map(|layer| layer.arn()).map(str::to_owned).collect(),
-        // A function that left its network still has a configuration with two empty lists.
+        // A function that was detached from its VPC still has a configuration with two empty lists.
         vpc: vpc.filter(|vpc| !vpc.subnets.is_empty() || !vpc.security_groups.is_empty()),
         tracing: from.tracing_config().and_then(|tracing| tracing.mode()) == Some(&TracingMode::Active),
         log_group: log_group.map_or_else(|| default_log_group(name), str::to_owned),
@@ -58,7 +58,7 @@ pub(super) fn architecture(from: &FunctionConfiguration) -> String {
     from.architectures().first().map_or("x86_64", |architecture| architecture.as_str()).to_owned()
 }
 
-/// Takes lockstep's marks out of a function's tags.
+/// Removes the tags of lockstep from the tags of a function, and returns them.
 pub(super) fn marks(tags: &mut Tags) -> Marks {
     Marks {
         source: tags.remove(tag::SOURCE),
@@ -67,7 +67,7 @@ pub(super) fn marks(tags: &mut Tags) -> Marks {
     }
 }
 
-/// Reads the second version of an alias and its share in millionths.
+/// Reads the second version of an alias and its share of the traffic in millionths.
 pub(super) fn share(routing: Option<&AliasRoutingConfiguration>) -> Option<(String, u32)> {
     let weights = routing.and_then(|routing| routing.additional_version_weights())?;
     weights.iter().next().map(|(version, weight)| (version.clone(), millionths(*weight)))
@@ -88,7 +88,7 @@ pub(super) fn alias(from: &AliasConfiguration) -> Option<(String, SeenAlias)> {
 ///
 /// # Errors
 ///
-/// When the policy is no JSON.
+/// The policy is not valid JSON.
 pub(super) fn permissions(
     arn: &str,
     policy: &str,
@@ -98,8 +98,8 @@ pub(super) fn permissions(
     Ok(statements.filter_map(|statement| permission(arn, statement)).collect())
 }
 
-/// Reads one statement; `None` where its id is not lockstep's. A statement under such an id whose content
-/// is of another shape reads with empty fields, so that it counts as changed.
+/// Reads one statement; `None` if its id is not one of lockstep. A statement with such an id but with content of
+/// another shape is read with empty fields, so that it counts as changed.
 fn permission(arn: &str, statement: &Value) -> Option<(String, Permission)> {
     let sid = statement.get("Sid")?.as_str()?;
     if !sid.starts_with(OUR_SIDS) {
@@ -124,7 +124,7 @@ fn content(statement: &Value) -> Option<(String, String)> {
     Some((principal, text(Some(source))?)).filter(|_| invokes && allows && by_source)
 }
 
-/// Writes a share of the traffic the way Lambda takes it.
+/// Converts a share of the traffic into the number that Lambda expects.
 pub(super) fn weight(millionths: u32) -> f64 {
     f64::from(millionths) / 1_000_000.0
 }

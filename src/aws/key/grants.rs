@@ -8,10 +8,10 @@ use crate::access::{Constraints, Grant, Readable};
 use crate::aws::discover::denied;
 use crate::aws::{Aws, AwsError};
 
-/// Reads every grant on a key, those that AWS services made included. Nothing is changed.
+/// Reads every grant on a key, including those that AWS services created. Changes nothing.
 ///
 /// # Errors
-/// Everything but being denied, which makes the grants unknown.
+/// Every error except access denied, which makes the grants unknown.
 pub async fn grants(aws: &Aws, key: &str) -> Result<Readable<Vec<Grant>>, AwsError> {
     let pages = aws.call("kms:ListGrants", || {
         aws.read.kms.list_grants().key_id(key).into_paginator().items().send().try_collect()
@@ -42,7 +42,7 @@ fn grant(entry: GrantListEntry) -> Grant {
     }
 }
 
-/// Tells a service from a principal with an ARN or a unique id: KMS shows both in one field.
+/// Distinguishes a service from a principal with an ARN or a unique id: KMS returns both in the same field.
 fn service(text: Option<String>) -> (Option<String>, Option<String>) {
     match text {
         Some(text) if text.contains('.') && !text.contains(':') => (None, Some(text)),

@@ -15,7 +15,7 @@ use super::error::AwsError;
 use super::whole::held;
 use crate::kinds::Tags;
 
-/// Reads the tags of a key, but for those of AWS itself.
+/// Reads the tags of a key, except for those of AWS itself.
 pub(super) async fn read_tags(aws: &Aws, key: &str) -> Result<Tags, AwsError> {
     let tags: Vec<aws_sdk_kms::types::Tag> = aws
         .call("kms:ListResourceTags", || {

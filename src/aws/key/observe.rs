@@ -12,13 +12,13 @@ use crate::kinds::key::{Seen, Spec, State};
 use crate::kinds::{Kind, Name, ResourceId};
 use crate::stack::desired::Desired;
 
-/// Where the aliases that a stack wants lead to: the ARN of a key, nothing, or why it cannot be said.
+/// The targets of the aliases that a stack wants: the ARN of a key, `None`, or the reason why the target is unknown.
 pub type Aliases = BTreeMap<String, Result<Option<String>, String>>;
 
 /// Looks up every alias that the stack wants.
 ///
 /// # Errors
-/// Everything but being denied.
+/// Every error except access denied.
 pub async fn aliases(aws: &Aws, desired: &Desired) -> Result<Aliases, AwsError> {
     let wanted = desired.keys.values().flat_map(|want| &want.spec.aliases);
     // Describing one of these would make AWS create the key behind it.
@@ -30,12 +30,12 @@ pub async fn aliases(aws: &Aws, desired: &Desired) -> Result<Aliases, AwsError> 
     Ok(try_join_all(looks).await?.into_iter().collect())
 }
 
-/// Reads every key of the stack, and those that its aliases lead to.
+/// Reads every key of the stack, and the keys that its aliases lead to.
 ///
-/// Returns the aliases that lead to keys of others beside it, by alias name with the key.
+/// Also returns the aliases that lead to keys of others, each alias name with its key.
 ///
 /// # Errors
-/// Everything but being denied.
+/// Every error except access denied.
 pub async fn observe(
     aws: &Aws,
     desired: &Desired,
@@ -50,8 +50,8 @@ pub async fn observe(
         known.entry(key.clone()).or_default();
     }
     collected.read(aws, &known).await?;
-    // A key that a run has made before it died has no alias yet, and the tagging API may lag behind. A second
-    // key would be made, so every key is asked before one counts as absent.
+    // A key that was created by a run that then died has no alias yet, and the tagging API may lag behind. A second key
+    // would be created, so every key is asked for its tags before one counts as absent.
     if !discovered.all_keys
         && collected.misses_a_key()
         && let Ok(all) = denied(discover::keys(aws, desired)).await?
@@ -66,7 +66,7 @@ pub async fn observe(
 /// Reads any key, by id, ARN, alias name or alias ARN.
 ///
 /// # Errors
-/// A key that does not exist or may not be looked at, and no answer.
+/// A key that does not exist or that the caller may not read, and no answer.
 pub async fn key(aws: &Aws, desired: &Desired, named: &str) -> Result<Seen, AwsError> {
     let missing =
         || AwsError::new("kms:DescribeKey", ErrorKind::Invalid, format!("there is no key `{named}`"));
@@ -95,7 +95,7 @@ impl<'a> Collected<'a> {
         }
     }
 
-    /// Reads keys by ARN; of those found by their tags it is known what they are.
+    /// Reads keys by ARN; for keys that were found by their tags, the address in the stack is given.
     async fn read(&mut self, aws: &Aws, keys: &BTreeMap<String, Option<ResourceId>>) -> Result<(), AwsError> {
         let desired = self.desired;
         let reads = keys.iter().map(|(arn, resource)| async move {
@@ -110,7 +110,7 @@ impl<'a> Collected<'a> {
         for (arn, resource, key) in try_join_all(reads).await? {
             let (seen, tags) = match key {
                 Ok(Some((mut seen, tags))) => {
-                    // All that is known where the others are hidden.
+                    // These aliases are all that is known if the caller may not list the others.
                     seen.spec.aliases.extend(self.pointing_to(arn));
                     (seen, tags)
                 }
@@ -139,7 +139,7 @@ impl<'a> Collected<'a> {
         Ok(())
     }
 
-    /// Notes that a key cannot be read, under the address in its tags or those of its aliases.
+    /// Records that a key cannot be read, under the address in its tags or that of its aliases.
     fn hide(&mut self, arn: &str, resource: Option<&ResourceId>, reason: &str) {
         let pointing = self.pointing_to(arn);
         let wanted = self.desired.keys.iter().filter(|(_, want)| !want.spec.aliases.is_disjoint(&pointing));
@@ -181,7 +181,7 @@ impl<'a> Collected<'a> {
                 found.ids.set(format!("keys.{name}.arn"), &key.arn);
                 found.seen.insert(name.clone(), key);
             }
-            // One that is going away needs nobody's attention.
+            // A key that is scheduled for deletion needs no attention.
             for spare in keys.filter(|key| !matches!(key.state, State::PendingDeletion(_))) {
                 let short: String = spare.id.chars().take(8).collect();
                 let resource = ResourceId::new(Kind::Key, &Name::new(format!("{name}~{short}")));
@@ -192,7 +192,7 @@ impl<'a> Collected<'a> {
     }
 }
 
-/// Of several keys with one address, the one that the aliases lead to, and one that is usable, comes first.
+/// Orders several keys that have the same address: the one that the aliases lead to comes first, then a usable one.
 fn preference(key: &Seen, want: Option<&Spec>) -> (bool, u8) {
     let aliased = want.is_some_and(|want| !want.aliases.is_disjoint(&key.spec.aliases));
     let state = match key.state {

@@ -12,10 +12,10 @@ use crate::aws::{Aws, AwsError, ErrorKind, Pace, principals};
 use crate::kinds::key::{Op, Spec};
 use crate::kinds::{Expected, Ids, Name, Tags};
 
-/// Performs one operation on a key and waits until it can be relied upon.
+/// Performs one operation on a key and waits until its effect can be relied upon.
 ///
 /// # Errors
-/// What AWS answers, and effects that do not show in time.
+/// Errors of AWS, and effects that do not show in time.
 pub async fn perform(
     aws: &Aws,
     name: &Name,
@@ -101,10 +101,10 @@ async fn create(aws: &Aws, name: &Name, spec: &Spec) -> Result<Ids, AwsError> {
     let answer = aws.call_while(operation, send, || principals::exist(aws, &spec.policy)).await;
     let arn = match answer {
         Ok(answer) => answer.key_metadata.and_then(|key| key.arn),
-        // The key may have been made all the same; a second one would be lost from sight.
+        // The key may have been created even so; a second call would leave it behind unnoticed.
         Err(error) if matches!(error.kind(), ErrorKind::Unknown | ErrorKind::Transient) => {
             let shows = || orphan(aws, &spec.tags);
-            // A key that was just made is not shown at once.
+            // A key that was just created does not show at once.
             match aws.until("the key that may have been made shows", Pace::seconds(1, 10), shows).await {
                 Err(missing) if missing.kind() == ErrorKind::Timeout => return Err(error),
                 found => Some(found?),
@@ -122,7 +122,7 @@ async fn create(aws: &Aws, name: &Name, spec: &Spec) -> Result<Ids, AwsError> {
     Ok(ids)
 }
 
-/// Finds a usable key with these very tags.
+/// Finds a usable key that has exactly these tags.
 async fn orphan(aws: &Aws, tags: &Tags) -> Result<Option<String>, AwsError> {
     for (arn, found) in tagged_keys(aws).await? {
         let state = if found == *tags { describe(aws, &arn).await? } else { None };
@@ -133,8 +133,8 @@ async fn orphan(aws: &Aws, tags: &Tags) -> Result<Option<String>, AwsError> {
     Ok(None)
 }
 
-/// Checks that nobody has changed the policy since the plan was made. KMS has no condition for this, so
-/// somebody may still do it between this call and the next.
+/// Checks that nobody has changed the policy since the plan was made. KMS has no condition for this, so someone may
+/// still change it between this call and the next.
 async fn unchanged(
     aws: &Aws,
     id: &str,
@@ -145,7 +145,7 @@ async fn unchanged(
         let get = || aws.read.kms.get_key_policy().key_id(id).policy_name("default").send();
         let text = match aws.call("kms:GetKeyPolicy", get).await {
             Ok(answer) => answer.policy.unwrap_or_default(),
-            // Whoever may put a policy need not be allowed to read it.
+            // A caller who may put a policy need not be allowed to read it.
             Err(error) if error.is_denied() => return Ok(true),
             Err(error) => return Err(error),
         };
@@ -199,7 +199,7 @@ async fn cancel_deletion(aws: &Aws, id: &str) -> Result<(), AwsError> {
     }
 }
 
-/// Waits until several reads in a row show the state: reads go to replicas.
+/// Waits until several consecutive reads show the state, because reads go to replicas.
 async fn until_state(aws: &Aws, key: &str, state: &str) -> Result<(), AwsError> {
     aws.until(&format!("the key `{key}` is `{state}`"), aws.settled(), || async {
         let found = describe(aws, key).await?.and_then(|key| key.key_state);
@@ -208,7 +208,7 @@ async fn until_state(aws: &Aws, key: &str, state: &str) -> Result<(), AwsError> 
     .await
 }
 
-/// Waits until every read shows the policy for as long as the pace says.
+/// Waits until every read shows the policy for as long as the pace requires.
 async fn until_policy(aws: &Aws, key: &str, policy: &PolicyDocument, pace: Pace) -> Result<(), AwsError> {
     let what = format!("the key `{key}` shows the policy that the plan counts on");
     aws.until(&what, pace, || async {
@@ -216,11 +216,11 @@ async fn until_policy(aws: &Aws, key: &str, policy: &PolicyDocument, pace: Pace)
         let text = match aws.call("kms:GetKeyPolicy", send).await {
             Ok(answer) => answer.policy.unwrap_or_default(),
             Err(error) if error.is_not_found() => return Ok(None),
-            // Whoever may put a policy need not be allowed to read it.
+            // A caller who may put a policy need not be allowed to read it.
             Err(error) if error.is_denied() => return Ok(Some(())),
             Err(error) => return Err(error),
         };
-        // The partition only completes bare account ids, which the written document has none of.
+        // The partition only completes bare account ids, and the policy that was written contains none.
         let found = PolicyDocument::parse(&text, PolicyKind::Key { partition: "aws" });
         Ok(found.is_ok_and(|found| found == *policy).then_some(()))
     })

@@ -1,4 +1,4 @@
-//! Reads one key with everything that a plan looks at.
+//! Reads one key with all parts that a plan compares.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,17 +14,17 @@ use crate::kinds::Tags;
 use crate::kinds::key::{Seen, Spec, State};
 use crate::stack::desired::Desired;
 
-/// Days until a scheduled deletion unless the stack says otherwise.
+/// The default number of days until a scheduled deletion.
 const DELETION_WINDOW: u32 = 30;
 
-/// How long a key that carries the tags of the stack is looked for. One that was just made is not known to every
-/// replica, and a second one would be made if it counted as absent.
+/// Time for which a key that carries the tags of the stack is looked for. A key that was just created is not visible on
+/// every replica, and a second one would be created if it counted as absent.
 const FRESH: Pace = Pace::seconds(1, 10);
 
 /// A value, or why it could not be read.
 pub type Readable<T> = Result<T, String>;
 
-/// Reads a key that exists by what its tags say, or did until just now.
+/// Reads a key that exists, or existed until just now, according to its tags. Retries until the key shows.
 ///
 /// # Errors
 /// As [`read`].
@@ -40,10 +40,10 @@ pub async fn read_fresh(
     }
 }
 
-/// Reads a key; nothing where there is none.
+/// Reads a key; returns `None` if it does not exist.
 ///
 /// # Errors
-/// Everything but parts that are hidden.
+/// Every error except for parts that the caller may not read.
 pub async fn read(
     aws: &Aws,
     desired: &Desired,
@@ -80,7 +80,8 @@ pub async fn read(
     Ok(Some((Seen { id: key.key_id, arn, state, spec, origin, unread }, tags)))
 }
 
-/// A part of a key that is gone meanwhile reads like one that is hidden: `DescribeKey` tells the two apart.
+/// Turns "not found" and "access denied" into a reason: a part of a key that was deleted during the read is reported
+/// like one that may not be read. `DescribeKey` distinguishes the two.
 async fn absent_as_denied<T>(
     call: impl Future<Output = Result<T, AwsError>>,
 ) -> Result<Readable<T>, AwsError> {
@@ -107,8 +108,8 @@ fn state(key: &KeyMetadata) -> State {
     }
 }
 
-/// Looks at a key policy until two reads in a row agree: for about a minute after a change some of them go to a
-/// replica that has not heard of it, and what is planned from such a read does not fit.
+/// Maximum number of reads of a key policy until two consecutive reads agree. For about a minute after a change some
+/// reads go to a replica that does not have it yet, and a plan that is made from such a read does not fit.
 const LOOKS: u32 = 60;
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 

@@ -13,14 +13,14 @@ use crate::kinds::log_group::{Seen, Spec};
 use crate::kinds::{Kind, Name, ResourceId, Tags};
 use crate::stack::desired::Desired;
 
-/// Log groups read at the same time: AWS allows ten of each call per second.
+/// Maximum number of log groups read concurrently: AWS allows ten of each call per second.
 const AT_ONCE: usize = 5;
 
-/// Lists the names of the log groups that hold the prefix of the stack anywhere, as those of functions do;
-/// the error is why they may not be listed.
+/// Lists the names of the log groups that contain the prefix of the stack anywhere, as those of functions do. The inner
+/// error is the reason why the caller may not list them.
 ///
 /// # Errors
-/// Everything but being denied.
+/// Every error except access denied.
 pub async fn names(aws: &Aws, desired: &Desired) -> Result<Result<BTreeSet<String>, String>, AwsError> {
     let prefix = desired.prefix();
     let groups = aws.call("logs:DescribeLogGroups", || {
@@ -31,11 +31,11 @@ pub async fn names(aws: &Aws, desired: &Desired) -> Result<Result<BTreeSet<Strin
     Ok(groups.map(|groups| groups.into_iter().filter_map(|group| group.log_group_name).collect()))
 }
 
-/// Reads every log group of the stack: those it wants, those that carry its tags, and those of these `names`
-/// that turn out to carry them.
+/// Reads every log group of the stack: those it wants, those that carry its tags, and those of `names` that turn out to
+/// carry its tags.
 ///
 /// # Errors
-/// Everything but being denied.
+/// Every error except access denied.
 pub async fn observe(
     aws: &Aws,
     desired: &Desired,
@@ -63,7 +63,7 @@ pub async fn observe(
         let wanted = wanted.get(group_name.as_str()).map(|name| ResourceId::new(Kind::LogGroup, name));
         match read {
             Ok(Some((seen, Ok(tags)))) => match owned(desired, Kind::LogGroup, &tags) {
-                // Of two groups with one address the wanted one counts.
+                // Of two groups with the same address, the wanted one counts.
                 Some(resource) if wanted.is_some() || !found.seen.contains_key(&resource.name) => {
                     keep(&mut found, resource.name, seen);
                 }
@@ -74,7 +74,7 @@ pub async fn observe(
                 }
             },
             Ok(None) => {}
-            // Groups that only look like ours are of no interest.
+            // Groups that only have a similar name are ignored.
             Ok(Some((_, Err(reason)))) | Err(reason) => {
                 found.unread.extend(wanted.map(|wanted| (wanted, reason)));
             }
@@ -96,7 +96,7 @@ async fn read(aws: &Aws, desired: &Desired, name: &str) -> Result<Option<(Seen, 
     let arn = format!("arn:{}:logs:{}:{}:log-group:{name}", place.partition, place.region, place.account);
     let tags = async {
         match denied(read_tags(aws, &arn)).await {
-            // Whether the group exists is for `DescribeLogGroups` to say.
+            // `DescribeLogGroups` decides whether the group exists.
             Err(error) if error.is_not_found() => Ok(Ok(Tags::new())),
             tags => tags,
         }
@@ -112,7 +112,7 @@ async fn read(aws: &Aws, desired: &Desired, name: &str) -> Result<Option<(Seen, 
     Ok(Some((Seen { arn, spec, unread: BTreeMap::new() }, tags)))
 }
 
-/// Finds one log group; the call finds all with the same beginning.
+/// Finds one log group; the call returns all groups whose names have the same prefix.
 async fn describe(aws: &Aws, name: &str) -> Result<Option<LogGroup>, AwsError> {
     let groups: Vec<LogGroup> = aws
         .call("logs:DescribeLogGroups", || {

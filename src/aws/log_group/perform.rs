@@ -9,7 +9,7 @@ use crate::kinds::{Ids, Name};
 /// Performs one operation on a log group.
 ///
 /// # Errors
-/// What AWS answers.
+/// Errors of AWS.
 pub async fn perform(aws: &Aws, name: &Name, op: &Op, ids: &Ids) -> Result<Ids, AwsError> {
     if let Op::Create { spec } = op {
         return create(aws, name, spec).await;
@@ -69,7 +69,7 @@ async fn create(aws: &Aws, name: &Name, spec: &Spec) -> Result<Ids, AwsError> {
         request.set_kms_key_id(spec.kms_key.clone()).set_tags(Some(tags)).send()
     };
     match aws.call("logs:CreateLogGroup", send).await {
-        // An answer that got lost: the group is the one that was asked for.
+        // The answer to an earlier attempt was lost: the group is the one that was asked for.
         Err(error) if error.has_code("ResourceAlreadyExistsException") => {
             if read_tags(aws, &arn).await? != spec.tags {
                 return Err(error);

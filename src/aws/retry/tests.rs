@@ -64,7 +64,7 @@ async fn aws() -> Aws {
     Aws::connect(&settings).await.unwrap()
 }
 
-/// Makes a call that AWS always answers alike; returns the error and how often it was made.
+/// Makes a call that AWS always answers with the same error; returns the error and the number of calls.
 async fn call_in_vain(code: &str, message: &str, hope: Result<(), AwsError>) -> (AwsError, u32) {
     let (sent, hope) = (Cell::new(0), Cell::new(Some(hope)));
     let send = || {

@@ -16,17 +16,17 @@ use crate::kinds::role::{Seen, Spec, stand_in_name};
 use crate::kinds::{Kind, Name, ResourceId, Tags};
 use crate::stack::desired::Desired;
 
-/// Roles read at the same time; each takes three calls and more.
+/// Maximum number of roles read concurrently; each takes three or more calls.
 const AT_ONCE: usize = 8;
 
 /// Documents of managed policies by ARN.
 type Documents = BTreeMap<String, PolicyDocument>;
 
-/// The roles of a stack, and what was read beside them.
+/// The roles of a stack, and the other roles and documents that were read with them.
 pub struct Observed {
     /// The roles.
     pub found: Found<Seen>,
-    /// Roles under names of the stack that carry no tags of any stack.
+    /// Roles that have names of the stack but no tags of any stack.
     pub untagged: BTreeMap<Name, Seen>,
     /// The documents of managed policies.
     pub documents: Documents,
@@ -35,7 +35,7 @@ pub struct Observed {
 /// Reads every role of the stack: those it wants, and those that carry its tags under its prefix.
 ///
 /// # Errors
-/// Everything but being denied.
+/// Every error except access denied.
 pub async fn observe(aws: &Aws, desired: &Desired) -> Result<Observed, AwsError> {
     let wanted: BTreeMap<&str, &Name> =
         desired.roles.iter().map(|(name, role)| (role.role_name.as_str(), name)).collect();
@@ -48,11 +48,11 @@ pub async fn observe(aws: &Aws, desired: &Desired) -> Result<Observed, AwsError>
         match others {
             Ok(others) => Ok((read_all(aws, desired, others.collect()).await?, None)),
             Err(reason) => {
-                // Those that a run of before may have left are looked for by name.
+                // Temporary roles that an earlier run may have left are looked up by name.
                 let prefix = desired.prefix();
                 let stand_ins = wanted.keys().filter_map(|name| stand_in_name(&prefix, name));
                 let mut stand_ins = read_all(aws, desired, stand_ins.collect()).await?;
-                // That the rest cannot be seen is told already.
+                // It is already reported that the other roles cannot be seen.
                 stand_ins.retain(|(_, read)| read.is_ok());
                 Ok((stand_ins, Some(reason)))
             }
@@ -79,7 +79,7 @@ pub async fn observe(aws: &Aws, desired: &Desired) -> Result<Observed, AwsError>
             },
             (Err(reason), Some(wanted)) => drop(found.unread.insert(wanted, reason)),
             (Err(reason), None) => {
-                // Whose role it is stands in its tags, which are hidden.
+                // The tags, which the caller may not read, would say which resource the role is.
                 let resource = ResourceId::new(Kind::Role, &Name::new(role_name));
                 found.unread.insert(resource, reason);
             }
@@ -99,10 +99,10 @@ fn keep(found: &mut Found<Seen>, name: Name, seen: Seen) {
     found.seen.insert(name, seen);
 }
 
-/// Reads the documents of managed policies, those of AWS included; what cannot be read is left out.
+/// Reads the documents of managed policies, including those of AWS; a document that cannot be read is left out.
 ///
 /// # Errors
-/// Everything but being denied and not found.
+/// Every error except access denied and not found.
 pub async fn managed_documents(aws: &Aws, arns: &BTreeSet<String>) -> Result<Documents, AwsError> {
     let reads = stream::iter(arns.clone()).map(|arn| async move {
         match document(aws, &arn).await {
@@ -199,7 +199,8 @@ async fn read(aws: &Aws, desired: &Desired, name: &str) -> Result<Result<Option<
     Ok(Ok(Some(Seen { role_id: role.role_id, spec, unread })))
 }
 
-/// A role that was just made may show its unique id in place of its ARN, which follows from the rest.
+/// Returns the ARN of a role. AWS may return the unique id instead for a role that was just created; if so, the ARN is
+/// composed from path and name.
 fn arn(desired: &Desired, role: &Role) -> String {
     if role.arn.starts_with("arn:") {
         return role.arn.clone();
@@ -208,7 +209,7 @@ fn arn(desired: &Desired, role: &Role) -> String {
     format!("arn:{partition}:iam::{account}:role{}{}", role.path, role.role_name)
 }
 
-/// A role that is gone meanwhile has no policies; `GetRole` tells that it is gone.
+/// Lists the attached policies. A role that was deleted during the read has none; `GetRole` shows that it is gone.
 pub async fn attached(aws: &Aws, name: &str) -> Result<BTreeSet<String>, AwsError> {
     let send = || {
         let request = aws.read.iam.list_attached_role_policies().role_name(name);
@@ -243,7 +244,7 @@ pub async fn inline(aws: &Aws, name: &str) -> Result<BTreeMap<String, String>, A
     Ok(try_join_all(reads).await?.into_iter().flatten().collect())
 }
 
-/// IAM gives documents percent-encoded; a plus sign stands for itself.
+/// Decodes a document: IAM returns documents percent-encoded, and a plus sign stands for itself.
 pub fn decode(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }

@@ -10,10 +10,10 @@ use crate::aws::{Aws, AwsError, ErrorKind, principals};
 use crate::kinds::role::{Op, Spec};
 use crate::kinds::{Expected, Ids, Name, Tags};
 
-/// Performs one operation on a role and waits until it can be relied upon.
+/// Performs one operation on a role and waits until its effect can be relied upon.
 ///
 /// # Errors
-/// What AWS answers, and effects that do not show in time.
+/// Errors of AWS, and effects that do not show in time.
 pub async fn perform(
     aws: &Aws,
     name: &Name,
@@ -99,7 +99,7 @@ async fn create(aws: &Aws, name: &Name, spec: &Spec) -> Result<Ids, AwsError> {
     };
     match aws.call_while(operation, send, || principals::exist(aws, &spec.trust)).await {
         Ok(_) => {}
-        // An answer that got lost: the role is the one that was asked for.
+        // The answer to an earlier attempt was lost: the role is the one that was asked for.
         Err(error) if error.has_code("EntityAlreadyExists") => {
             let there = describe(aws, &spec.role_name).await?;
             if !there.is_some_and(|role| is_of(&role, &spec.tags)) {

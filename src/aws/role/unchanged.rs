@@ -1,5 +1,5 @@
-//! Looks at a role right before something of it is overwritten. IAM has no condition for its calls, so somebody may
-//! still change it between this look and the call.
+//! Reads a role right before a part of it is overwritten. IAM calls have no condition, so someone may still change the
+//! role between this read and the call.
 
 use crate::access::{PolicyDocument, PolicyKind};
 use crate::aws::role::observe::decode;
@@ -8,10 +8,10 @@ use crate::aws::{Aws, AwsError};
 use crate::kinds::Expected;
 use crate::kinds::role::Op;
 
-/// Checks that what an operation replaces is what the plan was made from.
+/// Checks that the part that an operation replaces is still the one that the plan was made from.
 ///
 /// # Errors
-/// Somebody has changed it since.
+/// Someone has changed it since then.
 pub async fn check(aws: &Aws, role: &str, (op, expected): (&Op, &Expected)) -> Result<(), AwsError> {
     match (op, expected) {
         (Op::PutTrust { trust }, Expected::Policy(before)) => {
@@ -32,7 +32,8 @@ pub async fn check(aws: &Aws, role: &str, (op, expected): (&Op, &Expected)) -> R
     }
 }
 
-/// Reads the trust policy; `None` where it may not be read, for whoever may write it need not be allowed to.
+/// Reads the trust policy; `None` if the caller may not read it, because a caller who may write it need not be allowed
+/// to.
 async fn trust(aws: &Aws, role: &str) -> Result<Option<PolicyDocument>, AwsError> {
     let get = || aws.read.iam.get_role().role_name(role).send();
     let text = match aws.call("iam:GetRole", get).await {
@@ -63,7 +64,7 @@ async fn inline(
     unchanged(aws, (operation, &format!("the policy `{policy}` of the role `{role}`")), look).await
 }
 
-/// A document that could not be parsed is none that a plan was made from.
+/// Parses a document. One that cannot be parsed differs from every document that a plan was made from.
 fn parsed(text: &str, kind: PolicyKind<'_>) -> PolicyDocument {
     PolicyDocument::parse(&decode(text), kind).unwrap_or_else(|_| PolicyDocument::new([]))
 }

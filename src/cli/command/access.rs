@@ -42,7 +42,7 @@ pub struct Options {
     format: Format,
 }
 
-/// What else can be done.
+/// Subcommands of `access`.
 #[derive(Subcommand, Debug)]
 enum Verb {
     /// Decide cases of access, one JSON object a line; needs no AWS. Exits with 1 where `expect` does not hold
@@ -68,7 +68,7 @@ enum Format {
 ///
 /// # Errors
 ///
-/// No credentials and no answer; a key that the stack does not have; lines that are no cases.
+/// Missing credentials and no answer; a key that the stack does not have; lines that are not valid cases.
 pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> {
     if let Some(Verb::Check { file }) = &options.verb {
         return check(context, file);

@@ -1,4 +1,4 @@
-//! `lockstep apply`: makes AWS what the stack file says.
+//! `lockstep apply`: brings AWS to the state of the stack file.
 
 use std::path::PathBuf;
 
@@ -32,14 +32,14 @@ pub struct Options {
     lock: LockOptions,
 }
 
-/// Plans, asks and applies; with a saved plan, applies that very plan or nothing.
+/// Plans, asks and applies; with a saved plan, applies exactly that plan or nothing.
 ///
 /// # Errors
 ///
-/// Anything that blocks the plan, and a saved plan that the world has moved away from.
+/// Anything that blocks the plan, and a saved plan that no longer fits because AWS or the stack file has changed.
 pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> {
     let saved = options.saved.as_deref().map(Saved::read).transpose()?;
-    // A saved plan knows its environment.
+    // A saved plan contains its environment.
     let env = context.global.env.clone().or_else(|| saved.as_ref().map(|saved| saved.env().to_owned()));
     let mut context = context.in_environment(env);
     if let Some(reason) = saved.as_ref().and_then(Saved::allow_unproved) {
@@ -56,7 +56,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
     }
     let change = Change::plan(context, &session, (&desired, &world)).await?;
     match &saved {
-        // Whoever saved the plan has looked at it.
+        // The person who saved the plan has reviewed it.
         Some(saved) => saved.check_plan(&change)?,
         None => context.output.result(&change.text(context)),
     }

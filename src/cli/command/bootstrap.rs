@@ -1,4 +1,4 @@
-//! `lockstep bootstrap`: from nothing to a working environment.
+//! `lockstep bootstrap`: creates a working environment from nothing.
 
 use clap::Args;
 use lockstep::kinds::{Ids, Name, api};
@@ -27,11 +27,11 @@ pub struct Options {
     lock: LockOptions,
 }
 
-/// Checks, builds, plans, asks, applies, probes, and says what to do next. Running it again changes nothing.
+/// Checks, builds, plans, asks, applies, probes, and prints what to do next. A second run changes nothing.
 ///
 /// # Errors
 ///
-/// Whatever stands in the way; nothing is changed before the plan is approved.
+/// Everything that blocks the plan; nothing is changed before the plan is approved.
 pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> {
     let env = options.environment.clone().or_else(|| context.global.env.clone());
     let context = &context.in_environment(env);
@@ -58,14 +58,14 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
     terms.agree(&change)?;
     let exit = carry_out(context, &change, &terms).await?;
     if exit == Exit::Success {
-        // The address of an API is composed when it is read.
+        // The address of an API is composed when the API is read.
         let world = session.observe(context).await?;
         context.output.result(&next(context, &session, &world.ids));
     }
     Ok(exit)
 }
 
-/// Says where the API is, how to call it, and what can be done from here.
+/// Describes where the API is, how to call it, and which commands can follow.
 fn next(context: &Context, session: &Session, ids: &Ids) -> String {
     let local = if context.global.local { " --local" } else { "" };
     let env = &session.desired.env;
@@ -94,7 +94,7 @@ fn next(context: &Context, session: &Session, ids: &Ids) -> String {
     lines.join("\n")
 }
 
-/// Returns the request of a probe, which is known to work, or else the first route.
+/// Returns the request of a probe, which is known to work, or otherwise the first route.
 fn example(session: &Session, name: &Name, spec: &api::Spec) -> Option<(String, String, String)> {
     let probes = session.desired.functions.values().filter_map(|want| want.probe.as_ref());
     let probed = probes.filter_map(|probe| match &probe.target {

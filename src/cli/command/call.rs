@@ -50,11 +50,11 @@ fn header(text: &str) -> Result<(String, String), String> {
     Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
-/// Sends one request and prints the answer. An answer of 400 and above ends with 1.
+/// Sends one request and prints the answer. If the status of the answer is 400 or above, the exit code is 1.
 ///
 /// # Errors
 ///
-/// No such route, a token that cannot be minted, and no answer.
+/// The route does not exist, the token cannot be minted, or there is no answer.
 pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> {
     let session = session::connect(context, session::open(context)?).await?;
     let body = options.data.as_deref().map(body).transpose()?.unwrap_or(Value::Null);
@@ -95,11 +95,11 @@ fn body(data: &str) -> Result<Value, CliError> {
     })
 }
 
-/// Returns the API that is meant: the named one, or the only one.
+/// Returns the API to use: the named one, or the only one.
 ///
 /// # Errors
 ///
-/// None is named where there are none or several.
+/// No API is named, and the stack has none or several.
 pub fn api(session: &Session, named: Option<&str>) -> Result<Name, CliError> {
     let known: Vec<&Name> = session.desired.apis.keys().collect();
     match (named, known.as_slice()) {

@@ -29,7 +29,7 @@ pub struct Options {
 ///
 /// # Errors
 ///
-/// A protected environment, and whatever cannot be read.
+/// A protected environment, and anything that cannot be read.
 pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> {
     let session = session::connect(context, session::open(context)?).await?;
     let env = &session.desired.env;

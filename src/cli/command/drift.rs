@@ -32,11 +32,11 @@ enum Format {
     Markdown,
 }
 
-/// Compares and reports; nothing is changed. Exits with 2 when something differs or could not be read.
+/// Compares and reports; changes nothing. Exits with 2 if something differs or could not be read.
 ///
 /// # Errors
 ///
-/// No credentials and no answer.
+/// Missing credentials and no answer.
 pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> {
     let session = session::connect(context, session::open(context)?).await?;
     let world = session.observe(context).await?;

@@ -1,4 +1,4 @@
-//! `lockstep init`: writes a stack that works, to start from.
+//! `lockstep init`: writes a working stack to start from.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -23,27 +23,27 @@ pub struct Options {
     name: Option<String>,
 }
 
-/// The stack file, whose `STACK` and `REGION` are filled in.
+/// The stack file, in which `STACK` and `REGION` are replaced.
 const STACK: (&str, &str) = ("stack.yaml", include_str!("../../../templates/init/stack.yaml"));
 
-/// What stands beside it, as it is.
+/// The other files, which are written unchanged.
 const OTHERS: [(&str, &str); 3] = [
     ("app/encrypt/handler.py", include_str!("../../../templates/init/app/encrypt/handler.py")),
     ("app/authorizer/handler.py", include_str!("../../../templates/init/app/authorizer/handler.py")),
     (".gitignore", include_str!("../../../templates/init/gitignore")),
 ];
 
-/// Region of the stack when neither the command line nor the environment names one.
+/// Region of the stack if neither the command line nor the environment names one.
 const REGION: &str = "us-east-1";
 
-/// Longest name of a stack.
+/// Maximum length of the name of a stack.
 const LONGEST: usize = 32;
 
-/// Writes the files and says what to do next.
+/// Writes the files and prints what to do next.
 ///
 /// # Errors
 ///
-/// A file that is there already: then nothing is written. A name or a region that a stack cannot have.
+/// A file that exists already (nothing is written then), and a name or a region that is not valid for a stack.
 pub fn run(context: &Context, options: &Options) -> Result<Exit, CliError> {
     let dir = &options.dir;
     let name = options.name.clone().unwrap_or_else(|| name_of(dir));
@@ -66,9 +66,9 @@ fn region(context: &Context) -> &str {
     context.global.region.as_deref().or_else(environment).unwrap_or(REGION)
 }
 
-/// Derives the name of a stack from that of a folder: lower case, `-` for all that a name cannot have.
+/// Derives the name of a stack from that of a folder: lower case, with `-` for every character that a name cannot have.
 fn name_of(dir: &Path) -> String {
-    // `.` and `..` have no name of their own.
+    // `.` and `..` are not names of folders.
     let real = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
     let folder = real.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let words: Vec<&str> =
@@ -82,7 +82,7 @@ fn name_of(dir: &Path) -> String {
     }
 }
 
-/// Fills in the stack file, and makes sure that it can be read again.
+/// Fills in the stack file, and checks that it can be read.
 fn stack_file(name: &str, region: &str) -> Result<String, CliError> {
     let text = STACK.1.replacen("stack: STACK", &format!("stack: {name}"), 1).replacen(
         "region: REGION",
@@ -96,7 +96,7 @@ fn stack_file(name: &str, region: &str) -> Result<String, CliError> {
     match stack::parse(Source { file: STACK.0, text: &text }) {
         Ok(stack) if stack.name() == name => Ok(text),
         Ok(_) => refused(format!("`{name}` is not a valid stack name"), Vec::new()),
-        // Whatever follows the first problem follows from it.
+        // The first problem causes the others.
         Err(found) => {
             found.iter().next().map_or(Ok(text), |first| refused(first.message.clone(), first.help.clone()))
         }
@@ -105,7 +105,7 @@ fn stack_file(name: &str, region: &str) -> Result<String, CliError> {
 
 fn refuse_existing(dir: &Path, files: &[(&str, &str)]) -> Result<(), CliError> {
     let paths = files.iter().map(|(file, _)| dir.join(file));
-    // A link to nowhere is a file that somebody made, too.
+    // A broken symbolic link is an existing file, too.
     let there: Vec<String> = paths
         .filter(|path| path.symlink_metadata().is_ok())
         .map(|path| format!("`{}`", shown(&path)))
@@ -119,7 +119,7 @@ fn refuse_existing(dir: &Path, files: &[(&str, &str)]) -> Result<(), CliError> {
     Err(CliError::failed(format!("{problem}; nothing was written")).hint(hint))
 }
 
-/// Writes a new file; one that was made since nobody looked is left alone as well.
+/// Writes a new file; a file that was created since the check is not overwritten either.
 fn write(path: &Path, text: &str) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
@@ -144,7 +144,7 @@ fn next(dir: &Path, name: &str, files: &[(&str, &str)]) -> String {
     lines.join("\n")
 }
 
-/// Quotes a path for a shell if it must be.
+/// Quotes a path for a shell if necessary.
 fn quoted(path: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-".contains(c);
     if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }

@@ -10,7 +10,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::session;
 
-/// What to do with the local AWS.
+/// Subcommands of `local`.
 #[derive(Subcommand, Debug, Clone, Copy)]
 pub enum Verb {
     /// Install it once, and start it
@@ -25,14 +25,14 @@ pub enum Verb {
     Env,
 }
 
-/// Region of a local AWS without a stack file.
+/// Region of a local AWS if there is no stack file.
 const REGION: &str = "us-east-1";
 
-/// Runs one verb for the project around the stack file.
+/// Runs one verb for the project that contains the stack file.
 ///
 /// # Errors
 ///
-/// Whatever keeps the local AWS from being installed, started or stopped.
+/// Everything that prevents the local AWS from being installed, started or stopped.
 pub async fn run(context: &Context, verb: Verb) -> Result<Exit, CliError> {
     let path = &context.global.file;
     let root = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -87,7 +87,7 @@ fn status(status: &Status) -> String {
     }
 }
 
-/// The region of the stack file where there is one: the local AWS serves all, and shows this one by default.
+/// Returns the region of the stack file if there is one: the local AWS serves all regions, and this one is its default.
 fn region(context: &Context) -> String {
     if let Some(region) = &context.global.region {
         return region.clone();

@@ -1,4 +1,4 @@
-//! `lockstep parity`: whether two roles may do the same.
+//! `lockstep parity`: compares the access of two roles.
 
 use std::collections::BTreeMap;
 
@@ -45,18 +45,18 @@ pub struct Options {
     json: bool,
 }
 
-/// A role in an environment of the stack, with what surrounds it.
+/// A role in an environment of the stack, with the observed state of that environment.
 struct Side {
     session: Session,
     world: World,
     role: String,
 }
 
-/// Compares; nothing is changed. Exits with 2 when one of the roles may do what the other may not.
+/// Compares; changes nothing. Exits with 2 if one of the roles may do something that the other may not.
 ///
 /// # Errors
 ///
-/// No credentials and no answer, and roles that do not exist.
+/// Missing credentials, no answer, and roles that do not exist.
 pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> {
     let one = side(context, &options.one, options.planned).await?;
     let second = match &options.other_profile {
@@ -75,7 +75,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
 }
 
 async fn side(context: &Context, named: &str, planned: bool) -> Result<Side, CliError> {
-    // An ARN has colons too, and no environment has the name `arn`.
+    // An ARN contains colons too, and no environment has the name `arn`.
     let (env, role) = match named.split_once(':') {
         Some((env, role)) if env != "arn" => (Some(env.to_owned()), role),
         _ => (context.global.env.clone(), named),

@@ -1,4 +1,4 @@
-//! `lockstep plan`: shows what apply would do.
+//! `lockstep plan`: shows what `lockstep apply` would do.
 
 use std::path::PathBuf;
 
@@ -31,7 +31,7 @@ pub struct Options {
     destroy: bool,
 }
 
-/// Plans, prints, and saves where told to.
+/// Plans, prints the plan, and saves it if `--out` names a file.
 ///
 /// # Errors
 ///

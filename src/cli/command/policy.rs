@@ -1,4 +1,4 @@
-//! `lockstep policy`: compares policy documents by what they mean.
+//! `lockstep policy`: compares policy documents by their meaning.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::input;
 
-/// What to do with policies.
+/// Subcommands of `policy`.
 #[derive(Subcommand, Debug)]
 pub enum Verb {
     /// Tell whether two policies mean the same, and if not, what access is gained and lost
@@ -51,7 +51,7 @@ pub struct Options {
     detailed_exitcode: bool,
 }
 
-/// What a policy is attached to.
+/// The kind of entity that a policy is attached to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Type {
     /// A KMS key
@@ -66,7 +66,7 @@ enum Type {
 
 impl Type {
     const fn kind(self) -> PolicyKind<'static> {
-        // Bare account ids are completed alike on both sides, so the partition plays no part.
+        // Bare account ids are completed in the same way on both sides, so the partition does not matter.
         match self {
             Self::Key => PolicyKind::Key { partition: "aws" },
             Self::Identity => PolicyKind::Identity,
@@ -76,7 +76,7 @@ impl Type {
     }
 }
 
-/// Compares.
+/// Compares two policies, or a batch of pairs.
 ///
 /// # Errors
 ///
@@ -99,7 +99,7 @@ pub fn run(context: &Context, verb: &Verb) -> Result<Exit, CliError> {
     };
     let comparison = match (read(before, &first), read(after, &second)) {
         (Ok(before), Ok(after)) => Comparison::new(&before, &after, kind),
-        // Both are told at once.
+        // Both errors are reported at once.
         (Err(one), Err(other)) => {
             context.output.note(&one.render(context.output.error_colour));
             return Err(other);
@@ -117,11 +117,11 @@ pub fn run(context: &Context, verb: &Verb) -> Result<Exit, CliError> {
     })
 }
 
-/// Tells the type from the elements: trust policies are about `sts:` actions, policies of identities name
-/// nobody.
+/// Returns the type of the policies according to their elements: trust policies have `sts:` actions, and identity
+/// policies have no principals.
 fn guess(one: &str, other: &str) -> PolicyKind<'static> {
     let both = [one, other];
-    // Policies as IAM returns them are URL-encoded, which leaves these words readable.
+    // Policies as IAM returns them are URL-encoded, but these words stay readable.
     let kind =
         match (both.iter().any(|text| text.contains("Principal")), both.iter().any(|text| is_trust(text))) {
             (false, _) => Type::Identity,

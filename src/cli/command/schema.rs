@@ -10,7 +10,7 @@ use crate::cli::exit::Exit;
 ///
 /// # Errors
 ///
-/// Never in practice: the schema is made from types.
+/// None in practice: the schema is generated from types.
 pub fn run(context: &Context) -> Result<Exit, CliError> {
     let text = serde_json::to_string_pretty(&stack::schema())
         .map_err(|error| CliError::failed("the schema cannot be written").because(error))?;

@@ -34,7 +34,7 @@ pub struct Options {
 ///
 /// # Errors
 ///
-/// A route without an authorizer that takes such tokens, and a key that does not sign for the caller.
+/// A route without an authorizer that accepts such tokens, and a key that the caller may not sign with.
 pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> {
     let session = session::connect(context, session::open(context)?).await?;
     let route = Route {

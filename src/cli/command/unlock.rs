@@ -1,4 +1,4 @@
-//! `lockstep unlock`: takes away a lock that somebody holds.
+//! `lockstep unlock`: frees a lock that someone holds.
 
 use clap::Args;
 use lockstep::lock::{self, EXPIRY, Intent, Verdict};
@@ -22,7 +22,7 @@ pub struct Options {
 ///
 /// # Errors
 ///
-/// Nobody to ask, a no, and somebody else who took the lock meanwhile.
+/// There is no terminal to ask on, the answer is no, or someone else took the lock in between.
 pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> {
     let file = session::open(context)?;
     let reached = session::reach(context, &file).await?;

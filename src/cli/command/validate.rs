@@ -18,7 +18,7 @@ pub struct Options {}
 /// Everything that is wrong in the file.
 pub fn run(context: &Context, _options: &Options) -> Result<Exit, CliError> {
     let file = session::open(context)?;
-    // Reading checks every environment; compiling the chosen one also asks for its variables.
+    // Reading checks every environment; compiling the chosen one also requires the values of its variables.
     if context.global.env.is_some() {
         let env = file.environment(context)?;
         file.compile(context, &file.no_place(&env))?;

@@ -1,4 +1,4 @@
-//! `lockstep why`: why somebody may or may not do something with a key.
+//! `lockstep why`: explains why a principal may or may not do something with a key.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -20,7 +20,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::session::{self, Session};
 
-/// Longest text of an error that is read from a pipe.
+/// Maximum length in bytes of the text of an error that is read from a pipe.
 const MAX_TEXT: u64 = 1 << 20;
 
 /// Options of `why`.
@@ -68,11 +68,11 @@ fn pair(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// Explains, live or planned.
+/// Explains the current or the planned access.
 ///
 /// # Errors
 ///
-/// A question that misses its principal, action or key, and no credentials or answer.
+/// A question without a principal, an action or a key; missing credentials, and no answer.
 pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> {
     let denial = match options.error.as_deref() {
         Some("-") => why::denial(&piped()?),
@@ -132,7 +132,7 @@ fn no_key(name: &Name) -> CliError {
         .hint("run `lockstep apply`, or ask with --planned")
 }
 
-/// Returns the ARN of who is meant.
+/// Returns the ARN of the principal that the text names.
 fn who(desired: &Desired, world: &World, text: &str) -> Result<String, CliError> {
     let name = text.strip_prefix("roles.").unwrap_or(text);
     if let Some(role) = desired.roles.get(&Name::new(name)) {
@@ -175,14 +175,14 @@ fn of_kms(action: &str) -> Result<String, CliError> {
     let known = lockstep::access::key_actions().find(|known| known.eq_ignore_ascii_case(name));
     match (known, name) {
         (Some(known), _) => Ok(format!("kms:{known}")),
-        // One operation that is authorised as two actions; the first is about the key at hand.
+        // One operation that is authorized as two actions; the first one is about the key in question.
         (None, "ReEncrypt") => Ok("kms:ReEncryptFrom".to_owned()),
         (None, _) => Err(CliError::usage(format!("`{action}` is not an action on a key"))
             .hint("write it as in `kms:Decrypt`")),
     }
 }
 
-/// Finds the key that is meant; one outside the stack is read into the world under its ARN.
+/// Finds the named key; a key outside the stack is added to the world under its ARN.
 async fn which(
     session: &Session,
     world: &mut World,
@@ -208,7 +208,7 @@ async fn which(
     Ok(arn)
 }
 
-/// Where no key is named, the one that the functions of the principal use.
+/// Returns the key that the functions of the principal use, for a question that names no key.
 fn the_only(desired: &Desired, principal: &str, action: &str) -> Result<Name, CliError> {
     let under = desired.functions.values().filter(|want| want.spec.config.role == principal);
     let all = |want: &lockstep::stack::desired::FunctionWant| want.uses.clone();
@@ -239,7 +239,8 @@ fn the_only(desired: &Desired, principal: &str, action: &str) -> Result<Name, Cl
     }
 }
 
-/// Reads what the stack does not hold: the principal where it is no part of it, and the grants of the key.
+/// Reads facts that the stack does not contain: the principal, if it is not part of the stack, and the grants on the
+/// key.
 async fn evidence(
     session: &Session,
     world: &World,

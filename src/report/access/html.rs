@@ -1,4 +1,4 @@
-//! The matrix as a page of its own: no scripts, nothing from elsewhere.
+//! Writes the access matrix as a self-contained page, without scripts and external resources.
 
 use std::collections::BTreeSet;
 
@@ -89,7 +89,7 @@ fn mark(cell: &Cell) -> String {
     format!("<td class=\"{class}\" title=\"{title}\">{sign}</td>")
 }
 
-/// Writes text so that no part of it is markup.
+/// Escapes text for HTML.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in printable(text).chars() {

@@ -1,4 +1,4 @@
-//! Who may do what with each key: for people, programs and browsers.
+//! The access of each principal to each key, for people, programs and browsers.
 
 mod html;
 
@@ -13,7 +13,7 @@ use crate::stack::desired::Desired;
 use crate::why::matrix::{Cell, KeyAccess, Row, Verdict};
 use crate::why::{Moment, cited};
 
-/// Widest name of a principal that others are aligned with.
+/// Maximum width of a principal's name that others are aligned with.
 const WIDEST: usize = 40;
 
 /// The matrix of principals and actions for each key.
@@ -24,14 +24,14 @@ pub struct Document {
     /// Stack, environment and place.
     #[serde(flatten)]
     pub place: Place,
-    /// Of which moment is told.
+    /// The state of AWS that the matrix is about.
     pub moment: Moment,
     /// The keys.
     pub keys: Vec<KeyAccess>,
 }
 
 impl Document {
-    /// Makes the document of a matrix.
+    /// Creates the document of a matrix.
     pub fn new(desired: &Desired, moment: Moment, keys: Vec<KeyAccess>) -> Self {
         Self { format_version: FORMAT_VERSION.to_owned(), place: Place::of(desired), moment, keys }
     }
@@ -41,13 +41,13 @@ impl Document {
         super::json(self)
     }
 
-    /// Writes it as a page that needs nothing else.
+    /// Writes it as a self-contained page.
     pub fn html(&self) -> String {
         html::page(self)
     }
 
-    /// Writes it for people: one block for each key, one line for each principal and reason. Long lists of
-    /// actions are cut unless all is asked for.
+    /// Writes it for people: one block for each key, one line for each principal and reason. Long lists of actions are
+    /// cut unless the style is verbose.
     pub fn text(&self, plan::Style { paint, verbose }: plan::Style) -> String {
         let mut lines = vec![format!("{}, {}", plan::heading(paint, &self.place), moment(self.moment))];
         for key in &self.keys {
@@ -116,7 +116,7 @@ const fn word(verdict: Verdict) -> &'static str {
     }
 }
 
-/// Cites what decides.
+/// Returns the citations of the statements that decide.
 fn by(cell: &Cell) -> String {
     let cited: BTreeSet<String> = cell.statements.iter().map(|one| printable(&cited(one))).collect();
     match cited.is_empty() {
@@ -180,7 +180,7 @@ mod tests {
         let page = document().html();
         assert!(page.contains("&lt;b&gt;") && !page.contains("<b>"), "{page}");
         assert!(page.contains("kms:ViaService StringEquals &quot;x&quot;"), "{page}");
-        // One column for each action that anybody may do, and a cell in it for each principal.
+        // One column for each action that any principal may perform, with a cell for each principal.
         assert_eq!(page.matches("<th scope=\"col\">").count(), 4, "{page}");
         assert_eq!(page.matches("<td").count(), 9, "{page}");
         assert!(!page.contains("http"), "{page}");

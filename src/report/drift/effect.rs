@@ -1,4 +1,4 @@
-//! What comes of a difference: the kinds of findings, and how bad each of them is.
+//! The consequence of a difference: the kinds of findings, and the severity of each of them.
 
 use super::Rank;
 use crate::access::{self, PolicyDocument, PolicyKind};
@@ -10,7 +10,7 @@ use crate::stack::desired::Desired;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Effect {
     pub rank: Rank,
-    /// First part of the id.
+    /// The first part of the id of the finding.
     pub rule: &'static str,
     pub consequence: &'static str,
     pub remedy: &'static str,
@@ -68,11 +68,11 @@ const PRINCIPAL_GONE: Effect = effect(
 );
 const CHANGED: Effect =
     effect(Rank::Changed, "changed", "it works differently than the stack file says", RESTORES);
-/// Steps that change no field: tags that record what is in place, versions that are published.
+/// The effect of steps that change no field: tags that record the deployed state, and versions that are published.
 pub const KEPT: Effect = effect(Rank::Cosmetic, "kept", "no request is affected", RESTORES);
 const COSMETIC: Effect = effect(Rank::Cosmetic, "cosmetic", "no request is affected", RESTORES);
 
-/// Says what comes of a resource that is missing, or that nobody wants.
+/// Returns the effect of a resource that is missing, or that the stack does not want.
 pub fn of_whole(draft: &Draft) -> Option<Effect> {
     match draft.action {
         Action::Create => Some(missing(draft.resource.kind)),
@@ -82,7 +82,7 @@ pub fn of_whole(draft: &Draft) -> Option<Effect> {
     }
 }
 
-/// Says what comes of one difference between two states of a resource.
+/// Returns the effect of one difference between two states of a resource.
 pub fn of(desired: &Desired, world: &World, draft: &Draft, change: &Change) -> Effect {
     if is_cosmetic(&change.field) {
         return COSMETIC;
@@ -131,7 +131,7 @@ fn key_policy(desired: &Desired, seen: &PolicyDocument, wanted: &PolicyDocument)
     if dead && more == MORE_ACCESS && alive != MORE_ACCESS { PRINCIPAL_GONE } else { more }
 }
 
-/// Says which of two policies allows more, where `seen` is what AWS has.
+/// Returns the effect of two policies that differ, by which one allows more; `seen` is the one that AWS has.
 fn direction(seen: &PolicyDocument, wanted: &PolicyDocument, kind: PolicyKind<'_>) -> Effect {
     match access::compare(seen, wanted, kind).1 {
         access::Change::None => COSMETIC,
@@ -166,7 +166,7 @@ fn role(desired: &Desired, world: &World, (seen, op): (Option<&role::Seen>, &rol
     }
 }
 
-/// Returns whether a policy allows nothing and denies something: taking it away gives access back.
+/// Returns whether a policy only denies, so that its removal would give access back.
 fn only_denies(policy: &PolicyDocument) -> bool {
     !policy.statements().is_empty()
         && policy.statements().iter().all(|statement| statement.effect == access::Effect::Deny)
@@ -177,13 +177,13 @@ fn function(op: &function::Op, change: &Change, recorded_as_wanted: bool) -> Eff
         function::Op::RemovePermission { .. } => MORE_INVOKE,
         function::Op::AddPermission { .. } => NOT_INVOKED,
         function::Op::Configure { .. } if change.field == "role" => OTHER_ROLE,
-        // The tags say that the wanted code was uploaded, and yet other code is there.
+        // The tags say that the wanted code was uploaded, but the function has other code.
         function::Op::UpdateCode { .. } if change.field == "code" && recorded_as_wanted => OTHER_CODE,
         _ => CHANGED,
     }
 }
 
-/// Returns whether a field of an API decides who gets in.
+/// Returns whether a field of an API decides who may call it.
 fn guards(change: &Change) -> bool {
     let Change { field, before: _, after } = change;
     let of_route = ["authorization", "authorizer", "scopes", "api_key_required"];

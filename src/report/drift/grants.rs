@@ -1,4 +1,5 @@
-//! Grants on keys of the stack. lockstep makes none, so each that adds to what its grantee may do is reported.
+//! Finds grants on keys of the stack. lockstep creates none, so each grant that adds to the access of its grantee is
+//! reported.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +9,7 @@ use crate::kinds::{Kind, Name, ResourceId};
 use crate::plan::prove::Scene;
 use crate::report::{short, value};
 
-/// Lists grants by which somebody may do more than the stack file says, and those that could not be read.
+/// Lists grants by which someone may do more than the stack file says, and grants that could not be read.
 pub fn findings(scene: Scene<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (key, grants) in &scene.evidence.grants {
@@ -35,7 +36,7 @@ fn found(scene: Scene<'_>, name: &Name, grant: &Grant) -> Option<Finding> {
             decide(&caller, &Request::new(format!("kms:{operation}"), &caller, &facts), &facts).is_allow()
         })
     };
-    // To describe a key, or to give the grant back, is no use of it.
+    // Describing a key, or retiring the grant, does not use the key.
     let harmless =
         |operation: &&String| matches!(operation.as_str(), "DescribeKey" | "RetireGrant" | "GetPublicKey");
     let gives: BTreeSet<String> =

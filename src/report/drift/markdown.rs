@@ -3,14 +3,14 @@
 use super::{Drift, Finding, Place};
 use crate::report::value;
 
-/// What a comment holds. GitHub counts characters; bytes are never fewer.
+/// Maximum length of a comment. GitHub counts characters, which are never more than the bytes counted here.
 const LIMIT: usize = 65_535;
 
-/// Room that is kept for what closes a cut report.
+/// Bytes that are reserved for the end of a report that is cut.
 const CLOSING: usize = 200;
 
 impl Drift {
-    /// Writes the report as Markdown for a comment: the worst first, details folded, never too long.
+    /// Writes the report as Markdown for a comment: the worst findings first, details folded, within the length limit.
     pub fn markdown(&self) -> String {
         let Place { stack, env, region, account } = &self.place;
         let mut out = format!(
@@ -69,7 +69,7 @@ fn row(Finding { resource, what, consequence, remedy, .. }: &Finding) -> String 
     format!("| {} |\n", cells.join(" | "))
 }
 
-/// Writes text so that GitHub shows it as it is: no markup, no HTML, nobody called by name.
+/// Escapes text so that GitHub shows it literally: no markup, no HTML, no mentions.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in value::printable(text).chars() {
@@ -77,7 +77,7 @@ fn escaped(text: &str) -> String {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
-            // A zero-width space keeps a name from being called, and a number from being a link.
+            // A zero-width space prevents mentions of users and links to issues.
             '@' | '#' => out.extend([c, '\u{200b}']),
             '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '$' => out.extend(['\\', c]),
             c => out.push(c),

@@ -1,4 +1,4 @@
-//! What differs between the stack file and AWS, the worst first.
+//! The differences between the stack file and AWS, the worst first.
 
 mod effect;
 mod grants;
@@ -16,7 +16,7 @@ use crate::stack::desired::Line;
 
 use sort::sorted;
 
-/// Everything that differs, or could not be read, as people and programs read it. No field holds a secret.
+/// Everything that differs or could not be read, for people and programs. No field contains a secret.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Drift {
     /// `1.0`.
@@ -24,25 +24,25 @@ pub struct Drift {
     /// Stack, environment and place.
     #[serde(flatten)]
     pub place: Place,
-    /// Numbers of findings.
+    /// Numbers of findings by rank.
     pub counts: Counts,
-    /// What was found, the worst first.
+    /// The findings, the worst first.
     pub findings: Vec<Finding>,
 }
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rank {
     /// Requests fail.
     Breaks,
-    /// Somebody may do more than the stack file says.
+    /// Someone may do more than the stack file says.
     Security,
     /// Something works differently.
     Changed,
-    /// Nothing that requests notice.
+    /// No request is affected.
     Cosmetic,
-    /// Nobody knows, for it could not be read.
+    /// Unknown, because it could not be read.
     Unread,
 }
 
@@ -67,11 +67,11 @@ impl Rank {
 pub struct Counts {
     /// Requests fail.
     pub breaks: usize,
-    /// Somebody may do more than the stack file says.
+    /// Someone may do more than the stack file says.
     pub security: usize,
     /// Something works differently.
     pub changed: usize,
-    /// Nothing that requests notice.
+    /// No request is affected.
     pub cosmetic: usize,
     /// Could not be read.
     pub unread: usize,
@@ -90,35 +90,35 @@ impl Counts {
     }
 }
 
-/// One thing that differs, with what comes of it and what mends it.
+/// One difference, with its consequence and its remedy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
-    /// The same in every report as long as the finding stays: rule and resource.
+    /// The id, which is the same in every report as long as the finding stays: rule and resource.
     pub id: String,
-    /// How bad it is.
+    /// The severity.
     pub rank: Rank,
     /// Address in the stack file, such as `functions.encrypt`.
     pub resource: String,
-    /// What differs, to be read after the address.
+    /// The difference, to be read after the address.
     pub what: String,
-    /// What comes of it.
+    /// The consequence.
     pub consequence: String,
-    /// What mends it.
+    /// The remedy.
     pub remedy: String,
-    /// The place in the stack file that has to do with it.
+    /// The related place in the stack file.
     pub line: Option<Line>,
     /// The fields that differ: before is AWS, after is the stack file.
     pub changes: Vec<Change>,
 }
 
-/// Everything that was seen for a report.
+/// Everything that was observed for a report.
 #[derive(Clone, Copy, Debug)]
 pub struct Observed<'a> {
     /// The stack, AWS, and the grants on its keys.
     pub scene: Scene<'a>,
-    /// What stops a plan; the rest is reported all the same.
+    /// The problems that block a plan; everything else is reported as well.
     pub blocked: &'a [Blocked],
-    /// What the stack says about access and AWS does not keep.
+    /// The claims of the stack about access that do not hold in AWS.
     pub claims: &'a [Blocked],
 }
 
@@ -131,7 +131,7 @@ impl Drift {
         findings.extend(grants::findings(scene));
         findings.extend(claims.iter().map(not_kept));
         let unread = unread(world);
-        // What blocks a plan only because it could not be read is told once.
+        // A problem that blocks a plan only because something could not be read is reported once.
         let told = |blocked: &&Blocked| {
             let same = |finding: &&Finding| finding.resource == blocked.resource.to_string();
             !unread.iter().filter(same).any(|finding| finding.what.ends_with(reason(&blocked.problem)))
@@ -162,7 +162,7 @@ impl Drift {
         super::json(self)
     }
 
-    /// Goes over the ranks that have findings, the worst first.
+    /// Returns the ranks that have findings, the worst first.
     fn by_rank(&self) -> impl Iterator<Item = (Rank, Vec<&Finding>)> {
         let ranks = Rank::ALL.into_iter().map(|rank| {
             (rank, self.findings.iter().filter(|finding| finding.rank == rank).collect::<Vec<_>>())
@@ -184,7 +184,7 @@ fn in_the_way(Blocked { resource, problem, remedy, line }: &Blocked) -> Finding 
     }
 }
 
-/// A claim of the stack file that does not hold. What is not known is no less a reason to look.
+/// Returns the finding of a claim of the stack file that does not hold. An unknown result is a finding as well.
 fn not_kept(Blocked { resource, problem, remedy, line }: &Blocked) -> Finding {
     Finding {
         id: format!("claim:{resource}"),
@@ -198,12 +198,12 @@ fn not_kept(Blocked { resource, problem, remedy, line }: &Blocked) -> Finding {
     }
 }
 
-/// The part of a problem that says why something could not be read.
+/// Returns the part of a problem that says why something could not be read.
 fn reason(problem: &str) -> &str {
     problem.split_once("could not be read: ").map_or(problem, |(_, why)| why)
 }
 
-/// What cannot be read is a finding of its own: neither absent nor unchanged.
+/// Lists resources and listings that could not be read, which count neither as absent nor as unchanged.
 fn unread(world: &World) -> Vec<Finding> {
     let mut findings: Vec<Finding> =
         world.unread.iter().map(|(resource, why)| could_not_read(resource, None, why)).collect();

@@ -14,17 +14,17 @@ use crate::report::short::{self, Names};
 use crate::report::{policy, value};
 use crate::stack::desired::Desired;
 
-/// Differences beyond this number are counted in the line of a finding, not told.
+/// Maximum number of differences that are listed in the line of a finding; the others are counted.
 const TOLD: usize = 4;
 
-/// What belongs to one finding.
+/// The parts of one finding.
 #[derive(Default)]
 struct Group {
     says: Vec<String>,
     changes: Vec<Change>,
 }
 
-/// Lists what is broken, and everything else that differs.
+/// Lists everything that is broken, and every other difference.
 pub fn sorted(scene: Scene<'_>) -> Vec<Finding> {
     let Scene { desired, world, evidence: _ } = scene;
     let problems = problem::problems(scene, true);
@@ -33,7 +33,7 @@ pub fn sorted(scene: Scene<'_>) -> Vec<Finding> {
     let mut groups: BTreeMap<(ResourceId, Effect), Group> = BTreeMap::new();
     let mut kept = BTreeSet::new();
     let mut drafts = world::steps(&finally(desired, world), world);
-    // What is there under a name of the stack without being part of it is told by what blocks the plan.
+    // A resource that has a name of the stack but does not belong to it is reported as a problem that blocks the plan.
     drafts.retain(|draft| {
         let ResourceId { kind, name } = &draft.resource;
         let untagged = *kind == Kind::Key
@@ -43,7 +43,7 @@ pub fn sorted(scene: Scene<'_>) -> Vec<Finding> {
     });
     for draft in drafts {
         if let Some(effect) = effect::of_whole(&draft) {
-            // What is missing or extra as a whole is told once, whatever it takes to change that.
+            // A resource that is missing or extra as a whole is reported once, no matter which steps would change that.
             let cause = around.problems.iter().any(|problem| around.is_missed(problem, &draft));
             if !cause {
                 groups.entry((draft.resource, effect)).or_default();
@@ -139,7 +139,7 @@ struct Around<'a> {
 }
 
 impl Around<'_> {
-    /// Returns whether a difference is the cause of something that is told to be broken.
+    /// Returns whether a difference is the cause of a problem that is already reported.
     fn explains(&self, problem: &Problem, draft: &Draft, change: &Change) -> bool {
         let key = |name: &Name| problem.key.as_ref() == Some(name);
         match &draft.op {
@@ -189,8 +189,8 @@ impl Around<'_> {
         missed && draft.action == Action::Create
     }
 
-    /// Returns whether a difference only follows from others: a deployment that the stage will be moved to, or
-    /// an alias that routes to the newest version that there is, until another one is published.
+    /// Returns whether a difference only follows from others: a deployment that the stage will be moved to, or an alias
+    /// that routes to the newest existing version until another one is published.
     fn follows(&self, draft: &Draft, change: &Change) -> bool {
         if matches!(draft.op, Op::Api { op: api::Op::Deploy { .. }, .. }) {
             return true;
@@ -201,7 +201,7 @@ impl Around<'_> {
         newest.is_some() && newest.map(String::as_str) == before
     }
 
-    /// Says what differs, in words that follow the address of the resource.
+    /// Describes the difference, in words that follow the address of the resource.
     fn says(&self, draft: &Draft, told: &[Change]) -> Vec<String> {
         let access = self.access(draft);
         if !access.is_empty() {
@@ -231,7 +231,8 @@ impl Around<'_> {
         }
     }
 
-    /// Says who may do more or less with a key than the stack file says, but for what is told to be broken.
+    /// Describes who may do more or less with a key than the stack file says, except for problems that are already
+    /// reported.
     fn access(&self, draft: &Draft) -> Vec<String> {
         if draft.action != Action::Update {
             return Vec::new();
@@ -261,7 +262,7 @@ impl Around<'_> {
     }
 }
 
-/// Returns whether an operation on a role undoes what stops its function.
+/// Returns whether an operation on a role undoes the change that stops its function.
 fn explained_by(blocker: Blocker, op: &role::Op, takes_access: impl Fn() -> bool) -> bool {
     match (blocker, op) {
         (Blocker::Trust, role::Op::PutTrust { .. }) => takes_access(),

@@ -28,7 +28,7 @@ impl Drift {
         lines.join("\n")
     }
 
-    /// Writes the numbers in one line.
+    /// Writes the numbers of findings in one line.
     pub(super) fn summary(&self) -> String {
         if self.is_empty() {
             return "No drift. AWS has what the stack file says.".to_owned();
@@ -49,7 +49,7 @@ fn mark(paint: Paint, rank: Rank) -> String {
     }
 }
 
-/// Shows what AWS has and what the stack file says.
+/// Shows the values of AWS and of the stack file.
 fn sides(paint: Paint, change: &crate::kinds::Change) -> Vec<String> {
     if policy::is_policy(change) {
         return policy::diff(paint, change);

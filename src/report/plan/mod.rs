@@ -1,4 +1,4 @@
-//! What a plan does, as a document.
+//! The steps of a plan, as a document.
 
 mod text;
 
@@ -15,7 +15,7 @@ use crate::stack::desired::{Probe, ProbeTarget};
 pub(super) use text::heading;
 pub use text::{Style, text};
 
-/// A plan as people and programs read it. No field holds a secret.
+/// A plan for people and programs. No field contains a secret.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Document {
     /// `1.0`.
@@ -23,13 +23,13 @@ pub struct Document {
     /// Stack, environment and place.
     #[serde(flatten)]
     pub place: Place,
-    /// What is broken before the plan.
+    /// Problems that exist before the plan.
     pub problems: Vec<Problem>,
-    /// Done one after the other.
+    /// The phases, in order.
     pub phases: Vec<PhaseDocument>,
-    /// What functions may do with keys afterwards.
+    /// The access of functions to keys afterwards.
     pub access: Vec<AccessLine>,
-    /// What is not proved, and why the plan may be applied all the same.
+    /// Claims that are not proved, and the reason for which the plan may be applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unproved: Option<Unproved>,
     /// Numbers of resources.
@@ -38,12 +38,12 @@ pub struct Document {
     pub names: Names,
 }
 
-/// What cannot be proved of a plan that may be applied all the same.
+/// The claims that are not proved, for a plan that may be applied nevertheless.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unproved {
-    /// Why it may be, in the words of who allowed it.
+    /// The reason for applying the plan, as the user gave it.
     pub reason: String,
-    /// What cannot be proved.
+    /// The claims that are not proved.
     pub findings: Vec<Blocked>,
 }
 
@@ -57,35 +57,35 @@ impl Document {
 /// One phase of a plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PhaseDocument {
-    /// What it is for.
+    /// The purpose of the phase.
     pub purpose: Aim,
-    /// What is waited for before it.
+    /// The gate before the phase.
     pub gate: Option<GateDocument>,
-    /// What it does, by resource.
+    /// The changes, by resource.
     pub resources: Vec<ResourceDocument>,
-    /// What is waited for after it.
+    /// The gate after the phase.
     pub proof: Option<GateDocument>,
 }
 
-/// What a phase is for, in the words of people.
+/// The purpose of a phase, as people read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Aim {
     /// Everything is new.
     Create,
-    /// Nothing is taken away, and no other phase follows.
+    /// Nothing is removed, and no other phase follows.
     Change,
-    /// Nothing is taken away yet.
+    /// Nothing is removed yet.
     Widen,
-    /// Functions go back from roles that stood in for theirs.
+    /// Functions return from temporary roles to their own.
     Return,
-    /// Access and settings are taken away.
+    /// Access and settings are removed.
     Narrow,
-    /// Resources go.
+    /// Resources are deleted.
     Remove,
 }
 
-/// What is waited for.
+/// The conditions that are waited for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GateDocument {
     /// Requests that must succeed.
@@ -94,27 +94,27 @@ pub struct GateDocument {
     pub drain_seconds: u32,
 }
 
-/// Requests that show whether a function works.
+/// The requests that show whether a function works.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeDocument {
     /// The function.
     pub function: Name,
     /// Verb and path of each request, in order; for a direct invocation `invoke NAME`.
     pub requests: Vec<String>,
-    /// How often in a row all of them must succeed.
+    /// The number of consecutive times that all of them must succeed.
     pub successes: u32,
-    /// Seconds until it counts as failed.
+    /// Seconds after which the probe counts as failed.
     pub timeout_seconds: u32,
 }
 
-/// What one phase does to one resource.
+/// The changes that one phase makes to one resource.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ResourceDocument {
     /// Address in the stack file, such as `keys.text`.
     pub resource: String,
-    /// What happens to it.
+    /// The action on it.
     pub action: Action,
-    /// Who gains and loses access to it.
+    /// The principals that gain and lose access to it.
     pub access: Vec<AccessChange>,
     /// The fields that change.
     pub changes: Vec<Change>,
@@ -138,7 +138,7 @@ pub fn document(view: &PlanView<'_>) -> Document {
     }
 }
 
-/// Names the roles that a plan makes: those that only stand in for others are nowhere else.
+/// Returns the names of the roles that a plan creates: temporary roles appear nowhere else.
 fn made(plan: &Plan) -> impl Iterator<Item = (String, String)> + '_ {
     plan.steps().filter_map(|step| match &step.op {
         Op::Role { name, op: role::Op::Create { spec } } => Some((spec.arn.clone(), name.to_string())),
@@ -183,7 +183,7 @@ fn resources(steps: &[Step]) -> Vec<ResourceDocument> {
             resource.action = step.action;
         }
         resource.access.extend(step.access.iter().cloned());
-        // A field that stays unset is no change.
+        // A field that stays unset has not changed.
         let set = step.changes.iter().filter(|change| change.before.is_some() || change.after.is_some());
         resource.changes.extend(set.flat_map(value::told));
         resource.calls.extend(call(step));
@@ -191,7 +191,7 @@ fn resources(steps: &[Step]) -> Vec<ResourceDocument> {
     resources.into_values().collect()
 }
 
-/// Returns the name of a step's operation, by which the plan file knows it.
+/// Returns the name of the operation of a step, as the plan file contains it.
 pub fn call(step: &Step) -> Option<String> {
     let op = serde_json::to_value(&step.op).ok()?;
     op.get("op")?.get("call")?.as_str().map(str::to_owned)

@@ -1,4 +1,4 @@
-//! A plan for a terminal.
+//! Writes a plan for a terminal.
 
 use std::collections::BTreeSet;
 
@@ -9,13 +9,13 @@ use crate::report::paint::{BOLD, CYAN, FAINT, GREEN, Paint, RED, pad};
 use crate::report::short::Names;
 use crate::report::{AccessLine, Place, Problem, policy, short, value};
 
-/// Longest line about access before each principal gets a line of its own.
+/// Maximum length of a line about access before each principal gets a line of its own.
 const ACCESS_LINE: usize = 100;
 
-/// Widest value that others are aligned with.
+/// Maximum width of a value that others are aligned with.
 const COLUMN: usize = 40;
 
-/// How a plan is written.
+/// The style of a written plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Style {
     /// Whether colours are used.
@@ -68,7 +68,7 @@ pub fn text(document: &Document, style: Style) -> String {
     finished(&lines)
 }
 
-/// Writes where a stack is.
+/// Writes the place of a stack.
 pub fn heading(paint: Paint, Place { stack, env, region, account }: &Place) -> String {
     paint.of(BOLD, format_args!("{stack}/{env} · {region} · account {account}"))
 }
@@ -82,7 +82,7 @@ fn finished(lines: &[String]) -> String {
     text
 }
 
-/// The column of resources is as wide as the longest address, in all phases.
+/// Returns the width of the column of resources: the length of the longest address in all phases.
 fn width(phases: &[PhaseDocument]) -> usize {
     let addresses = phases.iter().flat_map(|phase| &phase.resources).map(|resource| resource.resource.len());
     addresses.chain(["probe".len()]).max().unwrap_or_default()
@@ -160,7 +160,7 @@ impl Writer<'_> {
         details
     }
 
-    /// Who gains and loses access comes first, then who only keeps it for now.
+    /// Writes first who gains and loses access, then who keeps it only for now.
     fn access(&self, resource: &ResourceDocument, access: &[AccessChange]) -> Vec<String> {
         let gained: BTreeSet<&String> = access.iter().flat_map(|change| &change.gains).collect();
         let (others, roles): (Vec<_>, Vec<_>) =
@@ -220,16 +220,16 @@ fn after(gate: Option<&GateDocument>) -> String {
     if parts.is_empty() { String::new() } else { format!(", after {}", parts.join(" and ")) }
 }
 
-/// Returns whether a change says something that the lines about access, or its sister changes, leave out.
+/// Returns whether a change contains anything that the lines about access, or related changes, leave out.
 fn is_worth_a_line(change: &Change, action: Action, access: &[AccessChange]) -> bool {
     if change.field == "policy" && !access.is_empty() {
         return policy::differs_beyond_access(change);
     }
-    // The routes of a new API tell its paths.
+    // The routes of a new API already show its paths.
     !(action == Action::Create && change.field.starts_with("resources "))
 }
 
-/// Writes one line for each change, with the values in columns; of a policy only the name of the field.
+/// Writes one line for each change, with the values in columns; for a policy, only the name of the field.
 fn fields(names: &Names, changes: &[&Change], action: Action) -> Vec<String> {
     let rows: Vec<[String; 3]> = changes.iter().map(|change| row(names, change)).collect();
     let width = |column: usize| {
@@ -262,7 +262,7 @@ fn row(names: &Names, change: &Change) -> [String; 3] {
     [field, before, after]
 }
 
-/// Says what a resource's steps do where no field of the stack file changes.
+/// Describes the steps of a resource for which no field of the stack file changes.
 fn silent(calls: &[String]) -> Option<String> {
     let does = calls.iter().map(|call| match call.as_str() {
         "Delete" => "is deleted",
@@ -297,7 +297,7 @@ fn access_row(paint: Paint, line: &AccessLine) -> Vec<String> {
     ]
 }
 
-/// Writes `key_policy:UseByEncrypt` as `key policy, UseByEncrypt`.
+/// Formats `key_policy:UseByEncrypt` as `key policy, UseByEncrypt`.
 fn cited(statement: &str) -> String {
     match statement.split_once(':') {
         Some((layer, sid)) => format!("{}, {sid}", layer.replace('_', " ")),
@@ -305,7 +305,7 @@ fn cited(statement: &str) -> String {
     }
 }
 
-/// Puts rows into columns; the last one is not filled up, for it may hold colours.
+/// Formats rows as columns; the last column is not padded, because it may contain colours.
 fn table(rows: Vec<Vec<String>>) -> Vec<String> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
     let widths: Vec<usize> = (0..columns.saturating_sub(1))

@@ -1,4 +1,4 @@
-//! What drift says breaks, and what it does not: the evaluator decides.
+//! Tests which differences drift reports as breaking, and which not: the evaluator decides.
 
 use std::collections::BTreeSet;
 
@@ -73,7 +73,7 @@ fn deny_encrypt() -> PolicyDocument {
     PolicyDocument::new([Statement { effect: crate::access::Effect::Deny, ..deny }])
 }
 
-/// The stack, and AWS after it was applied, where every policy of every role can be read.
+/// Returns the stack, and AWS after it was applied, with every policy of every role readable.
 fn readable() -> (Desired, World) {
     let mut stack = stack("encrypt-test");
     for role in stack.roles.values_mut() {
@@ -108,7 +108,7 @@ fn a_denial_put_on_the_role_breaks_its_function_and_is_taken_away_first() {
     assert!(gaps(&stack, &mended).is_empty());
     assert!(crate::plan::plan(&stack, &mended).unwrap().is_empty());
 
-    // The same by a managed policy that can be read, beside one that gives too much: that one waits.
+    // The same with a managed policy that can be read, beside one that allows too much, which is removed later.
     let (stack, mut world) = readable();
     let arn = |name: &str| format!("arn:aws:iam::111122223333:policy/{name}");
     let managed = &mut role(&mut world, "encrypt-test").spec.managed;
@@ -235,7 +235,7 @@ fn a_key_without_its_tags_and_one_that_cannot_be_read_are_not_called_missing() {
     assert!(found.iter().all(|(rank, ..)| *rank == Rank::Unread) && !found.is_empty(), "{found:?}");
 }
 
-/// The stack with a second key, a function that names its key by alias, and AWS after it was applied.
+/// Returns the stack with a second key and a function that names its key by alias, and AWS after it was applied.
 fn by_alias() -> (Desired, World) {
     let mut stack = stack("encrypt-test");
     stack.keys.insert("token".into(), fixtures::key());
@@ -293,7 +293,7 @@ fn a_function_that_asks_for_another_key_breaks_where_it_may_not_use_that() {
     Drift: 1 breaks, 0 security, 0 changed, 0 cosmetic, 0 unread.
     "#);
 
-    // A key that its role may use all the same.
+    // A key that its role may use nevertheless.
     let token = &mut renamed.keys.get_mut(&Name::from("token")).unwrap().spec;
     token.policy = world.keys[&Name::from("text")].spec.policy.clone();
     assert!(drift(&stack, &renamed).findings.iter().all(|finding| finding.rank > Rank::Breaks));

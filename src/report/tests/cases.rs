@@ -1,8 +1,9 @@
-//! Stack files, before and after, with what is written about the way between them, in `tests/cases/report`:
-//! found here, one folder each.
+//! Compares stack files, before and after, with the expected plan and drift between them, one folder of
+//! `tests/cases/report` each.
 //!
-//! `before.yaml` is what AWS has, nothing where it is missing; `after.yaml` is what is wanted. `plan.txt` and
-//! `drift.txt` are what a terminal shows. Where one of them is missing it is written, to be read and kept.
+//! `before.yaml` is the state of AWS, which is empty if the file is missing; `after.yaml` is the wanted state.
+//! `plan.txt` and `drift.txt` are the output in a terminal. If one of them is missing, the test writes it, to be
+//! reviewed and kept.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -36,7 +37,7 @@ fn desired(path: &Path) -> io::Result<Desired> {
     Ok(desired)
 }
 
-/// Writes plan and drift of one case.
+/// Writes the plan and the drift of one case.
 fn outcome(case: &Path) -> io::Result<[(PathBuf, String); 2]> {
     let before = case.join("before.yaml");
     let world = if before.exists() { applied(&desired(&before)?) } else { World::default() };

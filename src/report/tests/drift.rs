@@ -1,4 +1,4 @@
-//! What drift says about worlds that somebody meddled with.
+//! Tests the drift of worlds that were changed by hand.
 
 use std::collections::BTreeSet;
 
@@ -154,7 +154,7 @@ fn a_role_that_is_gone_and_one_recreated_break_their_function() {
     "#);
 }
 
-/// A world in which much was changed by hand, of every rank.
+/// Returns a world in which much was changed by hand, with findings of every rank.
 fn meddled() -> (Desired, World) {
     let mut stack = stack("encrypt-test");
     stack
@@ -264,7 +264,7 @@ fn verbose_shows_both_sides() {
 #[test]
 fn markdown_shows_the_worst_and_folds_the_rest() {
     let (stack, world) = meddled();
-    // A zero-width space would hide in the source.
+    // A zero-width space would not be visible in the source.
     let markdown = drift(&stack, &world).markdown().replace('\u{200b}', "<zwsp>");
     insta::assert_snapshot!(markdown, @r#"
     ### Drift of text-encryption/test

@@ -1,4 +1,4 @@
-//! A small stack like that of the README, and what is written about its plans.
+//! A small stack like that of the README, and the reports on its plans.
 
 mod breaks;
 mod cases;
@@ -15,7 +15,7 @@ use crate::plan::small_worlds::fixtures;
 use crate::plan::{Plan, PlanError, plan};
 use crate::stack::desired::{Desired, Line, Probe, ProbeStep, ProbeTarget};
 
-/// The text-encryption API, with its function under a role.
+/// Returns the text-encryption API, whose function runs under a role.
 pub fn stack(role: &str) -> Desired {
     let mut desired = fixtures::empty();
     desired.stack = "text-encryption".to_owned();
@@ -66,7 +66,7 @@ fn probe() -> Probe {
     }
 }
 
-/// AWS after the plan for a stack was applied.
+/// Returns AWS after the plan for a stack was applied.
 pub fn applied(desired: &Desired) -> World {
     let mut world = fixtures::nothing();
     let plan = plan(desired, &world).unwrap();
@@ -77,7 +77,7 @@ pub fn applied(desired: &Desired) -> World {
     world
 }
 
-/// AWS after somebody changed the function's role by hand.
+/// Returns AWS after someone changed the role of the function by hand.
 pub fn swapped_by_hand() -> World {
     let mut world = applied(&stack("encrypt-test"));
     world.functions.get_mut(&Name::from("encrypt")).unwrap().config.role = fixtures::role_arn("encrypt-prod");

@@ -1,4 +1,4 @@
-//! What a run does not know of, and must not make a second time.
+//! Resources that a run does not know of, and must not create a second time.
 
 use super::{APPLY, BOOTSTRAP, RULES, WHOLE, has, is_whole, scaled};
 use crate::support::{End, Fault, Inventory, Project, Rules, Trap, key_of_texts};
@@ -31,7 +31,7 @@ async fn a_key_that_not_every_read_knows_yet_is_not_made_twice() {
     let project = Project::strict(Rules { reads: scaled(360), ..RULES }).await;
     let end = project.run_into(Trap::SilentAfterThe("kms:CreateKey"), &BOOTSTRAP).await;
     assert!(matches!(end, End::Killed(_)), "{end:?}");
-    // Every other look finds no key. With this one, it is the last before something is made.
+    // Every other read finds no key. With this plan, that read is the last one before a resource is created.
     project.run(&["plan"]).await.ok();
     project.run(&BOOTSTRAP).await.ok();
     is_whole(&project).await;

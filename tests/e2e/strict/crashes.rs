@@ -3,8 +3,8 @@
 use super::{APPLY, BOOTSTRAP, DESTROY, ROLES, RULES, is_gone, is_whole, update};
 use crate::support::{End, Load, Project, figure};
 
-/// Makes a stack and removes it, each with one run that is killed after so many changes and one that is not.
-/// Returns how many of the two were killed.
+/// Creates and removes a stack, each with one run that is killed after `changes` changes and one run that is not.
+/// Returns how many of the two runs were killed.
 async fn killed_after(changes: usize) -> usize {
     let project = Project::strict(RULES).await;
     let made = project.run_until(changes, &BOOTSTRAP).await;
@@ -18,7 +18,7 @@ async fn killed_after(changes: usize) -> usize {
     [made, removed].into_iter().filter(|killed| *killed).count()
 }
 
-/// Returns whether a run was killed, and prints after what. One that came to its end must have ended well.
+/// Returns whether a run was killed, and prints after which changes. A run that was not killed must have succeeded.
 fn recovered(verb: &str, changes: usize, end: End) -> bool {
     match end {
         End::Killed(done) => {
@@ -37,7 +37,7 @@ fn recovered(verb: &str, changes: usize, end: End) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn create_and_destroy_killed_after_each_change() {
-    // Two at a time, as many as there is room for.
+    // Two at a time, because there is room for two.
     for changes in (1..).step_by(2) {
         let (_, next) = tokio::join!(killed_after(changes), killed_after(changes + 1));
         if next == 0 {
@@ -47,8 +47,7 @@ async fn create_and_destroy_killed_after_each_change() {
     }
 }
 
-/// Kills a run after one change, after two, and so on; every one of them is run again. The API is called all
-/// the time.
+/// Kills a run after one change, after two, and so on, and runs each of them again. The API is called all the time.
 async fn killed_after_each(
     mut project: Project,
     (verb, mut change): (&str, impl FnMut(&mut Project, bool)),
@@ -85,7 +84,7 @@ async fn a_swap_killed_after_each_change() {
 async fn a_swap_by_an_alias_killed_after_each_change() {
     let mut project = Project::strict(RULES).await;
     project.call_by_an_alias();
-    // A version and the alias beside what a swap changes.
+    // A swap by an alias also changes a version and the alias.
     killed_after_each(project, ("swap by an alias", swap), 6).await;
 }
 

@@ -1,11 +1,11 @@
-//! Changes that take their time to arrive: no request fails meanwhile, and nothing is taken away too early.
+//! Changes that take time to propagate: no request fails in between, and nothing is removed too early.
 
 use std::time::Duration;
 
 use super::{APPLY, BOOTSTRAP, ROLES, RULES, SETTLE, WHOLE, has, is_whole, scaled};
 use crate::support::{Inventory, Load, Project, Rules};
 
-/// Seconds of AWS.
+/// Delays in seconds of AWS.
 #[derive(Clone, Copy)]
 struct Delays {
     principals: u64,
@@ -27,7 +27,7 @@ impl From<Delays> for Rules {
     }
 }
 
-/// Swaps to a role that the same run makes, and back with a run that deletes it, while the API is called.
+/// Swaps to a role that the same run creates, and back with a run that deletes it, while the API is called.
 async fn swapped(rules: Rules) -> Project {
     let mut project = Project::strict(rules).await;
     project.run(&BOOTSTRAP).await.ok();
@@ -48,7 +48,7 @@ async fn swapped(rules: Rules) -> Project {
     project
 }
 
-/// Demands that a rule refused something if it takes a minute or more, and nothing if it takes no time.
+/// Asserts that a rule refused a call if its delay is a minute or more, and none if there is no delay.
 #[track_caller]
 fn stood(project: &Project, code: &str, takes: u64, first: bool) {
     let refused = project.rules().refused(code);
@@ -66,7 +66,7 @@ macro_rules! delays {
             async fn $name() {
                 let [principals, policies, updates, reads] = [$principals, $policies, $updates, $reads];
                 let project = swapped(Delays { principals, policies, updates, reads }.into()).await;
-                // What takes long has stood in the way.
+                // Long delays have caused refusals.
                 stood(&project, "MalformedPolicyDocumentException", principals, reads <= 10);
                 stood(&project, "NoSuchEntity", reads, true);
             }
@@ -74,7 +74,7 @@ macro_rules! delays {
     };
 }
 
-// Principals are known after, policies in effect after, updates take, and reads are stale for, in seconds.
+// The delays in seconds: principals become known, policies take effect, updates end, reads stop being stale.
 delays! {
     nothing_takes_any_time: [0, 0, 0, 0];
     policies_take_as_long_as_is_promised: [0, 120, 0, 0];
@@ -85,17 +85,17 @@ delays! {
     everything_takes_two_minutes: [120, 120, 120, 60];
 }
 
-/// Without this one, the others might pass with a layer that sees nothing.
+/// Without this test, the others might pass with a layer that notices nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn policies_that_take_longer_than_is_waited_are_noticed() {
     let mut project = Project::strict(Rules { policies: scaled(1800), ..RULES }).await;
     project.run(&BOOTSTRAP).await.ok();
     let load = Load::start(&project).await;
-    // Once the policies of the bootstrap are in effect.
+    // Waits until the policies of the bootstrap are in effect.
     tokio::time::sleep(project.rules().rules.policies).await;
     project.rules().has_no_gap();
     project.swap(ROLES[0], ROLES[1]);
-    // Whether it goes through or the probe has the function moved back: what was broken meanwhile was seen.
+    // Whether the run succeeds or the probe has the function moved back, the failures in between were noticed.
     project.run(&APPLY).await;
     let gaps = project.rules().gaps();
     let broken = format!("{}-test-{} without kms:Encrypt", "text-encryption", ROLES[1]);
@@ -114,7 +114,7 @@ async fn calls_are_limited_to_the_rates_of_aws() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_plan_right_after_a_swap_has_nothing_to_do() {
-    // Every other read of the key policy shows the one before.
+    // Every other read of the key policy returns the previous one.
     let rules = Rules { reads: Duration::from_secs(5), ..RULES };
     let mut project = Project::strict(rules).await;
     project.run(&BOOTSTRAP).await.ok();

@@ -1,15 +1,15 @@
-//! Edits by hand in the middle of a run: what somebody else has changed is not overwritten, and the next plan shows
-//! it.
+//! Edits by hand in the middle of a run: a change that someone else has made is not overwritten, and the next plan
+//! shows it.
 
 use serde_json::{Value, json};
 
 use super::{APPLY, BOOTSTRAP, ROLES, RULES, is_whole};
 use crate::support::{End, FUNCTION, Load, Project, Run, Trap, key_of_texts, until};
 
-/// Memory that somebody gives the function by hand.
+/// Memory that someone gives the function by hand.
 const BY_HAND: i32 = 1769;
 
-/// Swaps with a run that is held somewhere while somebody else edits. It stops as stale.
+/// Swaps with a run that is held at some call while someone else edits. The run stops as stale.
 async fn edited(project: &mut Project, trap: Trap, edit: impl AsyncFnOnce(&Project)) -> Run {
     project.run(&BOOTSTRAP).await.ok();
     let load = Load::start(project).await;
@@ -19,7 +19,7 @@ async fn edited(project: &mut Project, trap: Trap, edit: impl AsyncFnOnce(&Proje
     run
 }
 
-/// Applies with a run that is held somewhere while somebody else edits. It stops as stale.
+/// Applies with a run that is held at some call while someone else edits. The run stops as stale.
 async fn held(project: &Project, trap: Trap, edit: impl AsyncFnOnce(&Project)) -> Run {
     let meanwhile = async {
         project.sprung().await;
@@ -48,7 +48,7 @@ async fn function(project: &Project) -> (Option<i32>, String) {
     (config.memory_size, config.role.unwrap())
 }
 
-/// Demands that the edit of the function is still there and that a plan shows it; another run takes it back.
+/// Asserts that the edit of the function is still there and that a plan shows it; another run reverts it.
 async fn is_shown_and_mended(project: &Project) {
     let (memory, role) = function(project).await;
     assert!(memory == Some(BY_HAND) && role.ends_with(ROLES[0]), "{memory:?} {role}");
@@ -94,7 +94,7 @@ async fn a_key_policy_between_its_two_changes() {
         }));
         project.rules().put_by_hand(&key_of_texts(project).await, &edited.to_string()).await;
     };
-    // The function moves between the two.
+    // The function is updated between the two.
     edited(&mut project, Trap::Before("lambda:UpdateFunctionConfiguration"), add).await;
     let left = policy(&project).await;
     assert!(
@@ -116,7 +116,7 @@ async fn a_policy_of_a_role_before_it_goes() {
     let mut project = Project::strict(RULES).await;
     project.edit(OWN, &with);
     project.run(&BOOTSTRAP).await.ok();
-    // It goes last, after the key policy has changed.
+    // It is updated last, after the key policy has changed.
     project.edit(&with, OWN);
     project.swap(ROLES[0], ROLES[1]);
     let name = "text-encryption-test-encrypt-prod";

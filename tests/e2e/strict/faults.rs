@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::{APPLY, BOOTSTRAP, DESTROY, ROLES, RULES, is_gone, is_whole, update};
 use crate::support::{Fault, Load, Project, Rules, Trap, figure};
 
-/// Runs until a run succeeds, while the first try of each different call fails. A run that stops must say what to do,
-/// and it is to run the command again.
+/// Runs until a run succeeds, while the first attempt of each different call fails. A run that stops must say what to
+/// do next, which is to run the command again.
 async fn through(project: &Project, (verb, args): (&str, &[&str]), fault: Fault) {
     project.arm(Trap::Each(fault));
     for runs in 1..=12 {
@@ -22,7 +22,7 @@ async fn through(project: &Project, (verb, args): (&str, &[&str]), fault: Fault)
     panic!("{args:?} gets nowhere");
 }
 
-/// Makes, changes, swaps and removes a stack; the first try of each different call fails.
+/// Creates, changes, swaps and removes a stack; the first attempt of each different call fails.
 async fn every_call(fault: Fault) {
     let rules = Rules { principals: Duration::ZERO, ..RULES };
     let mut project = Project::strict(rules).await;

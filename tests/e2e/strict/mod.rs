@@ -1,6 +1,6 @@
-//! The stack on an AWS that keeps its rules, with everything that can go wrong with a call.
+//! The stack on an AWS that enforces its rules, with every failure that a call can have.
 //!
-//! What is promised, and the matrices that these scenarios fill, are in `docs/reliability.md`.
+//! `docs/reliability.md` contains the promises, and the matrices that these scenarios fill.
 
 mod adopted;
 mod crashes;
@@ -19,15 +19,15 @@ const APPLY: [&str; 2] = ["apply", "--auto-approve"];
 const DESTROY: [&str; 2] = ["destroy", "--auto-approve"];
 const ROLES: [&str; 2] = ["encrypt-test", "encrypt-prod"];
 
-/// How long a time of AWS lasts in the scenarios: one second stands for a minute.
+/// Returns the duration of a time of AWS in the scenarios: one second stands for a minute.
 const fn scaled(seconds_of_aws: u64) -> Duration {
     Duration::from_millis(seconds_of_aws * 1000 / 60)
 }
 
-/// What a changed key policy is waited for: the two minutes of the promise.
+/// The time that a changed key policy is waited for: the two minutes of the promise.
 const SETTLE: u64 = scaled(120).as_secs();
 
-/// Everything takes its time.
+/// Rules in which every change takes time.
 const RULES: Rules = Rules {
     principals: scaled(72),
     policies: scaled(90),
@@ -37,7 +37,7 @@ const RULES: Rules = Rules {
     settle: SETTLE,
 };
 
-/// What a stack has, and not one of it more.
+/// The numbers of resources that a complete stack has.
 const WHOLE: [(&str, usize); 7] = [
     ("key", 2),
     ("alias", 2),
@@ -48,20 +48,20 @@ const WHOLE: [(&str, usize); 7] = [
     ("key-for-callers", 0),
 ];
 
-/// Demands one of each, no change to make, and that it works.
+/// Asserts that there is one of each resource and no change to make, and that the API works.
 async fn is_whole(project: &Project) {
-    // Until every read shows what was done last.
+    // Waits until every read shows the last change.
     tokio::time::sleep(project.rules().rules.reads).await;
     project.is_settled().await;
     project.round_trip("hello").await;
     let found = Inventory::take(&project.sdk).await;
     has(&found, &WHOLE);
-    // Some are kept for a way back, but none was made twice.
+    // Some are kept for a rollback, but none was created twice.
     assert!(found.count("deployment") > 0 && found.differ("deployment"), "{found:#?}");
     project.rules().has_no_gap();
 }
 
-/// Demands that nothing is left but keys that wait for their deletion.
+/// Asserts that nothing is left except keys that are scheduled for deletion.
 async fn is_gone(project: &Project) {
     tokio::time::sleep(project.rules().rules.reads).await;
     project.run(&["plan", "--destroy"]).await.ok().says("No changes");
@@ -80,7 +80,7 @@ fn has(found: &Inventory, counts: &[(&str, usize)]) {
     assert_eq!(is, counts, "{:#?}", found.names());
 }
 
-/// Changes a good part of the stack: function, key, stage, and an authorizer, which takes a new deployment.
+/// Changes a large part of the stack: function, key, stage, and an authorizer, which requires a new deployment.
 fn update(project: &mut Project, back: bool) {
     let edits = [
         ("ttl: 300s", "ttl: 200s"),

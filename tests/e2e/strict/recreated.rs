@@ -1,4 +1,5 @@
-//! Roles that were deleted, and made again under their names, behind the back of everybody who knew their ids.
+//! Roles that were deleted and re-created under their names, with other ids than those that policies and grants
+//! contain.
 
 use serde_json::json;
 
@@ -80,7 +81,7 @@ async fn ids_that_show_for_a_moment_are_no_reason_to_worry() {
     project.run(&BOOTSTRAP).await.ok();
     project.rules().shows_strange_ids(2);
     project.is_settled().await;
-    // Those that stay are believed.
+    // Ids that stay are believed.
     project.rules().shows_strange_ids(100);
     let plan = project.run(&["plan", "--detailed-exitcode"]).await.ends_with(2);
     plan.says("AROASTRANGE loses");

@@ -1,4 +1,4 @@
-//! Keys that are disabled, or that wait for their deletion, and what AWS refuses to do with them.
+//! Keys that are disabled or scheduled for deletion, and the operations that AWS refuses on them.
 
 use aws_sdk_kms::types::KeyState;
 
@@ -7,9 +7,9 @@ use crate::support::{Project, key_of_texts};
 
 const REFUSALS: [&str; 2] = ["DisabledException", "KMSInvalidStateException"];
 
-/// Changes a good part of the stack, the rotation of the key among it, after something was done to the key.
+/// Changes a large part of the stack, including the rotation of the key, after the state of the key was changed.
 async fn is_mended(project: &mut Project, key: &str) {
-    // Not one call that takes another state of the key is made before it is in that state.
+    // No call that requires another state of the key is made before the key is in that state.
     update(project, false);
     project.run(&APPLY).await.ok();
     for code in REFUSALS {

@@ -1,4 +1,4 @@
-//! What somebody does past the command, as in the console.
+//! Changes that someone makes without the command, as in the console.
 
 use aws_sdk_iam::operation::create_role::builders::CreateRoleFluentBuilder;
 use aws_sdk_lambda::types::LastUpdateStatus;
@@ -7,12 +7,12 @@ use percent_encoding::percent_decode_str;
 use super::{FUNCTION, Project, until};
 
 impl Project {
-    /// Moves the function to another role as one does in the console, and leaves the key policy as it is.
+    /// Moves the function to another role as in the console, and leaves the key policy unchanged.
     pub async fn move_by_hand(&self, role: &str) {
         let role = format!("text-encryption-test-{role}");
         let role = self.sdk.iam.get_role().role_name(role).send().await.unwrap();
         let update = self.sdk.lambda.update_function_configuration().function_name(FUNCTION);
-        // A change of nothing but the role leaves the emulator's running function under the old one.
+        // If only the role changes, the running function of the emulator stays under the old one.
         update.role(role.role().unwrap().arn()).timeout(3).send().await.unwrap();
         until("the function is updated", async || {
             let config = self.sdk.lambda.get_function_configuration().function_name(FUNCTION).send().await;
@@ -21,7 +21,7 @@ impl Project {
         .await;
     }
 
-    /// Deletes a role as one does in the console, and returns how to make it again.
+    /// Deletes a role as in the console, and returns the call that re-creates it.
     pub async fn delete_role(&self, role: &str) -> CreateRoleFluentBuilder {
         let iam = self.by_hand().await.iam;
         let name = format!("text-encryption-test-{role}");
@@ -39,7 +39,7 @@ impl Project {
         create.set_description(was.description.clone()).set_tags(was.tags.clone())
     }
 
-    /// Deletes a role and makes it again as it was: under the same name, and with another id.
+    /// Deletes a role and re-creates it unchanged: under the same name, and with another id.
     pub async fn recreate(&self, role: &str) {
         let before = self.sdk.iam.list_attached_role_policies();
         let attached = before.role_name(format!("text-encryption-test-{role}")).send().await.unwrap();
@@ -51,7 +51,7 @@ impl Project {
         self.rules().forgive().await;
     }
 
-    /// Deletes a role and makes it again, as somebody does who does not know about tags.
+    /// Deletes a role and re-creates it without its tags, as someone does who does not know about them.
     pub async fn recreate_without_tags(&self, role: &str) {
         self.recreate(role).await;
         let name = format!("text-encryption-test-{role}");

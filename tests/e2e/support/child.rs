@@ -1,4 +1,4 @@
-//! A run of the command that is still going on.
+//! A run of the command that is still in progress.
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
@@ -10,7 +10,7 @@ pub fn send(child: &Child, signal: Signal) {
     kill_process(pid, signal).unwrap();
 }
 
-/// Reads standard error up to a line.
+/// Reads standard error up to a line that contains a text.
 pub async fn hear(child: &mut Child, said: &str) -> BufReader<ChildStderr> {
     let mut errors = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();

@@ -1,8 +1,8 @@
-//! What was measured.
+//! Measured figures.
 
 use std::io::{self, Write as _};
 
-/// Prints a line, with the others of its test or not: the test harness holds back what goes through `println!`.
+/// Prints a line in every case: the test harness captures the output of `println!`.
 pub fn figure(line: &str) {
     io::stderr().write_all(format!("{line}\n").as_bytes()).unwrap();
 }

@@ -31,17 +31,16 @@ static BUILT: LazyLock<Vec<(&str, PathBuf)>> = LazyLock::new(|| {
     PROGRAMS.into_iter().map(|program| (program, path(program))).collect()
 });
 
-/// Returns whether cargo sets a variable for the test that it runs. Build scripts look at some of these: with
-/// them, half of the dependencies would be built anew.
+/// Returns whether cargo sets a variable for the test that it runs. Build scripts read some of these variables, which
+/// would cause half of the dependencies to be rebuilt.
 fn is_of_test(name: &str) -> bool {
     ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_PRIMARY_"].iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Writes one folder per program, with a `bootstrap` that becomes the program.
 ///
-/// A development build has 40 MB: this way it is not packed and unpacked by every test. One scenario has
-/// cargo build and pack the very programs. The emulator tells functions to call itself; `endpoint` is called
-/// instead.
+/// A development build has 40 MB: in this way not every test packs and unpacks it. One scenario has cargo build and
+/// pack the same programs. The emulator tells functions to call the emulator itself; they call `endpoint` instead.
 pub fn write(folder: &Path, endpoint: Option<&str>) {
     let endpoint = endpoint.map(|endpoint| format!("export AWS_ENDPOINT_URL='{endpoint}'\n"));
     let endpoint = endpoint.unwrap_or_default();

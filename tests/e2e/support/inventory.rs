@@ -1,12 +1,12 @@
-//! Everything that is in an AWS, read without the help of the product's own reading.
+//! Everything that is in an AWS, read without the reading code of lockstep.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use lockstep::aws::Clients;
 
-/// What there is, by a name such as `role NAME`, in all its detail: the words of what the SDK shows, without
-/// their order, for that of a `HashMap` is another each time.
+/// Every resource, by a name such as `role NAME`, with all its details: the words of the debug output of the SDK
+/// without their order, because that of a `HashMap` changes.
 #[derive(Clone, Debug)]
 pub struct Inventory(BTreeMap<String, BTreeSet<String>>);
 
@@ -21,36 +21,36 @@ impl Inventory {
         found
     }
 
-    /// Returns whether everything holds a word.
+    /// Returns whether every resource contains a word.
     pub fn all_say(&self, word: &str) -> bool {
         self.0.values().all(|words| words.contains(word))
     }
 
-    /// Counts what is called by one word and a name, such as keys by `key`.
+    /// Counts the resources whose name begins with a word, such as keys with `key`.
     pub fn count(&self, kind: &str) -> usize {
         let named =
             |name: &&String| name.strip_prefix(kind).is_some_and(|rest| rest.trim().split(' ').count() == 1);
         self.0.keys().filter(|name| name.starts_with(&format!("{kind} "))).filter(named).count()
     }
 
-    /// Names everything.
+    /// Returns all names.
     pub fn names(&self) -> Vec<&String> {
         self.0.keys().collect()
     }
 
-    /// Returns whether no two of a kind are the same but for their names.
+    /// Returns whether all resources of a kind differ from one another in more than their names.
     pub fn differ(&self, kind: &str) -> bool {
         let all: Vec<_> = self.0.iter().filter(|(name, _)| name.starts_with(kind)).collect();
         let different: BTreeSet<_> = all.iter().map(|(_, detail)| detail).collect();
         all.len() == different.len()
     }
 
-    /// Keeps what `wanted` picks by name.
+    /// Keeps the resources whose names `wanted` accepts.
     pub fn only(&self, wanted: impl Fn(&str) -> bool) -> Self {
         Self(self.0.clone().into_iter().filter(|(name, _)| wanted(name)).collect())
     }
 
-    /// Demands that both have the same.
+    /// Asserts that both have the same resources.
     #[track_caller]
     pub fn is(&self, other: &Self) {
         let names: BTreeSet<&String> = self.0.keys().chain(other.0.keys()).collect();
@@ -116,7 +116,7 @@ impl Inventory {
             self.add(format!("function {name} policy"), &policy.and_then(|policy| policy.policy));
         }
         for group in sdk.logs.describe_log_groups().send().await.unwrap().log_groups() {
-            // How much is in it grows with every request.
+            // The amount of data in it grows with every request.
             let kept = (group.retention_in_days(), group.kms_key_id());
             self.add(format!("log group {}", group.log_group_name().unwrap()), &kept);
         }

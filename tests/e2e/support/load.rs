@@ -1,4 +1,4 @@
-//! Callers of the API that do not stop while something changes.
+//! Callers of the API that continue while something changes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,15 +12,15 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Project, figure};
 
-/// Twenty requests per second.
+/// The interval of twenty requests per second.
 const EVERY: Duration = Duration::from_millis(50);
-/// Requests that run at once: more would measure the emulator.
+/// Maximum number of concurrent requests: more would measure the emulator.
 const AT_ONCE: usize = 16;
-/// Well within the five minutes that a token lasts.
+/// The time that a token is used, well within the five minutes that it is valid.
 const TOKEN_SERVES: Duration = Duration::from_secs(120);
 
-/// Running callers. How many requests they sent, and how many of them failed, is printed when it is dropped: also
-/// where a scenario fails on the way.
+/// Running callers. The numbers of requests and of failures are printed when this is dropped, so also when a scenario
+/// fails.
 pub struct Load {
     scenario: String,
     over: Arc<AtomicBool>,
@@ -28,24 +28,24 @@ pub struct Load {
     task: Option<JoinHandle<Tally>>,
 }
 
-/// What was seen so far.
+/// The requests that were counted so far.
 #[derive(Default)]
 struct Counts {
     sent: AtomicUsize,
     failed: AtomicUsize,
 }
 
-/// What the callers saw.
+/// The results of the callers.
 #[derive(Debug, Default)]
 pub struct Tally {
-    /// Requests that were answered as they should.
+    /// Requests with the expected answer.
     pub good: usize,
-    /// The others, and what came instead.
+    /// The other requests, each with the answer that came instead.
     pub failures: Vec<String>,
 }
 
 impl Load {
-    /// Calls both routes by turns until [`Load::stop`]. The API works when this returns.
+    /// Calls both routes in turn until [`Load::stop`]. The API works when this function returns.
     pub async fn start(project: &Project) -> Self {
         project.round_trip("load").await;
         let counts = Arc::<Counts>::default();
@@ -53,13 +53,13 @@ impl Load {
             counts: Arc::clone(&counts),
             url: project.url().await,
             http: Http::new().unwrap(),
-            // Of its own, for the other is edited meanwhile.
+            // A copy of its own, because the stack file is edited in the course of the scenario.
             minter: project.minter("load.yaml"),
             token: project.token().await,
             minted: Instant::now(),
         };
         let over = Arc::new(AtomicBool::new(false));
-        // A test runs on a thread of its name.
+        // The thread of a test has the name of the test.
         let scenario = std::thread::current().name().unwrap_or("?").to_owned();
         let task = Some(tokio::spawn(callers.run(Arc::clone(&over))));
         Self { scenario, over, counts, task }
@@ -71,7 +71,7 @@ impl Load {
         self.task.take().unwrap().await.unwrap()
     }
 
-    /// Ends the calls, and demands that all succeeded.
+    /// Ends the calls, and asserts that all of them succeeded.
     pub async fn stop(self) {
         let Tally { good, failures } = self.end().await;
         let (failed, first) = (failures.len(), failures.first());

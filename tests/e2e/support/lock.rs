@@ -1,4 +1,4 @@
-//! The lock as it is kept.
+//! The lock of the example.
 
 use serde_json::{Value, json};
 
@@ -10,14 +10,14 @@ pub struct Lock;
 impl Lock {
     const NAME: &str = "/lockstep/text-encryption/test/lock";
 
-    /// What was written last.
+    /// Returns the entry that was written last.
     pub async fn read(project: &Project) -> Option<Value> {
         let get = project.sdk.ssm.get_parameter().name(Self::NAME);
         let text = get.send().await.ok()?.parameter()?.value()?.to_owned();
         Some(serde_json::from_str(&text).unwrap())
     }
 
-    /// Writes over what is there.
+    /// Overwrites the parameter.
     pub async fn write(project: &Project, text: String) {
         let put = project.sdk.ssm.put_parameter().name(Self::NAME).value(text).overwrite(true);
         put.send().await.unwrap();
@@ -42,7 +42,7 @@ impl Lock {
         entry
     }
 
-    /// Demands that nobody holds it.
+    /// Asserts that nobody holds the lock.
     pub async fn is_free(project: &Project) {
         let lock = Self::read(project).await.unwrap();
         assert_eq!(lock["held"], false, "{lock}");

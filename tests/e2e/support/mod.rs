@@ -1,4 +1,4 @@
-//! What the scenarios are written in.
+//! The helpers of the scenarios.
 
 mod by_hand;
 mod child;

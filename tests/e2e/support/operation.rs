@@ -1,4 +1,4 @@
-//! What a request asks of AWS.
+//! The AWS operation of a request.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 
 use super::http::Request;
 
-/// Verb, path with a `*` for what varies, and the operation; `lambda` paths without their date.
+/// Verb, path with a `*` for its variable parts, and the operation; `lambda` paths without their date.
 static REST: &[(&str, &str, &str)] = &[
     ("POST", "functions", "lambda:CreateFunction"),
     ("GET", "functions", "lambda:ListFunctions"),
@@ -25,7 +25,7 @@ static REST: &[(&str, &str, &str)] = &[
     ("PUT", "functions/*/concurrency", "lambda:PutFunctionConcurrency"),
     ("DELETE", "functions/*/concurrency", "lambda:DeleteFunctionConcurrency"),
     ("POST", "functions/*/invocations", "lambda:Invoke"),
-    // API Gateway puts its tags.
+    // API Gateway uses PUT for tags.
     ("POST", "tags/*", "lambda:TagResource"),
     ("POST", "restapis", "apigateway:CreateRestApi"),
     ("PATCH", "restapis/*", "apigateway:UpdateRestApi"),
@@ -57,7 +57,7 @@ static REST: &[(&str, &str, &str)] = &[
     ("DELETE", "apikeys/*", "apigateway:DeleteApiKey"),
 ];
 
-/// What the parts of the names of JSON and query services stand for.
+/// The service prefixes that belong to the target names of JSON and query services.
 static TARGETS: &[(&str, &str)] = &[
     ("TrentService", "kms"),
     ("Logs_20140328", "logs"),
@@ -66,7 +66,7 @@ static TARGETS: &[(&str, &str)] = &[
     ("CloudTrail_20131101", "cloudtrail"),
 ];
 
-/// What reads, and what uses what is there.
+/// Operations that read, or that use resources without changing them.
 const UNCHANGING: &[&str] = &[
     "Get",
     "List",
@@ -82,17 +82,17 @@ const UNCHANGING: &[&str] = &[
     "AssumeRole",
 ];
 
-/// An operation with what its path names.
+/// An operation with the variable parts of its path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation {
-    /// Such as `kms:PutKeyPolicy`; `VERB /path` for what is not known.
+    /// The name, such as `kms:PutKeyPolicy`; `VERB /path` if the operation is unknown.
     pub name: String,
-    /// What stands in the path where it varies: the name of a function, the id of an API, …
+    /// The variable parts of the path: the name of a function, the id of an API, …
     pub args: Vec<String>,
 }
 
 impl Operation {
-    /// Reads what a request asks for.
+    /// Returns the operation of a request.
     pub fn of(request: &Request) -> Self {
         let named = |name: String| Self { name, args: Vec::new() };
         if let Some((service, name)) = request.header("x-amz-target").and_then(|it| it.rsplit_once('.')) {
@@ -116,18 +116,18 @@ impl Operation {
         known.unwrap_or_else(|| named(format!("{} /{}", request.verb(), parts.join("/"))))
     }
 
-    /// Returns whether it may change something. What is not known for a read does.
+    /// Returns whether it may change something. An unknown operation counts as a change unless it reads.
     pub fn changes(&self) -> bool {
         let name = self.name.split_once(':').map_or(self.name.as_str(), |(_, name)| name);
         !(self.name.starts_with("GET ") || UNCHANGING.iter().any(|verb| name.starts_with(verb)))
     }
 
-    /// Returns whether it is about the lock of an environment, which is no part of the stack.
+    /// Returns whether it concerns the lock of an environment, which is not part of the stack.
     pub fn is_of_lock(&self) -> bool {
         self.name.starts_with("ssm:")
     }
 
-    /// What the path names at some place; empty where it names nothing.
+    /// Returns a variable part of the path; empty if there is none.
     pub fn arg(&self, place: usize) -> &str {
         self.args.get(place).map_or("", String::as_str)
     }

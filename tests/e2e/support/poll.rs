@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-/// Looks until there is a value.
+/// Checks until there is a value.
 ///
-/// The patience decides only how late a failure is told: no test depends on how long anything takes.
+/// The timeout decides only how late a failure is reported: no test depends on how long anything takes.
 pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {

@@ -21,7 +21,7 @@ pub const EXAMPLE: &str = include_str!("../../../stack.yaml");
 /// The function that encrypts, as AWS knows it.
 pub const FUNCTION: &str = "text-encryption-test-encrypt";
 
-/// Emulators and functions take memory and processors, and CI has two.
+/// Emulators and functions take memory and processors, and CI has two processors.
 static ROOM: Semaphore = Semaphore::const_new(2);
 
 /// Waits until a test may start an AWS.
@@ -29,29 +29,29 @@ pub async fn room() -> SemaphorePermit<'static> {
     ROOM.acquire().await.unwrap()
 }
 
-/// Where what all tests share is installed: as for a user.
+/// Returns the folder in which everything that all tests share is installed, as for a user.
 pub fn cache() -> PathBuf {
     let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let home = || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache");
     base.unwrap_or_else(home).join("lockstep")
 }
 
-/// How a run ended that may have been killed.
+/// The end of a run that may have been killed.
 #[derive(Debug)]
 pub enum End {
-    /// By itself.
+    /// The run ended by itself.
     Finished(Run),
-    /// After these changes.
+    /// The run was killed after these changes.
     Killed(Vec<String>),
 }
 
-/// What stands between a project and its AWS.
+/// The proxy between a project and its AWS.
 struct Front {
     proxy: Proxy,
     strict: Arc<Strict>,
 }
 
-/// What the functions of the example do with its keys.
+/// The uses of keys by the functions of the example.
 static USES: [Use; 2] = [
     Use {
         function: FUNCTION,
@@ -68,7 +68,7 @@ static USES: [Use; 2] = [
 /// A project of a user with an AWS of its own, which has nothing yet.
 pub struct Project {
     aws: Ephemeral,
-    /// What the operator of the stack may do, by hand.
+    /// Clients of the operator of the stack, for changes by hand.
     pub sdk: Clients,
     text: String,
     folder: TempDir,
@@ -78,7 +78,7 @@ pub struct Project {
 }
 
 impl Project {
-    /// Starts with the example, made to be quick: what is waited for in a swap is the timeout of its functions.
+    /// Starts with the example, changed to be quick: a swap waits for the timeout of its functions.
     pub async fn new() -> Self {
         let room = room().await;
         let folder = tempfile::tempdir().unwrap();
@@ -107,7 +107,7 @@ impl Project {
         project
     }
 
-    /// Replaces what must be in the stack file once.
+    /// Replaces a text that must occur in the stack file exactly once.
     #[track_caller]
     pub fn edit(&mut self, from: &str, to: &str) {
         assert_eq!(self.text.matches(from).count(), 1, "`{from}` in\n{}", self.text);
@@ -115,13 +115,13 @@ impl Project {
         std::fs::write(self.path().join("stack.yaml"), &self.text).unwrap();
     }
 
-    /// Has the function run under another role.
+    /// Changes the role of the function in the stack file.
     #[track_caller]
     pub fn swap(&mut self, from: &str, to: &str) {
         self.edit(&format!("role: {from} "), &format!("role: {to} "));
     }
 
-    /// Has the API call the function by an alias, which leads to a published version.
+    /// Changes the stack file so that the API calls the function by an alias, which leads to a published version.
     #[track_caller]
     pub fn call_by_an_alias(&mut self) {
         self.edit("    # What the role gets", "    aliases: { live: latest }\n    # What the role gets");
@@ -136,7 +136,7 @@ impl Project {
         self.folder.path()
     }
 
-    /// Starts with an AWS that keeps its rules, for everybody who calls it.
+    /// Starts with an AWS that enforces its rules for every caller.
     pub async fn strict(rules: Rules) -> Self {
         let mut project = Self::new().await;
         let strict = Arc::new(Strict::new(rules, project.sdk.clone(), &USES));
@@ -146,37 +146,37 @@ impl Project {
         project
     }
 
-    /// Calls of the operator by hand that have to keep the rules too.
+    /// Returns clients of the operator for calls by hand that have to follow the rules too.
     pub async fn by_hand(&self) -> Clients {
         clients(self.aws.running(), self.endpoint()).await
     }
 
-    /// Waits until something has gone wrong with the run that goes on.
+    /// Waits until the trap of the current run has sprung.
     pub async fn sprung(&self) {
         self.front.as_ref().unwrap().proxy.sprung().await;
     }
 
-    /// Lets the run that goes on have its answers.
+    /// Releases the held calls of the current run.
     pub fn release(&self) {
         self.front.as_ref().unwrap().proxy.release();
     }
 
-    /// What keeps the rules of AWS.
+    /// Returns the layer that enforces the rules of AWS.
     pub fn rules(&self) -> &Strict {
         &self.front.as_ref().unwrap().strict
     }
 
-    /// Lets things go wrong with the calls of the runs from now on.
+    /// Sets the trap for the calls of the following runs.
     pub fn arm(&self, trap: Trap) {
         self.front.as_ref().unwrap().proxy.arm(trap);
     }
 
-    /// Returns what the runs changed since then.
+    /// Returns the changes of the runs since the trap was set.
     pub fn changes(&self) -> Vec<String> {
         self.front.as_ref().unwrap().proxy.changes()
     }
 
-    /// Returns how many different calls of the runs went wrong since then.
+    /// Returns how many different calls of the runs failed since the trap was set.
     pub fn faults(&self) -> usize {
         self.front.as_ref().unwrap().proxy.faults()
     }
@@ -186,7 +186,7 @@ impl Project {
         self.front.as_ref().map_or(&self.aws.running().endpoint, |front| front.proxy.url())
     }
 
-    /// A run of the command that is ready to be started.
+    /// Returns a run of the command that is ready to start.
     pub fn command(&self, endpoint: &str, args: &[&str]) -> Command {
         let running = self.aws.running();
         let mut command = bare(args);
@@ -212,7 +212,7 @@ impl Project {
         Run::new(args.join(" "), &self.command(endpoint, args).output().await.unwrap())
     }
 
-    /// Makes a user who may do everything but one thing, and returns the id and the secret of their access key.
+    /// Creates a user who may do everything except one action, and returns the id and the secret of their access key.
     pub async fn user_without(&self, action: &str) -> (String, String) {
         let name = format!("without-{}", action.replace(':', "-"));
         let iam = &self.sdk.iam;
@@ -239,7 +239,7 @@ impl Project {
         self.run_into(Trap::SilentAfter(changes), args).await
     }
 
-    /// Runs the command until it ends, or until a trap that leaves it without answers kills it.
+    /// Runs the command until it ends, or until it is killed because of a trap that leaves it without answers.
     pub async fn run_into(&self, trap: Trap, args: &[&str]) -> End {
         let made;
         let proxy = match &self.front {
@@ -247,7 +247,7 @@ impl Project {
                 front.proxy.arm(trap);
                 &front.proxy
             }
-            // One proxy for each run: what a killed one still sent is answered by nobody.
+            // One proxy per run: calls that a killed run still sent get no answer.
             None => {
                 made = Proxy::start(self.endpoint(), trap).await;
                 &made
@@ -262,7 +262,7 @@ impl Project {
         };
         let end = tokio::select! {
             output = running => End::Finished(Run::new(args.join(" "), &output.unwrap())),
-            // It is killed when its future is dropped.
+            // The process is killed when its future is dropped.
             () = killed => End::Killed(proxy.changes()),
         };
         if self.front.is_some() {
@@ -281,7 +281,7 @@ impl Project {
         self.run(&["apply", "--auto-approve"]).await
     }
 
-    /// Demands that there is nothing to do.
+    /// Asserts that there is nothing to do.
     pub async fn is_settled(&self) {
         self.run(&["plan", "--detailed-exitcode"]).await.ok().says("No changes");
     }
@@ -299,7 +299,7 @@ impl Project {
         run.out.trim().to_owned()
     }
 
-    /// Makes a command that mints such tokens by a copy of the stack file as it is now.
+    /// Returns a command that mints such tokens with a copy of the current stack file.
     pub fn minter(&self, copy: &str) -> Command {
         std::fs::write(self.path().join(copy), &self.text).unwrap();
         self.command(self.endpoint(), &["token", "POST", "/encrypt", "--scope", "decrypt", "--file", copy])
@@ -347,7 +347,7 @@ pub async fn key_of_texts(project: &Project) -> String {
     described.unwrap().key_metadata.unwrap().key_id
 }
 
-/// The command without anything of the surroundings that would point it at another AWS or stack.
+/// Returns the command without the parts of the environment that would point it at another AWS or stack.
 pub fn bare(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
     for (name, _) in std::env::vars_os() {

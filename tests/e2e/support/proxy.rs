@@ -1,5 +1,5 @@
-//! A proxy in front of an AWS: it counts what changes something, lets things go wrong, and can hold the AWS
-//! behind it to rules that this one does not keep.
+//! A proxy in front of an AWS: it counts changes, makes calls fail, and can enforce rules that the AWS behind it does
+//! not enforce.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -15,8 +15,8 @@ use super::strict::Strict;
 use super::trail::Trail;
 use super::trap::{Calls, Course, Trap};
 
-/// What lets roles in comes last of all that is called at the same time: should the order of a plan not hold
-/// it, whatever needs it goes first.
+/// Operations that let roles in are made last of all concurrent calls: if the order of a plan does not enforce it, the
+/// calls that need them come first.
 const LAST: &str = "kms:PutKeyPolicy";
 const HEAD_START: Duration = Duration::from_millis(500);
 
@@ -32,25 +32,25 @@ struct State {
     strict: Option<Arc<Strict>>,
     trail: Option<Arc<Trail>>,
     calls: Mutex<Arc<Calls>>,
-    /// What was written of the lock, which is no change of the stack.
+    /// The writes of the lock, which are not changes of the stack.
     locking: Mutex<Vec<String>>,
     requests: Mutex<Vec<String>>,
-    /// Changes are made one after the other, so that a run can be killed between any two.
+    /// Changes are made one after the other, so that a run can be killed between any two of them.
     turn: tokio::sync::Mutex<()>,
 }
 
 impl Proxy {
-    /// Starts one in front of `http://HOST:PORT`.
+    /// Starts a proxy in front of `http://HOST:PORT`.
     pub async fn start(upstream: &str, trap: Trap) -> Self {
         Self::begin(upstream, trap, (None, None)).await
     }
 
-    /// Starts one that records who changes what, as CloudTrail does.
+    /// Starts a proxy that records who changes what, as CloudTrail does.
     pub async fn recording(upstream: &str, trail: Arc<Trail>) -> Self {
         Self::begin(upstream, Trap::Open, (None, Some(trail))).await
     }
 
-    /// Starts one that keeps the rules of AWS, for the calls of functions too.
+    /// Starts a proxy that enforces the rules of AWS, for the calls of functions too.
     pub async fn strict(upstream: &str, strict: Arc<Strict>) -> Self {
         Self::begin(upstream, Trap::Open, (Some(strict), None)).await
     }
@@ -75,7 +75,7 @@ impl Proxy {
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let state = Arc::clone(&shared);
-                // A client that was killed, or gave up, breaks its connection.
+                // A client that was killed, or gave up, closes its connection.
                 tokio::spawn(async move { drop(state.serve(client).await) });
             }
         });
@@ -87,7 +87,7 @@ impl Proxy {
         &self.url
     }
 
-    /// Begins a run with a trap of its own. Nothing of the run before is answered any more.
+    /// Begins a run with a trap of its own. Calls of the previous run get no more answers.
     pub fn arm(&self, trap: Trap) {
         let before = std::mem::replace(&mut *self.state.calls.lock().unwrap(), Arc::new(Calls::new(trap)));
         before.end();
@@ -98,7 +98,7 @@ impl Proxy {
         self.state.calls().changes()
     }
 
-    /// Returns how many different calls went wrong so far.
+    /// Returns how many different calls failed so far.
     pub fn faults(&self) -> usize {
         self.state.calls().faults()
     }
@@ -118,7 +118,7 @@ impl Proxy {
         self.state.calls().sprung().await;
     }
 
-    /// Answers again, what was asked meanwhile included.
+    /// Answers again, including the calls that arrived in between.
     pub fn release(&self) {
         self.state.calls().release();
     }
@@ -146,7 +146,7 @@ impl State {
         client.write_all(&answer.bytes()).await
     }
 
-    /// Serves a call of the command, as far as the trap of its run allows.
+    /// Serves a call of the command, as far as the trap of its run allows it.
     async fn of_run(&self, request: &Request, operation: &Operation) -> io::Result<Answer> {
         let calls = self.calls();
         let asked = format!("{operation} {}", String::from_utf8_lossy(&request.body));
@@ -215,8 +215,8 @@ impl State {
     }
 }
 
-/// Whether a call is none of the command's: a request to an API, or one of a function, which has keys of a
-/// session.
+/// Returns whether a call does not come from the command: a request to an API, or a call of a function, which has the
+/// keys of a session.
 fn is_of_callers(request: &Request, operation: &Operation) -> bool {
     operation.name == "execute-api:Request"
         || request.header("authorization").is_some_and(|header| header.contains("Credential=ASIA"))

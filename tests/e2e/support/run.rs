@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-/// How a run ended, and what it wrote.
+/// The exit code and the output of a run.
 #[derive(Debug)]
 pub struct Run {
     command: String,
@@ -28,20 +28,20 @@ impl Run {
         self.code == Some(0)
     }
 
-    /// Demands the exit code 0.
+    /// Asserts that the exit code is 0.
     #[track_caller]
     pub fn ok(self) -> Self {
         self.ends_with(0)
     }
 
-    /// Demands an exit code.
+    /// Asserts that the run ended with an exit code.
     #[track_caller]
     pub fn ends_with(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{self}");
         self
     }
 
-    /// Demands a text on either stream.
+    /// Asserts that either stream contains a text.
     #[track_caller]
     pub fn says(self, text: &str) -> Self {
         assert!(self.out.contains(text) || self.err.contains(text), "`{text}` is not in\n{self}");

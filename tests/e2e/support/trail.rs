@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::http::{Answer, Request};
 use super::operation::{Operation, form};
 
-/// How it answers.
+/// The way in which the mock answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     Allowed,
@@ -31,17 +31,17 @@ impl Trail {
         Self { sdk, access, events: Mutex::default(), lookups: Mutex::default() }
     }
 
-    /// Has it answer in another way from now on.
+    /// Sets the way in which it answers from now on.
     pub fn set(&self, access: Access) {
         *self.access.lock().unwrap() = access;
     }
 
-    /// How often it was asked.
+    /// Returns how often it was asked.
     pub fn lookups(&self) -> usize {
         *self.lookups.lock().unwrap()
     }
 
-    /// Records a change that was made.
+    /// Records a change.
     #[expect(clippy::disallowed_methods, reason = "events have dates")]
     pub async fn record(&self, request: &Request, operation: &Operation) {
         let key =
@@ -80,7 +80,7 @@ impl Trail {
             event["EventTime"].as_f64().unwrap() >= since
                 && resources.iter().any(|resource| resource["ResourceName"] == attribute["AttributeValue"])
         };
-        // Whoever asks elsewhere than where it is recorded is told nothing.
+        // A caller who asks in another region than the one of the events gets none.
         let region = region(request);
         let events = self.events.lock().unwrap();
         let here = events.iter().rev().filter(|event| event["region"] == region.as_str());
@@ -95,7 +95,7 @@ fn region(request: &Request) -> String {
     header.split('/').nth(2).unwrap_or_default().to_owned()
 }
 
-/// What a call is about, by the names that it gives.
+/// Returns the names of the resources that a call gives.
 fn resources(request: &Request, operation: &Operation) -> Vec<String> {
     let body = request.json();
     let told = ["KeyId", "logGroupName"].iter().filter_map(|field| body[*field].as_str()).map(str::to_owned);

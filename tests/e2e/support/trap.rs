@@ -1,4 +1,4 @@
-//! What goes wrong with the calls of one run, as data.
+//! The failures of the calls of one run, as data.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -10,58 +10,58 @@ use tokio::sync::watch;
 use super::http::Answer;
 use super::operation::Operation;
 
-/// Which calls do not come to their end.
+/// The calls that fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trap {
-    /// All do.
+    /// No call fails.
     Open,
-    /// After so many calls that changed something none is answered any more, the last of them included.
+    /// After this number of calls that changed something, no call is answered any more, including the last of them.
     SilentAfter(usize),
     /// The same after the first call of this operation.
     SilentAfterThe(&'static str),
-    /// The first try of each call that changes something goes wrong, those of the lock left out.
+    /// The first attempt of each call that changes something fails, except for calls for the lock.
     Each(Fault),
-    /// The first try of each call of these operations goes wrong.
+    /// The first attempt of each call of these operations fails.
     Of(&'static [&'static str], Fault),
-    /// The first call of this operation is held back until it is released: what is there may change meanwhile.
+    /// The first call of this operation is held until it is released, so that resources may change before it.
     Before(&'static str),
-    /// After so many writes of the lock AWS fails at all further ones, and does nothing.
+    /// After this number of writes of the lock, AWS fails at all further ones, and does nothing.
     LockFailsAfter(usize),
 }
 
 impl Trap {
-    /// Whether a run that goes into it is left without answers, and has to be killed.
+    /// Returns whether a run with this trap is left without answers, and has to be killed.
     pub fn kills(self) -> bool {
         matches!(self, Self::SilentAfter(_) | Self::SilentAfterThe(_))
     }
 }
 
-/// What goes wrong with one call.
+/// The failure of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// AWS fails with this status and does nothing.
     Fails(u16),
-    /// AWS refuses it, and repeats this in its message.
+    /// AWS refuses the call, and repeats this text in its message.
     Repeats(&'static str),
     /// AWS limits the rate and does nothing.
     Throttles,
-    /// The connection breaks before AWS hears of the call.
+    /// The connection breaks before AWS receives the call.
     Breaks,
-    /// AWS does it, and the answer gets lost.
+    /// AWS carries out the call, and the answer is lost.
     LosesAnswer,
-    /// AWS does it, and fails with 500.
+    /// AWS carries out the call, and answers with 500.
     FailsAfter,
-    /// AWS takes its time.
+    /// AWS takes this time.
     Slow(Duration),
 }
 
-/// What becomes of a call whose turn has come.
+/// The handling of a call.
 pub enum Course {
     /// It is made, and its answer arrives.
     Made,
     /// It is answered without being made.
     Answered(Answer),
-    /// It is made, and this arrives in place of the answer; nothing where there is none.
+    /// It is made, and this arrives in place of its answer, or nothing if it is `None`.
     Instead(Option<Answer>),
 }
 
@@ -69,9 +69,9 @@ pub enum Course {
 pub struct Calls {
     trap: Trap,
     changes: Mutex<Vec<String>>,
-    /// What went wrong once already, and need not again.
+    /// Calls that have failed once already, and do not have to fail again.
     sprung_for: Mutex<BTreeSet<String>>,
-    /// What ever went wrong.
+    /// All calls that have failed.
     faults: Mutex<BTreeSet<String>>,
     silent: watch::Sender<bool>,
     held: watch::Sender<bool>,
@@ -98,7 +98,7 @@ impl Calls {
         self.changes.lock().unwrap().clone()
     }
 
-    /// Returns how many different calls went wrong so far.
+    /// Returns how many different calls failed so far.
     pub fn faults(&self) -> usize {
         self.faults.lock().unwrap().len()
     }
@@ -108,18 +108,18 @@ impl Calls {
         self.sprung.subscribe().wait_for(|sprung| *sprung).await.unwrap();
     }
 
-    /// Answers again, what was asked meanwhile included.
+    /// Answers again, including the calls that arrived in between.
     pub fn release(&self) {
         self.held.send_replace(false);
         self.silent.send_replace(false);
     }
 
-    /// Ends the run: what still waits for an answer gets none.
+    /// Ends the run: calls that still wait for an answer get none.
     pub fn end(&self) {
         self.over.send_replace(true);
     }
 
-    /// Waits as long as nothing is answered.
+    /// Waits as long as no call is answered.
     pub async fn silence(&self) -> io::Result<()> {
         self.until_not(&self.silent).await
     }
@@ -133,7 +133,7 @@ impl Calls {
         }
     }
 
-    /// Decides about a call before it is made.
+    /// Decides the handling of a call before it is made.
     pub async fn course(&self, operation: &Operation, change: &str) -> io::Result<Course> {
         let fault = match self.trap {
             Trap::Each(fault) if !operation.is_of_lock() => fault,
@@ -166,7 +166,7 @@ impl Calls {
         })
     }
 
-    /// Decides about a write of the lock, of which so many were made.
+    /// Decides the handling of a write of the lock, given the number of earlier writes.
     pub async fn course_of_lock(
         &self,
         operation: &Operation,
@@ -181,12 +181,12 @@ impl Calls {
         }
     }
 
-    /// Lets the next try of a change go wrong as well, for AWS refused this one by itself.
+    /// Lets the next attempt of a change fail as well, because AWS refused this one by itself.
     pub fn refused(&self, change: &str) {
         self.sprung_for.lock().unwrap().remove(change);
     }
 
-    /// Takes note of a change.
+    /// Records a change.
     pub fn made(&self, change: String) {
         let count = {
             let mut changes = self.changes.lock().unwrap();

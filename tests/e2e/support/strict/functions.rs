@@ -1,4 +1,4 @@
-//! Functions: which roles they may get, how long an update takes, and whose session a call belongs to.
+//! Functions: which roles they may have, how long an update takes, and whose session a call belongs to.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -9,10 +9,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Answer, Operation, Request, State, Strict};
 
-/// What takes its time.
+/// Operations that take time.
 pub const UPDATES: &[&str] =
     &["lambda:CreateFunction", "lambda:UpdateFunctionConfiguration", "lambda:UpdateFunctionCode"];
-/// What is refused meanwhile.
+/// Operations that are refused while an update is running.
 const EXCLUSIVE: &[&str] =
     &["lambda:UpdateFunctionConfiguration", "lambda:UpdateFunctionCode", "lambda:PublishVersion"];
 
@@ -25,7 +25,7 @@ pub struct Functions {
 }
 
 impl Functions {
-    /// Takes note of the session of a function. The emulator makes its key from function and role.
+    /// Records the session of a function. The emulator derives its access key from function and role.
     fn note(&mut self, arn: &str, role: &str) {
         let digest = Sha256::digest(format!("{arn}:{role}"));
         let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02X}")).collect();
@@ -58,7 +58,7 @@ impl Strict {
         Some((code, Answer::refusal(400, code, message)))
     }
 
-    /// The role whose session has this access key.
+    /// Returns the role whose session has this access key.
     pub(super) async fn role_behind(&self, access_key: &str) -> Option<String> {
         let known = |functions: &Functions| functions.roles.get(access_key).cloned();
         if let Some(role) = known(&self.state.lock().unwrap().functions) {

@@ -1,4 +1,4 @@
-//! Who may be called through an API: only what was deployed, and only functions that let the gateway in.
+//! Calls through an API: only deployed routes can be called, and only functions that allow the gateway.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Answer, Operation, Request, Strict};
 
-/// A function, or what one of its aliases leads to.
+/// A function, or the version that one of its aliases leads to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Target {
     pub name: String,
@@ -28,16 +28,16 @@ pub struct Route {
 
 #[derive(Default)]
 pub struct Gateway {
-    /// What each deployment holds, by API and id.
+    /// The routes of each deployment, by API and id.
     deployments: BTreeMap<(String, String), Vec<Route>>,
-    /// What each stage serves, by API and name.
+    /// The deployment of each stage, by API and name.
     stages: BTreeMap<(String, String), String>,
-    /// From where each function may be called.
+    /// The sources that may call each function.
     sources: BTreeMap<Target, Vec<String>>,
 }
 
 impl Gateway {
-    /// Every route that some stage serves.
+    /// Returns every route that some stage serves.
     pub fn served(&self) -> BTreeSet<Route> {
         let deployed = |((api, _), deployment): (&(String, String), &String)| {
             self.deployments.get(&(api.clone(), deployment.clone())).cloned().unwrap_or_default()
@@ -45,7 +45,7 @@ impl Gateway {
         self.stages.iter().flat_map(deployed).collect()
     }
 
-    /// Whether the functions of a route let the gateway in.
+    /// Returns whether the functions of a route allow the gateway.
     pub fn may_call(&self, route: &Route) -> bool {
         let Route { api, verb, path, function, authorizer } = route;
         let lets = |target: &Target, source: String| {
@@ -67,7 +67,7 @@ impl Gateway {
 }
 
 impl Route {
-    /// The functions behind it.
+    /// Returns the functions of the route.
     pub fn targets(&self) -> impl Iterator<Item = &Target> {
         std::iter::once(&self.function).chain(self.authorizer.as_ref().map(|(_, target)| target))
     }
@@ -80,7 +80,7 @@ fn target(uri: &str) -> Option<Target> {
     Some(Target { name: parts.next()?.to_owned(), alias: parts.next().map(str::to_owned) })
 }
 
-/// From where the gateway may call by a resource policy.
+/// Returns the sources from which a resource policy allows the gateway to call.
 fn sources(policy: &str) -> Vec<String> {
     let policy: Value = serde_json::from_str(policy).unwrap_or_default();
     let statements = policy["Statement"].as_array().into_iter().flatten();
@@ -111,7 +111,7 @@ impl Strict {
         }
     }
 
-    /// Takes note of what a deployment holds.
+    /// Records the content of a deployment.
     pub(super) async fn learn_gateway(&self, operation: &Operation, answer: &Answer) {
         if operation.name == "apigateway:CreateDeployment" {
             let (api, made) = (operation.arg(0), answer.read_json());
@@ -148,7 +148,7 @@ impl Strict {
         resources.items().iter().flat_map(routes).collect()
     }
 
-    /// Reads again what stages serve, and who may call what they serve.
+    /// Reads again which deployments the stages serve, and who may call their functions.
     pub(super) async fn look_at_routes(&self) {
         let gateway = &self.sdk.apigateway;
         let mut stages = BTreeMap::new();

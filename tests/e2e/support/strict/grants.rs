@@ -1,4 +1,4 @@
-//! The grants by which Lambda decrypts the environments of functions: each is to the id of a role, and made when
+//! The grants by which Lambda decrypts the environments of functions: each is for the id of a role, and is created when
 //! the role of the function changes.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use super::{Operation, State};
 
 const LATEST: &str = "$LATEST";
 
-/// By function and version: the role as it was configured, and the id that the grant is to.
+/// By function and version: the role as it was configured, and the id that the grant is for.
 #[derive(Default)]
 pub struct Grants {
     made: BTreeMap<(String, String), (String, String)>,
@@ -20,7 +20,7 @@ pub struct Grants {
 }
 
 impl Grants {
-    /// Takes note of what a call did, by its answer.
+    /// Records the effect of a call, according to its answer.
     pub fn follow(&mut self, operation: &Operation, answer: &Value, roles: &Roles) {
         let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
         match operation.name.as_str() {
@@ -51,7 +51,7 @@ impl Grants {
 }
 
 impl State {
-    /// Whether Lambda can decrypt the environment of what a route leads to.
+    /// Returns whether Lambda can decrypt the environment of the target of a route.
     pub(super) fn decrypts(&self, target: &Target) -> bool {
         let version = match &target.alias {
             Some(alias) => self.grants.aliases.get(&(target.name.clone(), alias.clone())),

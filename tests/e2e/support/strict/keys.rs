@@ -1,4 +1,4 @@
-//! Key policies: whom they may name, when they are in effect, and what they read like.
+//! Key policies: which principals they may name, when they take effect, and how they read.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -14,13 +14,13 @@ use super::{Answer, Operation, Request, State, Strict};
 const EVERYTHING: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
 
-/// The keys that were made through the layer, by id.
+/// The keys that were created through the layer, by id.
 #[derive(Default)]
 pub struct Keys {
     there: BTreeMap<String, Key>,
     /// Key ids by alias; forgotten with every change.
     aliases: BTreeMap<String, String>,
-    /// Calls that came soon after a change, by operation and key; every other one comes too early.
+    /// Calls that came soon after a change, by operation and key; every other one of them is too early.
     early: BTreeMap<String, usize>,
 }
 
@@ -45,7 +45,7 @@ impl Put {
         Self { at: Instant::now(), text: text.to_owned(), ids }
     }
 
-    /// The policy as it reads now: with a unique id in place of every role that is gone.
+    /// Returns the policy as it reads now: with a unique id in place of every role that is gone.
     fn read(&self, roles: &Roles) -> String {
         let gone = self.ids.iter().filter(|(arn, id)| roles.id(arn) != Some(id));
         gone.fold(self.text.clone(), |text, (arn, id)| {
@@ -55,7 +55,7 @@ impl Put {
 }
 
 impl Key {
-    /// Every policy that may be in effect somewhere.
+    /// Returns every policy that may be in effect somewhere.
     fn in_effect(&self, after: Duration) -> impl Iterator<Item = &Put> {
         let settled = self.puts.iter().rposition(|put| put.at.elapsed() >= after).unwrap_or(0);
         self.puts.iter().skip(settled)
@@ -63,8 +63,8 @@ impl Key {
 }
 
 impl State {
-    /// Whether a role may do something by every policy of a key that may be in effect, or by the last one
-    /// that was put.
+    /// Returns whether a role may do something according to every policy of a key that may be in effect, or according
+    /// to the one that was put last.
     pub(super) fn lets(&self, role: &str, action: &str, key: &str, settled: Option<Duration>) -> bool {
         let Some(key) = self.keys.there.get(key) else { return true };
         let mut caller = Caller::role(role, []);
@@ -82,7 +82,7 @@ impl State {
     }
 }
 
-/// Every role and user that a policy names.
+/// Lists every role and user that a policy names.
 fn named(policy: &str) -> Vec<String> {
     fn collect(value: &Value, found: &mut Vec<String>) {
         match value {
@@ -103,7 +103,7 @@ pub(super) fn refusal(code: &'static str, message: &str) -> Option<(&'static str
     Some((code, Answer::refusal(400, code, message)))
 }
 
-/// What follows the last slash of an ARN, or the id itself.
+/// Returns the text after the last slash of an ARN, or the id itself.
 pub(super) fn id(key: &str) -> &str {
     key.rsplit('/').next().unwrap_or(key)
 }
@@ -164,7 +164,7 @@ impl Strict {
                 return refusal(CODE, "Policy contains a statement with one or more invalid principals.");
             }
         }
-        // Whoever makes a stack here is the local operator, whom an IAM policy lets do everything.
+        // The principal that creates a stack here is the local operator, whom an IAM policy allows everything.
         let me = self.sdk.sts.get_caller_identity().send().await.unwrap();
         let (arn, account) = (me.arn.unwrap(), me.account.unwrap());
         let identity = PolicyDocument::parse(EVERYTHING, PolicyKind::Identity).unwrap();
@@ -178,7 +178,7 @@ impl Strict {
         refusal(CODE, "The new key policy will not allow you to update the key policy in the future.")
     }
 
-    /// A key that was just made is not known everywhere.
+    /// Refuses a call on a key that was just created, which is not visible everywhere yet.
     fn young_key_refusal(&self, body: &Value, operation: &Operation) -> Option<(&'static str, Answer)> {
         let key = id(body["KeyId"].as_str().or(body["TargetKeyId"].as_str())?);
         let keys = &mut self.state.lock().unwrap().keys;
@@ -196,7 +196,7 @@ impl Strict {
         refusal("NotFoundException", &format!("Key '{key}' does not exist"))
     }
 
-    /// The id of a key that a call names, by an alias too.
+    /// Returns the id of the key that a call names, also by an alias.
     pub(super) async fn key_of(&self, name: &str) -> Option<String> {
         if !name.contains("alias/") {
             return Some(id(name).to_owned());
@@ -210,7 +210,7 @@ impl Strict {
         Some(key)
     }
 
-    /// Puts a policy as somebody does who works by hand while a run goes on.
+    /// Puts a policy as someone does who works by hand during a run.
     pub async fn put_by_hand(&self, key: &str, policy: &str) {
         let put = self.sdk.kms.put_key_policy().key_id(key).policy_name("default").policy(policy);
         put.send().await.unwrap();
@@ -247,7 +247,7 @@ impl Strict {
                 let early = last.is_some_and(|put| put.at.elapsed() < self.rules.reads);
                 let reads = keys.early.entry(format!("{} {name}", operation.name)).or_default();
                 *reads += 1;
-                // Every other read goes to a replica that has not heard of the last change.
+                // Every other read goes to a replica that does not have the last change yet.
                 let put = if early && *reads % 2 == 1 { shown.next().or(last) } else { last };
                 if let Some(put) = put {
                     let mut read = answer.read_json();

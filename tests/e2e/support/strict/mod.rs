@@ -1,8 +1,9 @@
-//! The rules of AWS that the local one does not keep: who may stand in a key policy and since when, how long
-//! changes take, who may invoke a function, how often things may be called.
+//! The rules of AWS that the local one does not enforce: which principals a key policy may name and since when, how
+//! long changes take, who may invoke a function, how often operations may be called.
 //!
-//! It sits between everybody and the emulator: the command, the callers of the API, and the functions, whose
-//! calls to KMS it decides by the product's own evaluator, on every policy that may be in effect somewhere.
+//! The layer is between all callers and the emulator: the command, the callers of the API, and the functions. It
+//! decides the calls of functions to KMS with lockstep's own evaluator, on every policy that may be in effect
+//! somewhere.
 
 mod functions;
 mod gateway;
@@ -25,7 +26,7 @@ use super::operation::Operation;
 
 pub use monitor::Use;
 
-/// How long things take. None of this is longer with AWS than a few minutes.
+/// The durations of changes. In AWS none of them is longer than a few minutes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rules {
     /// From the creation of a role until key policies may name it and Lambda can assume it.
@@ -34,15 +35,15 @@ pub struct Rules {
     pub policies: Duration,
     /// From a change until every read shows it.
     pub reads: Duration,
-    /// From an update of a function until it is through.
+    /// From an update of a function until it has ended.
     pub updates: Duration,
-    /// What a second of the intervals between management calls lasts; none are kept at zero.
+    /// The duration of one second of the intervals between management calls; zero means no intervals.
     pub rates: Duration,
-    /// No rule, but what the command is told to wait for a changed key policy, in seconds.
+    /// Not a rule, but the time that the command is told to wait for a changed key policy, in seconds.
     pub settle: u64,
 }
 
-/// The layer that keeps the rules.
+/// The layer that enforces the rules.
 pub struct Strict {
     pub rules: Rules,
     /// The emulator itself.
@@ -60,13 +61,13 @@ struct State {
     gateway: gateway::Gateway,
     rates: rates::Rates,
     serving: monitor::Serving,
-    /// What must never be, as it was seen.
+    /// Violations of the invariant that were seen.
     gaps: Vec<String>,
-    /// What was wrong when it was last looked.
+    /// The violations at the last check.
     wrong: BTreeSet<String>,
-    /// How many more reads of key policies show ids that nobody has in place of ARNs.
+    /// Number of further reads of key policies that show unknown ids in place of ARNs.
     strange_reads: usize,
-    /// How often each rule refused something.
+    /// The number of refusals by each rule.
     refused: std::collections::BTreeMap<String, usize>,
 }
 
@@ -75,31 +76,31 @@ impl Strict {
         Self { rules, sdk, uses, state: Mutex::default() }
     }
 
-    /// Demands that no function ever ran under a role that a key which it uses does not let in.
+    /// Asserts that no function ever ran under a role that a key which the function uses does not allow.
     #[track_caller]
     pub fn has_no_gap(&self) {
         let gaps = self.gaps();
         assert!(gaps.is_empty(), "{gaps:#?}");
     }
 
-    /// Leaves out of account what somebody did by hand: it counts again once it was mended.
+    /// Ignores a violation that someone caused by hand: it counts again once it was repaired.
     pub async fn forgive(&self) {
         let by_hand = Operation { name: "what was done by hand".to_owned(), args: Vec::new() };
         self.watch((&by_hand, Instant::now())).await;
         self.state.lock().unwrap().gaps.clear();
     }
 
-    /// Lets the next reads of key policies show ids that nobody has in place of the ARNs of roles.
+    /// Makes the next reads of key policies show unknown ids in place of the ARNs of roles.
     pub fn shows_strange_ids(&self, reads: usize) {
         self.state.lock().unwrap().strange_reads = reads;
     }
 
-    /// Returns what was seen that must never be.
+    /// Returns the violations of the invariant that were seen.
     pub fn gaps(&self) -> Vec<String> {
         self.state.lock().unwrap().gaps.clone()
     }
 
-    /// Returns how often something was refused, by code.
+    /// Returns the number of refusals with a code.
     pub fn refused(&self, code: &str) -> usize {
         self.state.lock().unwrap().refused.get(code).copied().unwrap_or_default()
     }
@@ -131,12 +132,12 @@ impl Strict {
         }
     }
 
-    /// Takes note of what a call did, and makes the answer what AWS would answer.
+    /// Records the effect of a call, and changes the answer to that of AWS.
     pub async fn learn(&self, request: &Request, operation: &Operation, answer: &mut Answer) {
         if !answer.is_success() {
             return;
         }
-        // What is looked at below takes its time, which is no part of what AWS takes.
+        // The checks below take time that does not count as time of AWS.
         let done = Instant::now();
         let service = operation.name.split_once(':').map_or("", |(service, _)| service);
         match service {

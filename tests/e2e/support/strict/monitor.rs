@@ -1,5 +1,5 @@
-//! Looks at the invariant after every change: the role of every function that is served is let in by every key
-//! that the function uses, and the gateway may call it.
+//! Checks the invariant after every change: every key that a served function uses allows the role of the function, and
+//! the gateway may call the function.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use super::functions::UPDATES;
 use super::gateway::{Route, Target};
 use super::{Operation, Strict};
 
-/// What a function does with a key.
+/// A use of a key by a function.
 #[derive(Debug)]
 pub struct Use {
     pub function: &'static str,
@@ -16,18 +16,18 @@ pub struct Use {
     pub actions: &'static [&'static str],
 }
 
-/// What was served when it was last looked.
+/// The functions and roles that were served at the last check.
 #[derive(Default)]
 pub struct Serving {
     routes: BTreeSet<Route>,
     /// Roles by function.
     now: BTreeMap<String, BTreeSet<String>>,
-    /// Roles that a function ran under before: since when it does not, and how long a request may take.
+    /// Roles that a function ran under before: since when it no longer does, and how long a request may take.
     left: BTreeMap<(String, String), (Instant, Duration)>,
 }
 
 impl Serving {
-    /// Takes note of the roles that functions run under now.
+    /// Records the roles that functions run under now.
     fn becomes(
         &mut self,
         now: BTreeMap<String, BTreeSet<String>>,
@@ -41,7 +41,7 @@ impl Serving {
                 self.left.insert((function.clone(), role.clone()), (done, lasts));
             }
         }
-        // What is served no more has no requests either.
+        // A function that is no longer served has no requests either.
         self.left.retain(|(function, _), (since, lasts)| {
             self.now.contains_key(function) && since.elapsed() < *lasts
         });
@@ -49,9 +49,9 @@ impl Serving {
 }
 
 impl Strict {
-    /// Looks at everything that is served, after a change that was done just now.
+    /// Checks everything that is served, after a change that was just made.
     pub(super) async fn watch(&self, (operation, done): (&Operation, Instant)) {
-        // Requests go on to where they went before for as long as an update takes; an alias moves at once.
+        // While an update runs, requests still go to the previous target; an alias moves at once.
         let updating = UPDATES.contains(&operation.name.as_str());
         let update = if updating { self.rules.updates } else { Duration::ZERO };
         let routes = self.state.lock().unwrap().gateway.served();
@@ -83,7 +83,7 @@ impl Strict {
                 let closed = |role: &String, after| !state.lets(role, action, key, after);
                 let runs = state.serving.now.get(needed.function).into_iter().flatten();
                 for role in runs.filter(|role| closed(role, Some(self.rules.policies))) {
-                    // A function that is at a loss already is so whichever role it moves to.
+                    // A function that already lacks access lacks it under any role that it moves to.
                     let gap = format!("{} runs without {action}", needed.function);
                     gaps.push((gap, format!("{} runs as {role} without {action}", needed.function)));
                 }
@@ -101,7 +101,7 @@ impl Strict {
             }
         }
         state.serving.routes = routes;
-        // What was wrong already was told already.
+        // Violations that existed already were reported already.
         let new = gaps.iter().filter(|(gap, _)| !state.wrong.contains(gap));
         state.gaps.extend(new.map(|(_, text)| format!("after {operation}: {text}")));
         state.wrong = gaps.into_iter().map(|(gap, _)| gap).collect();

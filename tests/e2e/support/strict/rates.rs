@@ -1,5 +1,5 @@
-//! How often the control plane may be called: the rates that AWS publishes for API Gateway, KMS and Lambda, without
-//! the bursts that it lets pass.
+//! The rates of the control plane that AWS publishes for API Gateway, KMS and Lambda, without the bursts that it
+//! allows.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -18,12 +18,12 @@ static RATES: &[(&[&str], u32)] = &[
     (&["lambda:GetPolicy"], 67),
 ];
 
-/// When the next call of each operation is due, if they came evenly.
+/// The time at which the next call of each operation would be due if calls were evenly spaced.
 #[derive(Default)]
 pub struct Rates(BTreeMap<String, Instant>);
 
 impl Rates {
-    /// Counts a call, or returns the seconds after which to come again.
+    /// Counts a call, or returns the seconds after which to retry.
     pub fn take(&mut self, second: Duration, operation: &str) -> Option<u64> {
         let (_, every) = RATES.iter().find(|(names, _)| names.contains(&operation))?;
         let interval = second * *every / 1000;

@@ -1,14 +1,14 @@
-//! Changes of functions and aliases under a condition: only what is still as it was when it was read.
+//! Conditional changes of functions and aliases: a change succeeds only if the resource is unchanged since it was read.
 
 use super::{Answer, Operation, Request, Strict};
 
-/// What may carry the revision of a function, and what that of an alias.
+/// Operations that may carry the revision of a function, and below, those of an alias.
 const OF_FUNCTIONS: &[&str] =
     &["lambda:UpdateFunctionConfiguration", "lambda:UpdateFunctionCode", "lambda:PublishVersion"];
 const OF_ALIASES: &[&str] = &["lambda:UpdateAlias"];
 
 impl Strict {
-    /// Refuses a change of what has changed since it was read. The emulator does for most of these calls.
+    /// Refuses a change of a resource that has changed since it was read. The emulator does so for most of these calls.
     pub(super) async fn revision_refusal(
         &self,
         request: &Request,

@@ -1,4 +1,4 @@
-//! Roles: when they were made, and what is left of those that are gone.
+//! Roles: when they were created, and what remains of deleted ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use super::{Answer, Operation, Request, Strict};
 use crate::support::operation::form;
 
-/// The roles that were made through the layer.
+/// The roles that were created through the layer.
 #[derive(Default)]
 pub struct Roles {
     /// By ARN.
     there: BTreeMap<String, Role>,
-    /// Reads of young roles, by name; every other one comes too early.
+    /// Reads of new roles, by name; every other one of them is too early.
     reads: BTreeMap<String, usize>,
-    /// Roles with policies that were just taken off, as the reason why a deletion is refused once.
+    /// Roles whose policies were just detached, because of which their deletion is refused once.
     detached: BTreeMap<String, Instant>,
     refused_once: BTreeSet<String>,
 }
@@ -24,12 +24,12 @@ struct Role {
 }
 
 impl Roles {
-    /// The unique id of a role that exists.
+    /// Returns the unique id of a role that exists.
     pub fn id(&self, arn: &str) -> Option<&str> {
         self.there.get(arn).map(|role| role.id.as_str())
     }
 
-    /// Whether a role exists and every service knows it.
+    /// Returns whether a role exists and every service knows it.
     pub fn is_known(&self, arn: &str, after: Duration) -> bool {
         self.there.get(arn).is_some_and(|role| role.born.elapsed() >= after)
     }
@@ -43,15 +43,15 @@ fn last(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }
 
-/// Reads what stands in the first element of this name.
+/// Returns the content of the first element with this name.
 fn element(xml: &str, name: &str) -> Option<String> {
     let (_, rest) = xml.split_once(&format!("<{name}>"))?;
     Some(rest.split_once('<')?.0.to_owned())
 }
 
 impl Strict {
-    /// A role that was just made may not be known yet, and one whose policies were just taken off may seem to
-    /// have them still.
+    /// Refuses calls on a role that was just created and may not be known yet, and on one whose policies were just
+    /// detached and may still seem attached.
     pub(super) fn iam_refusal(
         &self,
         request: &Request,

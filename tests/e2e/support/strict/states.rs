@@ -1,4 +1,4 @@
-//! What may be done with a key that is disabled, or that waits for its deletion.
+//! The operations that are allowed on a key that is disabled or scheduled for deletion.
 
 use aws_sdk_kms::types::KeyState;
 use serde_json::json;
@@ -6,11 +6,12 @@ use serde_json::json;
 use super::keys::{id, refusal};
 use super::{Answer, Operation, Request, Strict};
 
-/// What takes an enabled key. The emulator looks at the state for most other uses of a key, but not for these.
+/// Operations that require an enabled key. The emulator checks the state for most other uses of a key, but not for
+/// these.
 const ENABLED: &[&str] =
     &["kms:GetPublicKey", "kms:CreateGrant", "kms:EnableKeyRotation", "kms:DisableKeyRotation"];
-/// What takes a key that does not wait for its deletion. Its policy may be changed all the same, and its aliases
-/// deleted.
+/// Operations that require a key that is not scheduled for deletion. Its policy may still be changed, and its aliases
+/// may be deleted.
 const STAYING: &[&str] = &[
     "kms:CreateAlias",
     "kms:UpdateAlias",
@@ -34,7 +35,7 @@ impl Strict {
             return None;
         }
         let body = request.json();
-        // An alias may lead away from a key in any state, but not to one that waits for its deletion.
+        // An alias may be moved away from a key in any state, but not to one that is scheduled for deletion.
         let named = body["TargetKeyId"].as_str().or(body["KeyId"].as_str())?;
         let described = self.sdk.kms.describe_key().key_id(named).send().await.ok()?;
         let key = described.key_metadata?;
@@ -53,7 +54,7 @@ impl Strict {
         }
     }
 
-    /// A key that waits for its deletion reads as one that does not rotate.
+    /// Makes a key that is scheduled for deletion read as one that does not rotate.
     pub(super) async fn learn_state(&self, request: &Request, operation: &Operation, answer: &mut Answer) {
         if operation.name != "kms:GetKeyRotationStatus" {
             return;
