@@ -1,4 +1,4 @@
-//! The shapes of the API: what a request must look like, and every way in which it can be refused.
+//! The API: the format of requests and answers, and every way in which a request can be refused.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,28 +9,28 @@ use crate::envelope::{EnvelopeError, MAX_KMS_CIPHERTEXT, MAX_OVERHEAD, is_envelo
 use crate::json;
 use crate::kms_error::{KmsError, KmsErrorKind};
 
-/// Most bytes of a text that `kms:Encrypt` takes.
+/// The maximum size in bytes of a text that `kms:Encrypt` accepts.
 pub const MAX_DIRECT: usize = 4096;
-/// Most bytes of a text, 4 MiB.
+/// The maximum size in bytes of a text: 4 MiB.
 ///
-/// Its ciphertext in base64 (5.6 MB) stays under the 6 MiB that Lambda takes and gives at once, and request
-/// and answer together under the gateway's 10 MB.
+/// Its ciphertext in base64 (5.6 MB) stays under Lambda's limit of 6 MiB for an event or an answer, and request
+/// and answer together stay under the gateway's 10 MB.
 pub const MAX_TEXT: usize = 4 * 1024 * 1024;
-/// Most bytes of an event or an answer of Lambda.
+/// The maximum size in bytes of a Lambda event or answer.
 const MAX_LAMBDA_PAYLOAD: usize = 6 * 1024 * 1024;
-/// Room for status, headers and the names of the fields around a body.
+/// The bytes reserved for status, headers and field names around a body.
 const ANSWER_FRAME: usize = 4096;
 
-/// One request, as far as the API looks at it.
+/// The parts of a request that the API uses.
 #[derive(Debug, Clone, Copy)]
 pub struct Call<'a> {
     pub method: &'a str,
-    /// Path without the stage.
+    /// The path without the stage.
     pub path: &'a str,
     pub body: &'a [u8],
 }
 
-/// What a request asks for.
+/// The action that a request asks for.
 pub enum Action {
     Encrypt { text: String, context: EncryptionContext },
     Decrypt { ciphertext: Vec<u8>, context: EncryptionContext },
@@ -60,14 +60,14 @@ pub enum Answer {
     Decrypted { text: String },
 }
 
-/// Every refusal; [`ApiError::code`] is stable, the message is for people.
+/// A refusal of a request; [`ApiError::code`] is stable, the message is for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
     #[error("there is no such route, use POST /encrypt or POST /decrypt")]
     NotFound,
     #[error("this route takes POST only")]
     MethodNotAllowed,
-    /// Holds the place only: serde's own words may quote the text.
+    /// The body has the wrong shape. Only the position is kept, because serde's message may quote the text.
     #[error("the body is not the object that this route takes, look at line {line} column {column}")]
     BadJson { line: usize, column: usize },
     #[error(transparent)]
@@ -89,7 +89,7 @@ pub enum ApiError {
 }
 
 impl ApiError {
-    /// Gives the HTTP status.
+    /// Returns the HTTP status.
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
@@ -109,7 +109,7 @@ impl ApiError {
         }
     }
 
-    /// Gives the code that programs may rely on.
+    /// Returns the code that programs can rely on.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -133,7 +133,7 @@ impl ApiError {
         }
     }
 
-    /// Gives the one header that this refusal adds, if any.
+    /// Returns the header that this refusal adds, if any.
     #[must_use]
     pub fn header(&self) -> Option<(&'static str, &'static str)> {
         match self {
@@ -145,7 +145,7 @@ impl ApiError {
         }
     }
 
-    /// Writes the body.
+    /// Returns the body.
     #[must_use]
     pub fn body(&self, request_id: &str) -> String {
         let message = self.to_string();
@@ -185,10 +185,10 @@ fn kms_message(kind: &KmsErrorKind) -> &'static str {
 }
 
 impl Action {
-    /// Reads a request.
+    /// Parses a request.
     ///
     /// # Errors
-    /// Gives the refusal for an unknown route, a wrong method, a body of another shape, or one too large.
+    /// Returns the refusal of an unknown route, a wrong method, a body of another shape, or a body that is too large.
     pub fn parse(call: Call<'_>) -> Result<Self, ApiError> {
         let read = match call.path {
             "/encrypt" => Self::encrypt,
@@ -206,7 +206,7 @@ impl Action {
         if text.len() > MAX_TEXT {
             return Err(ApiError::TextTooLarge { bytes: text.len() });
         }
-        // Refused now, for what could be stored but never read back would be lost.
+        // Refused at encryption, because a text that can be encrypted but never returned by decryption would be lost.
         if decrypted_bytes(&text) + ANSWER_FRAME > MAX_LAMBDA_PAYLOAD {
             return Err(ApiError::AnswerTooLarge);
         }
@@ -236,19 +236,19 @@ impl Answer {
     /// Makes the answer of `/decrypt`.
     ///
     /// # Errors
-    /// Refuses bytes that are no text: they were not encrypted by this API.
+    /// Refuses bytes that are not text: they were not encrypted by this API.
     pub fn decrypted(plaintext: Vec<u8>) -> Result<Self, ApiError> {
         String::from_utf8(plaintext).map(|text| Self::Decrypted { text }).map_err(|_| ApiError::BadCiphertext)
     }
 }
 
 fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    // An error about the whole body has no place, which serde writes as 0.
+    // An error about the whole body has no position, which serde reports as 0.
     let place = |error: serde_json::Error| (error.line().max(1), error.column().max(1));
     json::object(body).map_err(place).map_err(|(line, column)| ApiError::BadJson { line, column })
 }
 
-/// Counts the bytes of a text in Lambda's answer: JSON in a string in JSON, so escaped twice.
+/// Counts the bytes of a text in Lambda's answer, in which it is escaped twice: as JSON in a JSON string.
 fn decrypted_bytes(text: &str) -> usize {
     text.bytes()
         .map(|byte| match byte {

@@ -102,7 +102,7 @@ fn the_count_of_escapes_is_what_serde_writes() {
     let every: String = (0..=0x7f_u8).map(char::from).chain("äあ😀\u{7f}\u{2028}".chars()).collect();
     let inner = serde_json::to_string(&every).unwrap();
     let outer = serde_json::to_string(&inner).unwrap();
-    // The quotes around the text are escaped in the outer string, whose own quotes come on top.
+    // The quotes around the text are escaped in the outer string, which has quotes of its own too.
     assert_eq!(decrypted_bytes(&every) + 2 * 2 + 2, outer.len());
 }
 

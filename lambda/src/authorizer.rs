@@ -1,4 +1,4 @@
-//! Decides whether a caller of the API may come in.
+//! Decides whether a caller may access the API.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::jwt::{Expected, PublicKey, TokenError, verify};
 use crate::policy::{NotAMethodArn, RouteScopes};
 
-/// What the gateway sends to an authorizer of either type; it holds the token, so it cannot be printed.
+/// The event that the gateway sends to an authorizer of either type; it has no `Debug`, because it holds the token.
 #[derive(Deserialize)]
 #[serde(tag = "type")]
 pub enum Event {
@@ -22,7 +22,7 @@ pub enum Event {
     },
 }
 
-/// Why nobody comes in.
+/// The reason for refusing access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     #[error("there is not exactly one `Authorization: Bearer` token")]
@@ -33,10 +33,10 @@ pub enum Refusal {
     Event(#[from] NotAMethodArn),
 }
 
-/// Answers one event at a time in seconds since 1970.
+/// Answers one event at the time `now`, in seconds since 1970.
 ///
 /// # Errors
-/// Gives the reason for the log; [`Refusal::Event`] is the gateway's fault, all others are the caller's.
+/// Returns the reason, for the log; [`Refusal::Event`] is the gateway's fault, all others are the caller's.
 pub fn answer(
     event: &Event,
     key: &PublicKey,
@@ -56,7 +56,7 @@ impl Event {
         }
     }
 
-    /// Finds the one bearer token; two `Authorization` headers are as bad as none, for which one would count?
+    /// Finds the bearer token; `None` also for two `Authorization` headers, because it is not clear which one counts.
     fn token(&self) -> Option<&str> {
         let values: Vec<&str> = match self {
             Self::Token { authorization_token, .. } => authorization_token.as_deref().into_iter().collect(),

@@ -1,4 +1,4 @@
-//! The encryption context: pairs that are not secret and must be the same at decryption.
+//! The encryption context: pairs that are not secret and must be the same for decryption.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +6,13 @@ use serde::Deserialize;
 
 use crate::json::UniqueMap;
 
-/// Most bytes that all keys and values of a context may have together.
+/// The maximum total size in bytes of all keys and values of a context.
 pub const MAX_CONTEXT_BYTES: usize = 2048;
 
-/// Keys that start so are the envelope's own.
+/// The prefix of keys that are reserved for the envelope.
 const RESERVED_PREFIX: &str = "text-encryption:";
 
-/// Says why a context cannot be used.
+/// The reason why a context cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ContextError {
     #[error("the keys and values of `context` have {bytes} bytes, the most is {MAX_CONTEXT_BYTES}")]
@@ -23,11 +23,11 @@ pub enum ContextError {
     Reserved,
 }
 
-/// The pairs that KMS, and an envelope, bind to a ciphertext.
+/// The pairs that KMS and an envelope bind to a ciphertext.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EncryptionContext(BTreeMap<String, String>);
 
-/// A context as a body carries it, before [`EncryptionContext::new`] has checked it.
+/// A context as it appears in a request body, before [`EncryptionContext::new`] has checked it.
 #[derive(Debug, Deserialize)]
 pub struct RawContext(UniqueMap<String>);
 
@@ -35,7 +35,7 @@ impl EncryptionContext {
     /// Checks the pairs of a request.
     ///
     /// # Errors
-    /// Names the rule that a key, or the size, breaks.
+    /// Returns the rule that a key, or the size, breaks.
     pub fn new(raw: Option<RawContext>) -> Result<Self, ContextError> {
         let pairs = raw.map(|RawContext(UniqueMap(pairs))| pairs).unwrap_or_default();
         let bytes = pairs.iter().map(|(key, value)| key.len() + value.len()).sum();
@@ -51,7 +51,7 @@ impl EncryptionContext {
         Ok(Self(pairs))
     }
 
-    /// Gives the pairs for KMS.
+    /// Returns the pairs for KMS.
     #[must_use]
     pub fn pairs(&self) -> &BTreeMap<String, String> {
         &self.0
@@ -59,8 +59,8 @@ impl EncryptionContext {
 
     /// Adds the pair under which the data key of an envelope is wrapped.
     ///
-    /// Without it the wrapped key of an envelope, sent to `/decrypt` by itself, would be a valid
-    /// ciphertext, and the answer would hold the data key.
+    /// Without this pair, the wrapped key of an envelope, sent to `/decrypt` by itself, would be a valid
+    /// ciphertext, and the answer would contain the data key.
     #[must_use]
     pub fn for_data_key(&self) -> Self {
         let mut pairs = self.0.clone();
@@ -68,7 +68,7 @@ impl EncryptionContext {
         Self(pairs)
     }
 
-    /// Writes the pairs so that no two contexts give the same bytes: sorted, each part after its length.
+    /// Serializes the pairs so that no two contexts give the same bytes: sorted, with each part after its length.
     #[must_use]
     pub fn canonical_bytes(&self) -> Vec<u8> {
         let mut out = Vec::new();

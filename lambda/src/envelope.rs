@@ -1,4 +1,4 @@
-//! The envelope of a text that is too long for `kms:Encrypt`.
+//! The envelope for a text that is too long for `kms:Encrypt`.
 //!
 //! ```text
 //! "TXE"        3 bytes   marks an envelope; a KMS ciphertext starts otherwise
@@ -17,9 +17,9 @@ use zeroize::Zeroizing;
 
 use crate::context::EncryptionContext;
 
-/// Most bytes of a wrapped data key, and of any ciphertext that KMS takes.
+/// The maximum size in bytes of a wrapped data key, and of any ciphertext that KMS accepts.
 pub const MAX_KMS_CIPHERTEXT: usize = 6144;
-/// Most bytes that an envelope adds to its text.
+/// The maximum number of bytes that an envelope adds to its text.
 pub const MAX_OVERHEAD: usize = MARK.len() + 3 + MAX_KMS_CIPHERTEXT + NONCE_LEN + 16;
 
 const MARK: &[u8] = b"TXE";
@@ -29,11 +29,11 @@ const VERSION: u8 = 1;
 pub struct DataKey {
     pub plaintext: Zeroizing<Vec<u8>>,
     pub wrapped: Vec<u8>,
-    /// ARN of the KMS key that wrapped it.
+    /// The ARN of the KMS key that wrapped the data key.
     pub key_id: String,
 }
 
-/// Says why an envelope cannot be made or opened; the reason is kept vague, for a stranger may read it.
+/// The reason why an envelope cannot be made or opened; it is kept vague, because an attacker may read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EnvelopeError {
     #[error("the data key cannot be used")]
@@ -44,7 +44,7 @@ pub enum EnvelopeError {
     Version(u8),
 }
 
-/// An envelope taken apart; nothing in it is verified until [`Envelope::open`].
+/// The parts of an envelope; none is verified until [`Envelope::open`].
 #[derive(Debug, PartialEq, Eq)]
 pub struct Envelope<'a> {
     header: &'a [u8],
@@ -53,16 +53,16 @@ pub struct Envelope<'a> {
     sealed: &'a [u8],
 }
 
-/// Tells an envelope from a ciphertext of `kms:Encrypt`.
+/// Returns whether bytes are an envelope and not a ciphertext of `kms:Encrypt`.
 #[must_use]
 pub fn is_envelope(bytes: &[u8]) -> bool {
     bytes.starts_with(MARK)
 }
 
-/// Seals a text under a data key that is used for nothing else.
+/// Seals a text with a data key that is used for nothing else.
 ///
 /// # Errors
-/// Fails if the data key is not one of AES-256 or the system has no randomness.
+/// Fails if the data key is not an AES-256 key or the system cannot provide random bytes.
 pub fn seal(key: &DataKey, context: &EncryptionContext, text: &[u8]) -> Result<Vec<u8>, EnvelopeError> {
     let length = u16::try_from(key.wrapped.len()).map_err(|_| EnvelopeError::Key)?;
     if !(1..=MAX_KMS_CIPHERTEXT).contains(&key.wrapped.len()) {
@@ -81,7 +81,7 @@ pub fn seal(key: &DataKey, context: &EncryptionContext, text: &[u8]) -> Result<V
     out.extend_from_slice(&nonce);
     let start = out.len();
     out.extend_from_slice(text);
-    // Sealed where it lies, so that no second copy of the text is left behind.
+    // Sealed in place, so that no second copy of the text is left behind.
     let body = out.get_mut(start..).ok_or(EnvelopeError::Key)?;
     let tag = cipher
         .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), aad, body)
@@ -91,10 +91,10 @@ pub fn seal(key: &DataKey, context: &EncryptionContext, text: &[u8]) -> Result<V
 }
 
 impl<'a> Envelope<'a> {
-    /// Takes an envelope apart.
+    /// Splits an envelope into its parts.
     ///
     /// # Errors
-    /// Fails if the bytes are cut, or of another version.
+    /// Fails if the bytes are truncated, or have another version.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, EnvelopeError> {
         let rest = bytes.strip_prefix(MARK).ok_or(EnvelopeError::Damaged)?;
         let (&version, rest) = rest.split_first().ok_or(EnvelopeError::Damaged)?;
@@ -112,7 +112,7 @@ impl<'a> Envelope<'a> {
         Ok(Self { header, wrapped_key, nonce: *nonce, sealed })
     }
 
-    /// Gives the data key for KMS to unwrap, under [`EncryptionContext::for_data_key`].
+    /// Returns the wrapped data key, which KMS unwraps under [`EncryptionContext::for_data_key`].
     #[must_use]
     pub fn wrapped_key(&self) -> &'a [u8] {
         self.wrapped_key
@@ -121,7 +121,7 @@ impl<'a> Envelope<'a> {
     /// Verifies the envelope and returns its text.
     ///
     /// # Errors
-    /// Fails if a bit of the envelope or the context is not as it was when sealed.
+    /// Fails if any bit of the envelope or the context has changed since it was sealed.
     pub fn open(&self, key: &[u8], context: &EncryptionContext) -> Result<Vec<u8>, EnvelopeError> {
         let nonce = Nonce::assume_unique_for_key(self.nonce);
         let mut text = self.sealed.to_vec();
@@ -138,7 +138,7 @@ fn cipher(key: &[u8]) -> Result<LessSafeKey, EnvelopeError> {
     UnboundKey::new(&AES_256_GCM, key).map(LessSafeKey::new).map_err(|_| EnvelopeError::Key)
 }
 
-/// Joins header and context; the header holds its own length, so the seam cannot move.
+/// Joins header and context; the header holds its own length, so the boundary is unambiguous.
 fn aad(header: &[u8], context: &EncryptionContext) -> Aad<Vec<u8>> {
     let mut bytes = header.to_vec();
     bytes.extend(context.canonical_bytes());

@@ -1,4 +1,4 @@
-//! Strict reading of JSON: objects only, no duplicate keys, no null in the place of an absent value.
+//! Strict parsing of JSON: only objects, no duplicate keys, and no null instead of an absent value.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,12 +7,12 @@ use std::marker::PhantomData;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, de};
 
-/// Reads one JSON object.
+/// Parses one JSON object.
 ///
-/// Serde fills a struct from an array too; a body or a token header that is an array is refused here.
+/// Serde would also fill a struct from an array; this function refuses a body or token header that is an array.
 ///
 /// # Errors
-/// Says where the bytes are not JSON, or not an object of the shape of `T`.
+/// Returns the position at which the bytes are not JSON, or not an object with the shape of `T`.
 pub(crate) fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
     match bytes.trim_ascii_start().first() {
         Some(b'{') => serde_json::from_slice(bytes),
@@ -20,7 +20,7 @@ pub(crate) fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json:
     }
 }
 
-/// Reads a value that may be absent but not null; for `#[serde(default, deserialize_with)]`.
+/// Deserializes a value that may be absent but not null; for `#[serde(default, deserialize_with)]`.
 pub(crate) fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -29,7 +29,7 @@ where
     T::deserialize(deserializer).map(Some)
 }
 
-/// A map that refuses a key given twice, of which serde would keep the last in silence.
+/// A map that refuses duplicate keys, of which serde would silently keep the last.
 #[derive(Debug)]
 pub(crate) struct UniqueMap<V>(pub(crate) BTreeMap<String, V>);
 

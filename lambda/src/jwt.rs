@@ -1,6 +1,6 @@
-//! Verifies a JSON Web Token of one issuer, signed by one key of KMS with ES256.
+//! Verifies JSON Web Tokens of one issuer, signed with ES256 by one KMS key.
 //!
-//! A library would bring every algorithm and its switches; one algorithm on `ring` has nothing to switch.
+//! A library would bring every algorithm and its options; a single algorithm on `ring` needs no options.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,10 +10,10 @@ use serde::de::IgnoredAny;
 
 use crate::json;
 
-/// Seconds by which the clocks of issuer and function may differ.
+/// The number of seconds by which the clocks of issuer and function may differ.
 pub const LEEWAY_SECONDS: u64 = 60;
 
-/// Start of every public key on P-256 as KMS gives it (RFC 5480): the two object ids, then the point.
+/// The start of every P-256 public key that KMS returns (RFC 5480): the two object ids, before the point.
 const P256_SPKI_START: [u8; 26] = [
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
     0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
@@ -29,7 +29,7 @@ pub struct PublicKey([u8; 65]);
 pub struct NotP256;
 
 impl PublicKey {
-    /// Reads the DER of a SubjectPublicKeyInfo, as `kms:GetPublicKey` returns it.
+    /// Parses the DER of a SubjectPublicKeyInfo, as `kms:GetPublicKey` returns it.
     ///
     /// # Errors
     /// Fails on any other curve, and on a compressed point.
@@ -40,14 +40,14 @@ impl PublicKey {
     }
 }
 
-/// What a token must say.
+/// The claims that a token must have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected {
     pub issuer: String,
     pub audience: String,
 }
 
-/// Why a token is refused; for the log, the caller is only told "Unauthorized".
+/// The reason for refusing a token, for the log only; the caller only sees "Unauthorized".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     #[error("it is not three parts of canonical base64url")]
@@ -68,11 +68,11 @@ pub enum TokenError {
     NotYet,
 }
 
-/// The claims of a token that was verified.
+/// The claims of a verified token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
     pub subject: String,
-    /// Scopes, separated by spaces; empty if the token has none.
+    /// The scopes, separated by spaces; empty if the token has none.
     pub scope: String,
     pub token_id: Option<String>,
 }
@@ -81,7 +81,7 @@ pub struct Claims {
 struct Header {
     alg: String,
     typ: String,
-    // No extension is understood here, so any list of critical ones must refuse the token (RFC 7515 4.1.11).
+    // No extensions are supported, so a token with any list of critical extensions must be refused (RFC 7515 4.1.11).
     #[serde(default, deserialize_with = "json::present")]
     crit: Option<IgnoredAny>,
 }
@@ -110,7 +110,7 @@ enum Audience {
 /// Verifies a token at a time in seconds since 1970.
 ///
 /// # Errors
-/// Gives the first rule that the token breaks. No claim is read before the signature is verified.
+/// Returns the first rule that the token breaks. No claim is read before the signature is verified.
 pub fn verify(token: &str, key: &PublicKey, expected: &Expected, now: u64) -> Result<Claims, TokenError> {
     let mut parts = token.split('.');
     let (Some(header), Some(payload), Some(signature), None) =

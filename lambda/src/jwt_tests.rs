@@ -7,7 +7,7 @@ use super::*;
 
 pub(crate) const NOW: u64 = 1_700_000_000;
 
-/// The issuer, with a key of its own.
+/// An issuer of tokens, with a key of its own.
 pub(crate) struct Issuer(EcdsaKeyPair);
 
 impl Issuer {

@@ -1,4 +1,4 @@
-//! The keys of KMS.
+//! KMS keys.
 
 use aws_sdk_kms::Client;
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
@@ -12,7 +12,7 @@ use crate::envelope::DataKey;
 use crate::kms_error::{KmsError, KmsErrorKind};
 use crate::service::Keys;
 
-/// One key of KMS.
+/// A KMS key.
 #[derive(Debug, Clone)]
 pub struct KmsKey {
     client: Client,
@@ -20,13 +20,13 @@ pub struct KmsKey {
 }
 
 impl KmsKey {
-    /// Takes an id, an ARN or an alias.
+    /// Makes a key from an id, an ARN or an alias.
     #[must_use]
     pub fn new(client: Client, key_id: String) -> Self {
         Self { client, key_id }
     }
 
-    /// Gives the id that the function was configured with.
+    /// Returns the id, ARN or alias that the function was configured with.
     #[must_use]
     pub fn key_id(&self) -> &str {
         &self.key_id
@@ -35,7 +35,7 @@ impl KmsKey {
     /// Fetches the public half of a key pair as the DER of a SubjectPublicKeyInfo.
     ///
     /// # Errors
-    /// Fails if KMS does.
+    /// Fails if the call to KMS fails.
     pub async fn public_key(&self) -> Result<Vec<u8>, KmsError> {
         let output = self.client.get_public_key().key_id(&self.key_id).send().await;
         let output = output.map_err(|error| failure("GetPublicKey", &error))?;
@@ -66,8 +66,8 @@ impl Keys for KmsKey {
         ciphertext: &[u8],
         context: &EncryptionContext,
     ) -> Result<Zeroizing<Vec<u8>>, KmsError> {
-        // The key is named although KMS would find it by itself: a ciphertext of any other key that the
-        // role may use is then refused.
+        // The request names the key, although KMS could find it by itself, so that KMS refuses a ciphertext of
+        // any other key that the role may use.
         let output = self
             .client
             .decrypt()
@@ -98,7 +98,8 @@ impl Keys for KmsKey {
     }
 }
 
-/// KMS is sent no empty context: it reads that as one, and a key policy may ask for none.
+/// Returns the pairs to send to KMS, or `None` instead of an empty context: KMS would treat an empty context as a
+/// context, and a key policy may require that there is none.
 fn pairs(context: &EncryptionContext) -> Option<std::collections::HashMap<String, String>> {
     let pairs = context.pairs();
     (!pairs.is_empty()).then(|| pairs.clone().into_iter().collect())

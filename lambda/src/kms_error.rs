@@ -1,28 +1,28 @@
-//! What a failure of KMS means for the caller, and what the log may say about it.
+//! Failures of KMS: their meaning for the caller, and the details that may be logged.
 
-/// A failed call of KMS, without anything of its input.
+/// A failed call to KMS, without any of its input.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("kms:{operation} failed: {}", code.as_deref().unwrap_or("no answer"))]
 pub struct KmsError {
     /// The action without its prefix, such as `Encrypt`.
     pub operation: &'static str,
     pub kind: KmsErrorKind,
-    /// KMS's own error code; none if KMS did not answer.
+    /// The error code from KMS; `None` if KMS did not answer.
     pub code: Option<String>,
-    /// KMS's id of the request.
+    /// The request id from KMS.
     pub request_id: Option<String>,
 }
 
-/// The kinds of failure that callers can tell apart.
+/// The kinds of failure that callers can distinguish.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KmsErrorKind {
-    /// The role is not in the key policy, or its own policies or a deny stop it.
+    /// The key policy does not allow the role, its own policies do not, or a statement denies the call.
     AccessDenied(Box<Denial>),
     /// Too many calls, after the SDK's own retries.
     Throttled,
-    /// The key is disabled, pending deletion, gone, or cannot be used so.
+    /// The key is disabled, pending deletion, deleted, or cannot be used for this operation.
     KeyUnavailable,
-    /// The ciphertext is not of this key and this context.
+    /// The ciphertext does not belong to this key and this encryption context.
     BadCiphertext,
     /// No answer within the time limits.
     Unreachable,
@@ -30,19 +30,19 @@ pub enum KmsErrorKind {
     Failed,
 }
 
-/// Who was refused, as far as KMS says.
+/// The principal, role and key of a denial, as far as KMS names them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Denial {
-    /// ARN of the caller.
+    /// The ARN of the caller.
     pub principal: Option<String>,
-    /// Name of the role of the caller, if it runs under one.
+    /// The name of the caller's role, if it has one.
     pub role: Option<String>,
-    /// ARN of the key.
+    /// The ARN of the key.
     pub key: Option<String>,
 }
 
 impl KmsErrorKind {
-    /// Reads KMS's error code, and for a denial its message.
+    /// Classifies a failure by its KMS error code, and for a denial also parses the message.
     #[must_use]
     pub fn new(code: &str, message: &str) -> Self {
         match code {
@@ -61,9 +61,9 @@ impl KmsErrorKind {
 }
 
 impl Denial {
-    /// Reads KMS's sentence "User: P is not authorized to perform: A on resource: R because ...".
+    /// Parses the KMS message "User: P is not authorized to perform: A on resource: R because ...".
     ///
-    /// No field of the error carries the principal, so the text has to; what it lacks stays empty.
+    /// No field of the error contains the principal, so it is taken from the text; missing parts stay empty.
     #[must_use]
     pub fn parse(message: &str) -> Self {
         let principal = between(message, "User: ", " is not authorized to perform: ");
@@ -86,7 +86,7 @@ fn first_word(text: &str) -> &str {
     text.split([' ', ',']).next().unwrap_or_default()
 }
 
-/// Takes ROLE out of `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION`.
+/// Extracts ROLE from `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION`.
 fn role_of(principal: &str) -> Option<String> {
     let resource = principal.splitn(6, ':').nth(5)?;
     let (role, _session) = resource.strip_prefix("assumed-role/")?.split_once('/')?;

@@ -1,7 +1,7 @@
 //! The text-encryption API and its authorizer, as two Lambda functions.
 //!
-//! Everything that decides is pure and tested here; [`runtime`] and [`keys`] touch AWS, and the binaries
-//! only wire the two together. `README.md` beside this crate holds the routes, codes and formats.
+//! All decisions are made in pure code that is tested here; [`runtime`] and [`keys`] call AWS, and the binaries
+//! only connect the two. `README.md` in this crate's folder documents the routes, codes and formats.
 
 pub mod api;
 pub mod authorizer;

@@ -1,4 +1,4 @@
-//! The policy with which the authorizer answers.
+//! The policy that the authorizer returns.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::json::{self, UniqueMap};
 use crate::jwt::Claims;
 
-/// The scope that each route asks for; a route that is not here is open to nobody.
+/// The scope that each route requires; a route that is not listed is open to nobody.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteScopes(BTreeMap<Route, String>);
 
@@ -17,28 +17,28 @@ struct Route {
     path: String,
 }
 
-/// Says what is wrong with `ROUTE_SCOPES`.
+/// The problem with `ROUTE_SCOPES`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RouteScopesError {
     #[error("`ROUTE_SCOPES` is not an object like {{\"POST /encrypt\":\"encrypt\"}}, each route once")]
     Json,
-    /// A wildcard or a parameter would reach further than the route that it stands for.
+    /// The route is not literal; a wildcard or a parameter would match more than the intended route.
     #[error("`{0}` is not a method and a path of letters, digits and `-._~/`, write it out")]
     Route(String),
     #[error("the scope `{0}` is empty or has a space, name one scope for each route")]
     Scope(String),
 }
 
-/// The gateway sent an ARN that is not one of a method.
+/// The gateway sent an ARN that is not the ARN of a method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the method ARN of the event is not one of execute-api")]
 pub struct NotAMethodArn;
 
 impl RouteScopes {
-    /// Reads the value of `ROUTE_SCOPES`.
+    /// Parses the value of `ROUTE_SCOPES`.
     ///
     /// # Errors
-    /// Names the route or the scope that cannot stand in a policy.
+    /// Returns the route or the scope that cannot be used in a policy.
     pub fn parse(text: &str) -> Result<Self, RouteScopesError> {
         let UniqueMap(map) =
             json::object::<UniqueMap<String>>(text.as_bytes()).map_err(|_| RouteScopesError::Json)?;
@@ -53,9 +53,9 @@ impl RouteScopes {
         Ok(Self(routes))
     }
 
-    /// Writes the authorizer's answer for the API and the stage of `method_arn`.
+    /// Returns the authorizer's answer for the API and the stage of `method_arn`.
     ///
-    /// It covers every route, not just the one that was called, for the gateway keeps it for all of them.
+    /// It covers every route, not just the one that was called, because the gateway caches it for all of them.
     ///
     /// # Errors
     /// Fails if `method_arn` is not `arn:P:execute-api:REGION:ACCOUNT:API/STAGE/METHOD/PATH`.
@@ -68,7 +68,7 @@ impl RouteScopes {
             .filter(|(_, scope)| held.contains(scope.as_str()))
             .map(|(Route { method, path }, _)| format!("{stage}/{method}{path}"))
             .collect();
-        // A policy needs a statement; one that allows nothing is written as a deny of everything.
+        // A policy needs a statement, so a policy that allows nothing is written as a deny of everything.
         let (effect, resources) =
             if open.is_empty() { ("Deny", vec![format!("{stage}/*")]) } else { ("Allow", open) };
         let mut context = json!({ "scope": claims.scope });
@@ -96,7 +96,7 @@ impl Route {
     }
 }
 
-/// Cuts a method's ARN after its stage.
+/// Returns a method's ARN up to and including its stage.
 fn stage_of(method_arn: &str) -> Option<&str> {
     let (second_slash, _) = method_arn.match_indices('/').nth(1)?;
     let stage = method_arn.get(..second_slash)?;

@@ -1,4 +1,4 @@
-//! What both functions do at a cold start, and their log.
+//! The cold start of both functions, and their log.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use lambda_runtime::tracing::subscriber;
 use crate::kms_error::{Denial, KmsError, KmsErrorKind};
 use crate::settings::environment;
 
-/// Writes the log as one JSON object a line on standard output.
+/// Configures the log: one JSON object per line on standard output.
 ///
-/// `LOG_LEVEL` moves this crate alone: at their lowest levels the libraries below log whole events, and
-/// with them the texts. The runtime's line for every error that a handler returns is left out: the handler
-/// has logged it in better words, and a refused token is no error of the function.
+/// `LOG_LEVEL` applies to this crate only, because at their lowest levels the libraries below log whole events,
+/// including the texts. The runtime's own line for each error that a handler returns is left out: the handler
+/// has already logged it more clearly, and a refused token is not an error of the function.
 pub fn start_logging() {
     let level = environment("LOG_LEVEL").and_then(|level| level.parse().ok());
     let level: subscriber::filter::LevelFilter = level.unwrap_or(subscriber::filter::LevelFilter::INFO);
@@ -34,7 +34,7 @@ pub fn start_logging() {
         .init();
 }
 
-/// Builds the one client of KMS; nothing is sent until its first call.
+/// Builds the KMS client; nothing is sent until its first call.
 ///
 /// Three attempts of at most 2.5 s end within 8 s, so that a function with a time limit of 10 s answers.
 pub async fn kms_client() -> aws_sdk_kms::Client {
@@ -56,11 +56,11 @@ pub async fn kms_client() -> aws_sdk_kms::Client {
     aws_sdk_kms::Client::new(&config)
 }
 
-/// Logs a failure of KMS in one line that names role and key, so that nobody has to guess them.
+/// Logs a failure of KMS in one line, with the role and the key, so that nobody has to guess them.
 pub fn log_kms_error(error: &KmsError, configured_key: &str, request_id: &str) {
     let none = Denial::default();
     let denial = if let KmsErrorKind::AccessDenied(denial) = &error.kind { denial } else { &none };
-    // KMS does not name the caller in every denial; the stack may have said it in the environment.
+    // KMS does not name the caller in every denial; the stack may have put the role into the environment.
     let role = denial.role.clone().or_else(|| environment("ROLE_NAME"));
     error!(
         request_id,

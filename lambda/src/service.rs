@@ -1,4 +1,4 @@
-//! Encrypts and decrypts with whatever holds the key.
+//! Encrypts and decrypts with any implementation of [`Keys`].
 
 use std::future::Future;
 
@@ -9,23 +9,23 @@ use crate::context::EncryptionContext;
 use crate::envelope::{self, DataKey, Envelope, is_envelope};
 use crate::kms_error::KmsError;
 
-/// The three calls of KMS that the API needs, on one key.
+/// The three KMS calls that the API needs, on one key.
 pub trait Keys: Sync {
-    /// Encrypts 1 to 4096 bytes; gives the ciphertext and the ARN of the key.
+    /// Encrypts 1 to 4096 bytes; returns the ciphertext and the ARN of the key.
     fn encrypt(
         &self,
         plaintext: &[u8],
         context: &EncryptionContext,
     ) -> impl Future<Output = Result<(Vec<u8>, String), KmsError>> + Send;
 
-    /// Decrypts what `encrypt` or `generate_data_key` made under the same context.
+    /// Decrypts a result of `encrypt` or `generate_data_key` under the same context.
     fn decrypt(
         &self,
         ciphertext: &[u8],
         context: &EncryptionContext,
     ) -> impl Future<Output = Result<Zeroizing<Vec<u8>>, KmsError>> + Send;
 
-    /// Makes a key of AES-256.
+    /// Generates an AES-256 data key.
     fn generate_data_key(
         &self,
         context: &EncryptionContext,
@@ -35,7 +35,7 @@ pub trait Keys: Sync {
 /// Answers one request.
 ///
 /// # Errors
-/// Gives the refusal to send instead.
+/// Returns the refusal to send instead.
 pub async fn answer<K: Keys>(keys: &K, call: Call<'_>) -> Result<Answer, ApiError> {
     match Action::parse(call)? {
         Action::Encrypt { text, context } => encrypt(keys, &Zeroizing::new(text), &context).await,
@@ -44,7 +44,7 @@ pub async fn answer<K: Keys>(keys: &K, call: Call<'_>) -> Result<Answer, ApiErro
 }
 
 async fn encrypt<K: Keys>(keys: &K, text: &str, context: &EncryptionContext) -> Result<Answer, ApiError> {
-    // `kms:Encrypt` takes no empty plaintext, an envelope does.
+    // `kms:Encrypt` does not accept an empty plaintext, but an envelope does.
     if (1..=MAX_DIRECT).contains(&text.len()) {
         let (ciphertext, key_id) = keys.encrypt(text.as_bytes(), context).await?;
         return Ok(Answer::encrypted(&ciphertext, key_id));

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::kms_error::KmsErrorKind;
 
-/// A key in memory: a ciphertext is the context, its length before it, and the plaintext.
+/// A key in memory: a ciphertext is the length of the context, the context, and the plaintext.
 #[derive(Default)]
 struct Memory {
     failing: Option<KmsErrorKind>,

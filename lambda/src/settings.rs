@@ -1,9 +1,9 @@
-//! What the two functions take from their environment.
+//! The settings that the two functions read from their environment.
 
 use crate::jwt::Expected;
 use crate::policy::{RouteScopes, RouteScopesError};
 
-/// Says which variable is missing or wrong.
+/// The variable that is missing or wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
     #[error("`{0}` is not set, put it into the function's environment")]
@@ -12,23 +12,23 @@ pub enum SettingsError {
     RouteScopes(#[from] RouteScopesError),
 }
 
-/// Settings of the function `text-encryption`.
+/// The settings of the function `text-encryption`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextSettings {
-    /// Id, ARN or alias of the key.
+    /// The id, ARN or alias of the key.
     pub key_id: String,
 }
 
-/// Settings of the function `authorizer`.
+/// The settings of the function `authorizer`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthorizerSettings {
-    /// Id, ARN or alias of the key that signs the tokens.
+    /// The id, ARN or alias of the key that signs the tokens.
     pub token_key_id: String,
     pub expected: Expected,
     pub routes: RouteScopes,
 }
 
-/// Reads one variable of the process's environment; none if it is unset or empty.
+/// Reads one variable of the process's environment; `None` if it is unset or empty.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "the one place where the functions read their environment")]
 pub fn environment(name: &str) -> Option<String> {
@@ -36,20 +36,20 @@ pub fn environment(name: &str) -> Option<String> {
 }
 
 impl TextSettings {
-    /// Reads the settings with a look-up such as [`environment`].
+    /// Reads the settings with a lookup function such as [`environment`].
     ///
     /// # Errors
-    /// Names the variable that is missing.
+    /// Returns the variable that is missing.
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         Ok(Self { key_id: required(&get, "KEY_ID")? })
     }
 }
 
 impl AuthorizerSettings {
-    /// Reads the settings with a look-up such as [`environment`].
+    /// Reads the settings with a lookup function such as [`environment`].
     ///
     /// # Errors
-    /// Names the variable that is missing or wrong.
+    /// Returns the variable that is missing or wrong.
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         Ok(Self {
             token_key_id: required(&get, "TOKEN_KEY_ID")?,

@@ -1,13 +1,13 @@
-//! The actions of KMS, and which policies and callers they are open to.
+//! The actions of KMS, and the keys to which each one can apply.
 
-/// What decides about an action.
+/// The keys that an action can be called on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// No key is named; policies of identities decide alone.
+    /// The action names no key, so identity policies alone decide.
     NoKey,
-    /// A key of the account of the caller.
+    /// Keys in the caller's account only.
     OwnAccount,
-    /// A key of any account.
+    /// Keys in any account.
     AnyAccount,
 }
 
@@ -84,7 +84,7 @@ pub(super) fn reach(action: &str) -> Option<Reach> {
     ACTIONS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, reach)| *reach)
 }
 
-/// Returns whether an action is about a key.
+/// Returns whether an action applies to a key.
 pub(super) fn names_key(action: &str) -> bool {
     reach(action) != Some(NoKey)
 }

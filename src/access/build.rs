@@ -1,4 +1,4 @@
-//! Makes statements in code.
+//! A builder for policy statements.
 
 use std::collections::BTreeSet;
 
@@ -30,7 +30,7 @@ impl Statement {
 
     /// Names principals by ARN, or `*`.
     ///
-    /// A bare account id takes the partition of the ARNs beside it, `aws` where there is none.
+    /// A bare account id takes the partition of the ARNs in the same list, or `aws` if the list holds no ARN.
     #[must_use]
     pub fn principal_aws<S: AsRef<str>>(mut self, arns: impl IntoIterator<Item = S>) -> Self {
         let arns: Vec<S> = arns.into_iter().collect();

@@ -1,27 +1,27 @@
-//! Who calls, and the policies that bind the caller.
+//! The caller of a request, and the policies that apply to it.
 
 use std::collections::BTreeMap;
 
 use super::document::PolicyDocument;
 use super::names::Arn;
 
-/// Something that was read from AWS, or could not be.
+/// A value that was read from AWS, or the reason why it could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Readable<T> {
     Known(T),
-    /// Nobody knows what it says; a decision that depends on it is unknown, never an allow.
+    /// The value could not be read; a decision that depends on it is unknown, never an allow.
     Unknown {
         why: String,
     },
 }
 
 impl<T> Readable<T> {
-    /// Marks what could not be read, with the reason for people.
+    /// Marks a value that could not be read, with a reason that a person can read.
     pub fn unknown(why: impl Into<String>) -> Self {
         Self::Unknown { why: why.into() }
     }
 
-    /// Returns what was read.
+    /// Returns the value, or `None` if it could not be read.
     pub fn known(&self) -> Option<&T> {
         match self {
             Self::Known(value) => Some(value),
@@ -44,7 +44,7 @@ pub struct Level {
     pub policies: Vec<PolicyDocument>,
 }
 
-/// What kind of principal calls.
+/// The kind of principal that makes the call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallerKind {
     /// Any session of a role.
@@ -55,11 +55,11 @@ pub enum CallerKind {
     User { arn: String },
     /// The root user of the account.
     Root { arn: String },
-    /// An AWS service that calls for itself, not on behalf of somebody.
+    /// An AWS service that calls for itself, not on behalf of someone else.
     Service { name: String },
 }
 
-/// A principal, with every policy that says something about it.
+/// A principal, with every policy that applies to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     pub kind: CallerKind,
@@ -68,19 +68,19 @@ pub struct Caller {
     /// `AROA...` of the role or `AIDA...` of the user, if known.
     pub unique_id: Option<String>,
     pub tags: BTreeMap<String, String>,
-    /// Inline and managed policies, those of groups included.
+    /// Inline and managed policies, including those of the user's groups.
     pub identity: Readable<Vec<NamedPolicy>>,
     pub boundary: Readable<Option<PolicyDocument>>,
-    /// Policies passed when the session was made; empty if none were.
+    /// The policies that were passed when the session was created; empty if there were none.
     pub session: Readable<Vec<PolicyDocument>>,
-    /// Service control policies from the root of the organization down to the account; `None` if there
-    /// are none in force.
+    /// Service control policies from the root of the organization down to the account; `None` if none
+    /// are in force.
     pub scps: Readable<Option<Vec<Level>>>,
     pub management_account: Option<String>,
 }
 
 impl Caller {
-    /// Makes a caller that no boundary, session policy or service control policy binds.
+    /// Makes a caller without a permissions boundary, session policies or service control policies.
     pub fn new(kind: CallerKind, account: impl Into<String>) -> Self {
         Self {
             kind,
@@ -95,7 +95,7 @@ impl Caller {
         }
     }
 
-    /// Makes a caller for any session of a role; the account is that of the ARN.
+    /// Makes a caller that stands for any session of a role; the account is taken from the ARN.
     pub fn role(arn: impl Into<String>, identity: impl IntoIterator<Item = NamedPolicy>) -> Self {
         let arn = arn.into();
         let account = Arn::split(&arn).map(|arn| arn.account.to_owned()).unwrap_or_default();
@@ -103,7 +103,7 @@ impl Caller {
         Self { identity, ..Self::new(CallerKind::Role { arn }, account) }
     }
 
-    /// Returns the value of `aws:PrincipalArn`: for a session that of its role; for a service its name.
+    /// Returns the value of `aws:PrincipalArn`: the ARN of the role for a session, and the name for a service.
     pub fn arn(&self) -> &str {
         match &self.kind {
             CallerKind::Role { arn } | CallerKind::User { arn } | CallerKind::Root { arn } => arn,
@@ -120,7 +120,7 @@ impl Caller {
         matches!(self.kind, CallerKind::Service { .. })
     }
 
-    /// Returns whether the caller is a role that belongs to a service, which organization policies never bind.
+    /// Returns whether the caller is a service-linked role, to which organization policies never apply.
     pub(super) fn is_service_linked(&self) -> bool {
         Arn::split(self.arn()).is_some_and(|arn| arn.resource.starts_with("role/aws-service-role/"))
     }

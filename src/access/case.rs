@@ -1,6 +1,6 @@
-//! Access cases and policy pairs: data that says what a decision must be.
+//! Access cases: data that states a request and everything that decides it.
 //!
-//! A case holds everything that a decision needs, so anyone can hold the evaluator against what AWS documents.
+//! A case holds everything that a decision needs, so anyone can compare the evaluator with what AWS documents.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use super::document::{PolicyDocument, PolicyError, PolicyKind};
 use super::key::{Grant, KeyFacts, NewGrant, Request, or_default};
 use super::names::Arn;
 
-/// A question about access with everything that decides it.
+/// A request, with everything that decides whether it is allowed.
 #[derive(Debug, Deserialize)]
 pub struct Case {
     pub id: String,
@@ -112,7 +112,7 @@ struct OrgData {
 #[derive(Debug, Deserialize)]
 #[serde(untagged, expecting = "an account id, true or false")]
 enum ManagementAccount {
-    /// Whether the account of the principal is the management account of its organization.
+    /// `true` if the principal's account is the management account of its organization.
     IsOfPrincipal(bool),
     Id(String),
 }
@@ -152,7 +152,7 @@ pub struct Answer {
     pub decision: &'static str,
     pub code: &'static str,
     pub statements: Vec<String>,
-    /// For a malformed case: the field that is wrong, and what was expected.
+    /// For a malformed case, the field that is wrong and the shape that was expected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }
@@ -163,7 +163,7 @@ impl Answer {
         Self { id, decision: "unknown", code: "malformed", statements: Vec::new(), problem }
     }
 
-    /// Answers a line that is neither a case nor a pair.
+    /// Makes the answer to a line that is neither a case nor a pair.
     pub(super) fn malformed(id: String, line: &Value) -> Self {
         let fault = fault::<KeyData>(line, "key")
             .or_else(|| fault::<PrincipalData>(line, "principal"))
@@ -172,11 +172,11 @@ impl Answer {
     }
 }
 
-/// Names the first field in a part of a case that is missing or has the wrong shape, and what was expected.
+/// Names the first field in a part of a case that is missing or has the wrong shape, and the shape expected.
 fn fault<T: serde::de::DeserializeOwned>(line: &Value, part: &str) -> Option<String> {
     let Some(value) = line.get(part) else { return Some(format!("missing field `{part}`")) };
     let error = serde_json::from_value::<T>(value.clone()).err()?.to_string();
-    // Without the field that is at fault the error is another one, or none.
+    // Removing the field that is at fault changes the error, or makes it go away.
     let culprit = value.as_object().and_then(|fields| {
         fields.keys().find(|name| {
             let mut rest = fields.clone();
@@ -193,7 +193,7 @@ fn fault<T: serde::de::DeserializeOwned>(line: &Value, part: &str) -> Option<Str
 }
 
 impl Case {
-    /// Decides the case; what lies outside of the rules known here, or is malformed, is `unknown`.
+    /// Decides the case; the answer is `unknown` if the case is malformed or outside the rules implemented here.
     pub fn answer(&self) -> Answer {
         match self.decide() {
             Ok(decision) => Answer {
@@ -207,7 +207,7 @@ impl Case {
         }
     }
 
-    /// Names the part of the case that a decision fails on, and the reason.
+    /// Names the part of the case because of which it cannot be decided, and the reason.
     fn refusal(&self, error: &PolicyError) -> String {
         let part = if self.key.facts().is_err() { "key" } else { "principal" };
         format!("`{part}`: {error}")
@@ -216,7 +216,7 @@ impl Case {
     /// Decides the case.
     ///
     /// # Errors
-    /// A policy that AWS would refuse, or a type of principal that has no rules here.
+    /// Fails on a policy that AWS would refuse, and on a type of principal for which no rules are implemented.
     pub fn decide(&self) -> Result<Decision, PolicyError> {
         let key = self.key.facts()?;
         let caller = self.principal.caller()?;
@@ -227,7 +227,7 @@ impl Case {
 
 #[cfg(test)]
 impl Case {
-    /// Returns the context as derived here and as the case gives it.
+    /// Returns the context derived from caller and key, and the context that the case gives.
     pub(super) fn contexts(&self) -> Result<(Context, Context), PolicyError> {
         let (key, caller) = (self.key.facts()?, self.principal.caller()?);
         Ok((self.request.derived(&caller, &key).context, self.request.request(&caller, &key).context))
@@ -257,7 +257,7 @@ impl KeyData {
 }
 
 impl KeyData {
-    /// Returns the grants on this key; a list of those of a grantee may hold others.
+    /// Returns the grants on this key; a list of a grantee's grants may also hold grants on other keys.
     fn grants(&self) -> impl Iterator<Item = &Grant> {
         let is_this = |id: &String| *id == self.arn || self.arn.rsplit('/').next() == Some(id);
         let on_this = move |data: &&GrantData| data.key_id.as_ref().is_none_or(is_this);
@@ -325,7 +325,7 @@ impl PrincipalData {
     }
 }
 
-/// Returns the ARN of the role of a session, without the path, which the ARN of a session does not tell.
+/// Returns the ARN of a session's role, without the path, because a session's ARN does not contain it.
 fn role_of_session(session: &str) -> String {
     match Arn::split(session).zip(session.split('/').nth(1)) {
         Some((arn, role)) => format!("arn:{}:iam::{}:role/{role}", arn.partition, arn.account),

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::case::Case;
 use super::pair::Pair;
 
-/// Includes a file of the folder of cases.
+/// Includes a file from the folder of cases.
 macro_rules! data {
     ($name:literal) => {
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/access/", $name))

@@ -6,24 +6,24 @@ use super::cover::Rule;
 use super::document::{Clause, Effect, PolicyDocument, PolicyKind};
 use super::proof::Proof;
 
-/// How two documents relate.
+/// The relation between two documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// AWS may return the one for the other.
+    /// The documents are equal in normal form: AWS may return either one when the other was submitted.
     Same,
-    /// The text differs, access does not.
+    /// The text differs, but the access does not.
     Cosmetic,
-    /// Access differs, or it could not be shown that it does not.
+    /// The access differs, or it could not be proved that it does not.
     Different,
 }
 
-/// What the step from one document to the other does to access.
+/// The effect on access of replacing one document with the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     None,
     Widens,
     Narrows,
-    /// Both, or it could not be shown which.
+    /// Access widens and narrows, or it could not be proved which.
     Mixed,
 }
 
@@ -55,8 +55,8 @@ pub fn compare(before: &PolicyDocument, after: &PolicyDocument, kind: PolicyKind
     compare_owned(before, after, kind, None)
 }
 
-/// Compares two documents that belong to an account: to allow another account as a whole is to allow its
-/// roles too, since each of them needs a policy of that account besides.
+/// Compares two documents owned by an account: allowing another account as a whole also covers its roles,
+/// because each of them needs a policy of its own account as well.
 pub(super) fn compare_owned(
     before: &PolicyDocument,
     after: &PolicyDocument,
@@ -92,7 +92,7 @@ fn has_variables(document: &PolicyDocument) -> bool {
     })
 }
 
-/// The rules of a document by their effect.
+/// The rules of a document, grouped by effect.
 struct Rules {
     allows: BTreeSet<Rule>,
     denies: BTreeSet<Rule>,
@@ -105,7 +105,7 @@ impl Rules {
         Self { allows, denies }
     }
 
-    /// Returns whether whatever these allow is allowed by the others, or denied here anyway.
+    /// Returns whether everything that these rules allow is allowed by the others, or denied by these rules anyway.
     fn allows_within(&self, other: &Self, owner: Option<&str>) -> bool {
         is_within(&self.allows, &[&other.allows, &self.denies], owner)
     }
@@ -116,7 +116,7 @@ impl Rules {
 }
 
 fn is_within(rules: &BTreeSet<Rule>, others: &[&BTreeSet<Rule>], owner: Option<&str>) -> bool {
-    // What did not change needs no proof, and that is most of a policy.
+    // Unchanged rules need no proof, and most rules of a policy do not change.
     let mut changed = rules.iter().filter(|rule| !others.iter().any(|set| set.contains(*rule)));
     let others: Vec<&Rule> = others.iter().copied().flatten().collect();
     let proof = Proof::new(owner);

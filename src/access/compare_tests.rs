@@ -3,7 +3,7 @@ use super::{Change, PolicyDocument, PolicyKind, Verdict, compare};
 const KEY: PolicyKind<'_> = PolicyKind::Key { partition: "aws" };
 const ROLE: &str = "arn:aws:iam::111122223333:role/f";
 
-/// Makes a key policy of statements, each `Effect principal actions condition`, lists with commas.
+/// Makes a key policy from statements written as `Effect principal actions condition`, with commas in lists.
 fn key(statements: &[&str]) -> PolicyDocument {
     let list = |text: &str| {
         format!("[{}]", text.split(',').map(|item| format!("\"{item}\"")).collect::<Vec<_>>().join(","))

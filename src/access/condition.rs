@@ -10,12 +10,12 @@ use super::tri::Tri;
 use super::values::{Cidr, date, number, same_bytes};
 use super::variable::{Expanded, Reader, expand};
 
-/// Where conditions are evaluated.
+/// The context in which conditions are evaluated.
 #[derive(Clone, Copy)]
 pub(super) struct Scope<'a> {
     pub context: &'a Context,
     pub version: Version,
-    /// A key that KMS does not offer in this type of policy; it counts as absent.
+    /// A condition key that KMS does not offer in this type of policy; it counts as absent.
     pub hidden_key: Option<&'a str>,
 }
 
@@ -49,7 +49,7 @@ pub(super) fn holds(operator: Operator, key: &str, wanted: &BTreeSet<String>, sc
     if have.is_empty() {
         return absent(operator).into();
     }
-    // Set operators take a key that holds nothing but empty text for a set without members.
+    // Set operators treat a key that holds only empty strings as an empty set.
     if operator.quantifier.is_some() && have.iter().all(String::is_empty) {
         return (operator.quantifier == Some(Quantifier::ForAllValues)).into();
     }
@@ -61,7 +61,7 @@ pub(super) fn holds(operator: Operator, key: &str, wanted: &BTreeSet<String>, sc
     }
 }
 
-/// Says what a condition other than `Null` is on a key that the request does not have.
+/// Returns whether a condition other than `Null` holds on a key that the request does not have.
 pub(super) fn absent(operator: Operator) -> bool {
     match operator.quantifier {
         _ if operator.if_exists => true,
@@ -71,11 +71,11 @@ pub(super) fn absent(operator: Operator) -> bool {
     }
 }
 
-/// A value of the policy, ready to be compared.
+/// A policy value that is ready to be compared.
 enum Wanted<'a> {
     Pattern(Vec<Token>),
     Raw(&'a str),
-    /// It holds a variable without a value, with which every comparison fails, a negated one too.
+    /// The value holds a variable without a value; every comparison with it fails, even a negated one.
     Unresolved,
     Unknown,
 }
@@ -106,7 +106,7 @@ fn one_holds(operator: Operator, wanted: &[Wanted<'_>], have: &str) -> Tri {
     if operator.negated && wanted.iter().any(|wanted| matches!(wanted, Wanted::Unresolved)) {
         return Tri::No;
     }
-    // Read once, however long the list of values is.
+    // Tokenized once, however long the list of values is.
     let tokens = match operator.test {
         Test::StringEqualsIgnoreCase => literal(&have.to_lowercase()),
         _ if operator.takes_variables() => literal(have),
@@ -134,12 +134,12 @@ fn lower(tokens: Vec<Token>) -> Vec<Token> {
         .collect()
 }
 
-/// Compares ARNs part by part: a wildcard never reaches over a colon of the first five.
+/// Compares ARNs part by part: a wildcard never matches across one of the first five colons.
 pub(super) fn arn_includes(outer: &[Token], inner: &[Token]) -> bool {
     arn_within(outer, inner, includes)
 }
 
-/// Compares ARNs part by part, each by what the last argument says about it.
+/// Compares ARNs part by part, with `includes` for each pair of parts.
 pub(super) fn arn_within(
     outer: &[Token],
     inner: &[Token],

@@ -9,13 +9,13 @@ use super::names::Arn;
 /// The condition keys of one request. A key that is neither set nor unknown is absent from the request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Context {
-    /// Values by the key in lower case. Two keys that differ only in case are one key with both values.
+    /// Values by lower-case key. Two keys that differ only in case are one key with the values of both.
     values: BTreeMap<String, Vec<String>>,
-    /// Keys that the request may carry, with values that nobody knows.
+    /// Keys that the request may carry with unknown values.
     unknown: BTreeSet<String>,
 }
 
-/// What a context says about a key.
+/// The result of looking up a key in a context.
 pub(super) enum Lookup<'a> {
     Absent,
     Unknown,
@@ -23,7 +23,7 @@ pub(super) enum Lookup<'a> {
 }
 
 impl Context {
-    /// Adds values to a key. No values leave the key absent.
+    /// Adds values to a key. A key without any values stays absent.
     pub fn add<S: Into<String>>(&mut self, key: &str, values: impl IntoIterator<Item = S>) {
         let mut values = values.into_iter().map(Into::into).peekable();
         if values.peek().is_some() {
@@ -41,13 +41,13 @@ impl Context {
         self.unknown.insert(key.to_ascii_lowercase());
     }
 
-    /// Marks a key as unknown even where a direct call would decide it.
+    /// Marks a key as unknown and removes its values, even those that caller and key imply for a direct call.
     pub fn forget(&mut self, key: &str) {
         self.values.remove(&key.to_ascii_lowercase());
         self.set_unknown(key);
     }
 
-    /// Returns the keys and values, keys in lower case.
+    /// Returns the keys, in lower case, and their values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
         self.values.iter().map(|(key, values)| (key.as_str(), values.as_slice()))
     }
@@ -61,7 +61,8 @@ impl Context {
         }
     }
 
-    /// Derives what caller and key alone say about a call; one without a key only goes to its region.
+    /// Derives the context that caller and key alone give a call. A call without a key takes only the region
+    /// from `key`.
     pub(super) fn of(caller: &Caller, key: &KeyFacts, has_key: bool) -> Self {
         let mut context = Self::default();
         context.add_caller(caller);

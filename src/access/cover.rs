@@ -1,6 +1,6 @@
-//! Decides whether all that a statement matches is matched by other statements.
+//! Decides whether everything that a statement matches is matched by other statements.
 //!
-//! Yes is proved; no only means that it could not be shown.
+//! A yes is proved; a no only means that it could not be proved.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use super::names::Caseless;
 use super::pattern::{includes, overlap, wild};
 use super::proof::Proof;
 
-/// In how many parts a statement is split by the values of its conditions; beyond it is taken whole.
+/// The most parts into which a statement is split by its condition values; beyond that it is not split.
 const MAX_PARTS: usize = 256;
 
 /// A statement without its Sid, in a form in which equivalent spellings are equal.
@@ -24,7 +24,7 @@ pub(super) struct Rule {
 }
 
 impl Rule {
-    /// Takes what decides access; `None` for a statement that has no effect.
+    /// Extracts the parts of a statement that decide access; `None` for a statement that has no effect.
     pub fn of(statement: &Statement, kind: PolicyKind<'_>) -> Option<Self> {
         let Statement { sid: _, effect, principals, actions, resources, conditions } = statement;
         let is_trust = matches!(kind, PolicyKind::Trust { .. });
@@ -58,8 +58,8 @@ impl Rule {
 
     /// Returns whether the rules together cover this one.
     ///
-    /// Items of a list that lie within the same rules need only one look together, so that long lists
-    /// cost their length and not their product.
+    /// Items of a list that are matched by the same rules are checked together, so that the cost of long
+    /// lists grows with their lengths and not with the product of the lengths.
     pub fn is_covered_by(&self, rules: &[&Self], proof: &Proof<'_>) -> bool {
         let by_principal = signatures(&self.principals, rules, |one, rule| {
             proof.principals(one, &rule.principals, rule.effect)
@@ -80,10 +80,10 @@ impl Rule {
     }
 }
 
-/// Which of the rules hold something, by their index.
+/// The indexes of the rules that match something.
 type Signature = BTreeSet<usize>;
 
-/// Returns the different signatures of the items of a list; a `Not` list is one item.
+/// Returns the distinct signatures of the items of a list; a `Not` list counts as one item.
 fn signatures<T: Ord + Clone>(
     clause: &Clause<T>,
     rules: &[&Rule],
@@ -98,8 +98,8 @@ fn signatures<T: Ord + Clone>(
     }
 }
 
-/// Brings the actions of a key policy into the form in which only KMS exists: nobody can do anything else
-/// with a key, so `kms:*` is `*` there.
+/// Restricts the actions of a key policy to those of KMS. No other actions apply to a key, so `kms:*` becomes
+/// `*`.
 fn of_kms(actions: &Clause<Caseless>) -> Clause<Caseless> {
     let all = wild("kms:*");
     let narrowed = |set: &BTreeSet<Caseless>| -> BTreeSet<Caseless> {
@@ -126,12 +126,13 @@ fn of_kms(actions: &Clause<Caseless>) -> Clause<Caseless> {
     }
 }
 
-/// The cases of which one holds when the conditions of a rule do: a positive condition on one value holds
-/// for one of the values that it lists.
+/// The cases into which the conditions of a rule split; when the conditions hold, at least one case holds.
+/// A positive condition on a single-valued key holds for one of the values that it lists.
 struct Cases {
-    /// The rules whose conditions hold whenever all of these do.
+    /// The rules whose conditions hold whenever all the conditions hold.
     whole: Signature,
-    /// For every case the rules whose conditions hold in it; `None` if there are too many cases.
+    /// For each case, the rules whose conditions hold in it; `None` if the conditions are not split, because
+    /// there is only one case, there are too many, or too few proof steps are left.
     each: Option<Vec<Signature>>,
 }
 
@@ -145,7 +146,7 @@ impl Cases {
             Some(count.saturating_mul(parts.len())).filter(|count| *count <= MAX_PARTS)
         });
         let is_worth_it = |count: &usize| *count > 1 && proof.spend(count * rules.len() * conditions.len());
-        // One look at each value, and none at each combination of them.
+        // The proof looks at each value once, and never at each combination of values.
         let each = count.filter(is_worth_it).map(|_| {
             let values: Vec<Vec<Holding>> =
                 split.iter().map(|parts| parts.iter().map(holding).collect()).collect();
@@ -164,7 +165,7 @@ impl Cases {
     }
 }
 
-/// For every condition of every rule, one after the other, whether it holds whenever one condition does.
+/// One flag for each condition of each rule, in order: it is true if the condition holds whenever a given one does.
 struct Holding(Vec<bool>);
 
 impl Holding {
@@ -174,7 +175,7 @@ impl Holding {
     }
 }
 
-/// Returns the rules of which every condition is implied by one of those that hold.
+/// Returns the rules whose conditions are each implied by one of the given conditions.
 fn holding_all(rules: &[&Rule], given: &[&Holding]) -> Signature {
     let mut first = 0;
     let mut found = Signature::new();
@@ -188,7 +189,7 @@ fn holding_all(rules: &[&Rule], given: &[&Holding]) -> Signature {
     found
 }
 
-/// Takes one of each list, in every way.
+/// Returns every combination of one item from each list.
 fn combinations<T>(lists: &[Vec<T>]) -> Vec<Vec<&T>> {
     lists.iter().fold(vec![Vec::new()], |all, list| {
         all.iter().flat_map(|some| list.iter().map(move |one| [some.as_slice(), &[one]].concat())).collect()

@@ -1,4 +1,4 @@
-//! Decides requests by AWS's authorization rules for KMS.
+//! Decides requests according to AWS's authorization rules for KMS.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use super::source::{Layer, Question, Source};
 use super::statement;
 use super::tri::Tri;
 
-/// What comes of a request.
+/// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
     Allow,
@@ -22,7 +22,7 @@ pub enum Outcome {
     ImplicitDeny,
     /// A statement denies it.
     ExplicitDeny,
-    /// It depends on something that is not known.
+    /// The outcome depends on something that is not known.
     Unknown,
 }
 
@@ -42,19 +42,19 @@ impl Outcome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
     pub outcome: Outcome,
-    /// The main reason; for an unknown outcome the reason for which it might be allowed.
+    /// The main reason; for an unknown outcome, the reason why the request might be allowed.
     pub reason: Reason,
-    /// The statements that decide, as `layer:[policy/]Sid`; for an allow those of every way that suffices.
+    /// The deciding statements, as `layer:[policy/]Sid`; for an allow, those of every route that suffices.
     pub statements: BTreeSet<String>,
-    /// For an implicit deny: what would have allowed it but for one thing.
+    /// For an implicit deny, the statements and grants that would have allowed it but for one thing.
     pub near_misses: Vec<NearMiss>,
-    /// For an unknown outcome: what is not known.
+    /// For an unknown outcome, the things that are not known.
     pub unknowns: BTreeSet<String>,
 }
 
-/// Decides whether the caller may do this to the key.
+/// Decides whether the caller may make the request on the key.
 ///
-/// State and usage of the key play no part: a call that is allowed can still fail for them.
+/// The state and the usage of the key are ignored: a call that is allowed can still fail because of them.
 pub fn decide(caller: &Caller, request: &Request, key: &KeyFacts) -> Decision {
     let question = Question::new(caller, request, key);
     let evidence = Evidence::gather(&question);
@@ -74,9 +74,9 @@ pub fn decide(caller: &Caller, request: &Request, key: &KeyFacts) -> Decision {
     Decision { unknowns: evidence.unknowns(), ..allowed(Outcome::Unknown, possible) }
 }
 
-/// Lists the actions, without `kms:`, that the caller may do to the key in direct calls.
+/// Lists the actions, without `kms:`, that the caller may perform on the key in direct calls.
 ///
-/// Two of these lists, of the key before and after a change, say what a principal gains and loses.
+/// The lists for the key before and after a change show what a principal gains and loses.
 pub fn actions_of(caller: &Caller, key: &KeyFacts) -> BTreeSet<&'static str> {
     let may = |name: &&str| decide(caller, &Request::new(format!("kms:{name}"), caller, key), key).is_allow();
     key_actions().filter(may).collect()
@@ -106,22 +106,22 @@ fn allowed(outcome: Outcome, routes: Vec<Route>) -> Decision {
     Decision { outcome, reason, statements, ..Decision::empty() }
 }
 
-/// Returns what the route with the fewest gaps lacks.
+/// Returns the first thing that the route with the fewest gaps lacks.
 fn closest(routes: &[Route]) -> Reason {
     let nearest = routes.iter().min_by_key(|route| (route.missing.len(), route.missing.clone()));
     nearest.and_then(|route| route.missing.first().copied()).unwrap_or(Reason::NoKeyPolicyPath)
 }
 
-/// How statements and policies that are not fully known are taken.
+/// The reading of statements and policies that are not fully known.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reading {
-    /// As allowing.
+    /// They count as allowing.
     Lenient,
-    /// As not allowing.
+    /// They count as not allowing.
     Strict,
 }
 
-/// A statement that matches the request, or may.
+/// A statement that matches the request, or may match it.
 pub(super) struct Hit {
     pub layer: Layer,
     pub level: usize,
@@ -131,7 +131,7 @@ pub(super) struct Hit {
     pub certain: bool,
 }
 
-/// A question with the statements that match it.
+/// A question with the statements that match it, or may match it.
 pub(super) struct Evidence<'a> {
     pub question: &'a Question<'a>,
     hits: Vec<Hit>,
@@ -143,19 +143,19 @@ impl<'a> Evidence<'a> {
         Self { question, hits }
     }
 
-    /// Returns the statements of a layer that allow.
+    /// Returns the Allow statements of a layer, including those that only may match if the reading is lenient.
     pub fn allows(&self, layer: Layer, reading: Reading) -> impl Iterator<Item = &Hit> {
         self.hits.iter().filter(move |hit| {
             hit.layer == layer && hit.effect == Effect::Allow && (hit.certain || reading == Reading::Lenient)
         })
     }
 
-    /// Returns the statements of a layer that deny for certain.
+    /// Returns the Deny statements of a layer that match for certain.
     pub fn denies(&self, layer: Layer) -> impl Iterator<Item = &Hit> {
         self.hits.iter().filter(move |hit| hit.layer == layer && hit.effect == Effect::Deny && hit.certain)
     }
 
-    /// Returns whether a layer could not be read and is taken as allowing.
+    /// Returns whether a layer could not be read and counts as allowing.
     pub fn is_presumed(&self, layer: Layer, reading: Reading) -> bool {
         reading == Reading::Lenient && self.question.unreadable.iter().any(|(unread, _)| *unread == layer)
     }
@@ -171,7 +171,7 @@ impl<'a> Evidence<'a> {
         })
     }
 
-    /// Returns whether a policy that could not be read, or a statement about unknown keys, may deny.
+    /// Returns whether an unreadable policy, or a statement that depends on unknown condition keys, may deny.
     fn may_be_denied(&self) -> bool {
         !self.question.unreadable.is_empty()
             || self.hits.iter().any(|hit| hit.effect == Effect::Deny && !hit.certain)
@@ -193,7 +193,7 @@ fn hits<'a>(question: &'a Question<'_>, source: &'a Source<'_>) -> impl Iterator
     source.document.statements().iter().enumerate().filter_map(move |(index, statement)| {
         let naming = match source.layer {
             Layer::KeyPolicy | Layer::Rcp => naming(&statement.principals, statement.effect, question.caller),
-            // These name nobody: they are attached to whom they bind.
+            // These have no Principal element: they apply to whatever they are attached to.
             _ => Naming { directly: true, ..Naming::default() },
         };
         let matched = if naming.any() { statement::matches(statement, target) } else { Tri::No };

@@ -25,7 +25,7 @@ fn may(action: &str) -> Value {
     policy([json!({"Sid": "M", "Effect": "Allow", "Action": action, "Resource": "*"})])
 }
 
-/// A caller, a key and a call, to be changed part by part.
+/// A caller, a key and a call, which tests change part by part.
 struct World(Value);
 
 impl World {

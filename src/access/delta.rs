@@ -6,27 +6,27 @@ use super::cover::Rule;
 use super::document::{Clause, Conditions, Effect, PolicyDocument, PolicyKind, Statement};
 use super::proof::Proof;
 
-/// One piece of access that only one of two documents gives, or denies.
+/// One piece of access that only one of two documents allows or denies.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Piece {
-    /// Whether the statement behind it allows or denies.
+    /// The effect of the statement behind it.
     pub effect: Effect,
-    /// As people write them; empty in policies that name nobody.
+    /// The principals as written in a policy; empty for policies without a Principal element.
     pub principals: Vec<String>,
-    /// Actions.
+    /// The actions.
     pub actions: BTreeSet<String>,
-    /// Resources.
+    /// The resources.
     pub resources: Vec<String>,
-    /// Such as `kms:ViaService StringEquals lambda.eu-west-1.amazonaws.com`.
+    /// The conditions, such as `kms:ViaService StringEquals lambda.eu-west-1.amazonaws.com`.
     pub conditions: Vec<String>,
 }
 
-/// What is gained and lost on the way from one document to another.
+/// The access that is gained and lost when one document replaces another.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delta {
-    /// Allowed afterwards only, or no longer denied.
+    /// Access that is newly allowed or no longer denied.
     pub gained: Vec<Piece>,
-    /// No longer allowed, or denied afterwards only.
+    /// Access that is no longer allowed or newly denied.
     pub lost: Vec<Piece>,
 }
 
@@ -36,10 +36,10 @@ pub fn delta(before: &PolicyDocument, after: &PolicyDocument, kind: PolicyKind<'
         let rules: Vec<Rule> =
             others.statements().iter().filter_map(|statement| Rule::of(statement, kind)).collect();
         let rules: Vec<&Rule> = rules.iter().filter(|rule| rule.effect() == effect).collect();
-        // One budget for all of them: when it is used up, statements are told whole.
+        // One budget for all statements: when it is used up, statements are reported whole.
         let proof = Proof::new(None);
         let is_new = |statement: &Statement| {
-            // What is there word for word needs no proof, which for long policies would be a long one.
+            // A rule that exists unchanged needs no proof, which would take long for long policies.
             Rule::of(statement, kind)
                 .is_some_and(|rule| !rules.contains(&&rule) && !rule.is_covered_by(&rules, &proof))
         };
@@ -56,7 +56,7 @@ pub fn delta(before: &PolicyDocument, after: &PolicyDocument, kind: PolicyKind<'
     Delta { gained: both(after, before), lost: both(before, after) }
 }
 
-/// Leaves out the principals, actions and resources of a statement that are nothing new.
+/// Leaves out the principals, actions and resources of a statement that are not new.
 fn reduced(statement: &Statement, is_new: impl Fn(&Statement) -> bool) -> Statement {
     let mut left = statement.clone();
     left.principals =

@@ -1,8 +1,8 @@
 //! Policy documents in their normal form.
 //!
-//! A document is normalised once, when it is read: a single statement becomes a list, a scalar a set, an
-//! account id the ARN of its root, a quoted or bare boolean or number its text. Values compared after that
-//! are equal exactly when AWS may return the one for the other.
+//! A document is normalised once, when it is read: a single statement becomes a list, a scalar becomes a set,
+//! an account id becomes the ARN of its root, and a quoted or bare boolean or number becomes its text. After
+//! that, two values are equal exactly when AWS may return one for the other.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,15 +10,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::names::{Caseless, is_account_id};
 use super::operator::Operator;
 
-/// The largest key policy that KMS takes, in bytes of the submitted text; not adjustable.
+/// The largest key policy that KMS accepts, in bytes of the submitted text; the quota is not adjustable.
 pub const MAX_KEY_POLICY_BYTES: usize = 32_768;
 
-/// What a document is attached to, which decides the elements that its statements may have.
+/// The type of a policy, which decides the elements that its statements may have.
 ///
 /// `partition` (`aws`, `aws-cn`, ...) completes bare account ids to the ARN of the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PolicyKind<'a> {
-    /// The policy of a KMS key. Statements without `Action` or `Resource` exist there; they have no effect.
+    /// The policy of a KMS key. It may hold statements without `Action` or `Resource`, which have no effect.
     Key { partition: &'a str },
     /// The trust policy of a role, which has no `Resource`.
     Trust { partition: &'a str },
@@ -31,7 +31,7 @@ pub enum PolicyKind<'a> {
 }
 
 impl<'a> PolicyKind<'a> {
-    /// Returns the partition of bare account ids; `None` where statements name no principal.
+    /// Returns the partition for bare account ids; `None` for types whose statements have no principals.
     pub(super) fn partition(self) -> Option<&'a str> {
         match self {
             Self::Key { partition } | Self::Trust { partition } | Self::Resource { partition } => {
@@ -42,10 +42,10 @@ impl<'a> PolicyKind<'a> {
     }
 }
 
-/// What is wrong with the text of a policy document.
+/// An error in the text of a policy document.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
-    /// The text is no JSON, or an object in it holds a key twice.
+    /// The text is not JSON, or an object in it holds a key twice.
     #[error("the policy is not valid JSON: {0}")]
     Json(String),
     /// An element has the wrong shape, is missing, or does not exist.
@@ -72,7 +72,7 @@ impl Version {
     }
 }
 
-/// What a statement does to requests that it matches.
+/// The effect of a statement on the requests that it matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
     Allow,
@@ -92,11 +92,11 @@ impl Effect {
 /// One of the pairs `Action`/`NotAction`, `Resource`/`NotResource`, `Principal`/`NotPrincipal`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Clause<T: Ord> {
-    /// Neither element of the pair is there.
+    /// The statement has neither element of the pair.
     Absent,
-    /// The plain element: what is listed matches.
+    /// The plain element: the listed items match.
     Is(BTreeSet<T>),
-    /// The `Not` element: what is not listed matches.
+    /// The `Not` element: everything but the listed items matches.
     IsNot(BTreeSet<T>),
 }
 
@@ -107,7 +107,7 @@ impl<T: Ord> Clause<T> {
     }
 }
 
-/// Somebody named in a `Principal` element.
+/// A principal named in a `Principal` element.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Principal {
     /// `"*"` or `{"AWS": "*"}`.
@@ -116,7 +116,7 @@ pub enum Principal {
     Account { partition: String, account: String },
     /// The ARN of a user, role, role session or federated user.
     Arn(String),
-    /// The unique id (`AROA...`, `AIDA...`) that stays when a principal was deleted.
+    /// The unique id (`AROA...`, `AIDA...`) that remains in a policy after its principal was deleted.
     UniqueId(String),
     /// An AWS service, such as `logs.eu-west-1.amazonaws.com`, or `*`.
     Service(String),
@@ -127,7 +127,7 @@ pub enum Principal {
 }
 
 impl Principal {
-    /// Reads a value of the type `AWS`.
+    /// Reads a value of the principal type `AWS`.
     pub fn aws(text: &str, partition: &str) -> Self {
         if text == "*" {
             return Self::Everyone;
@@ -144,7 +144,7 @@ impl Principal {
         }
     }
 
-    /// Returns the type and the value with which the principal is written.
+    /// Returns the type and the value that denote the principal in a policy.
     pub fn parts(&self) -> (&'static str, String) {
         match self {
             Self::Everyone => ("AWS", "*".to_owned()),
@@ -157,7 +157,8 @@ impl Principal {
     }
 }
 
-/// The `Condition` element: operator, key, values. All pairs must hold; of the values of one, any.
+/// The `Condition` element: operator, key, values. All pairs of operator and key must hold; for each pair, any of
+/// its values suffices.
 pub type Conditions = BTreeMap<Operator, BTreeMap<Caseless, BTreeSet<String>>>;
 
 /// One statement of a policy document.
@@ -173,8 +174,8 @@ pub struct Statement {
 
 /// A policy document in its normal form.
 ///
-/// Equality and order ignore the order of statements: AWS may return them in another one, and it never
-/// decides anything.
+/// Equality and ordering ignore the order of statements, because AWS may return them in a different order, and
+/// the order never affects a decision.
 #[derive(Clone, Debug)]
 pub struct PolicyDocument {
     /// The `Version` element as written; a document without one is read as [`Version::V2008`].
@@ -194,12 +195,12 @@ impl PolicyDocument {
         &self.statements
     }
 
-    /// Returns the version by which the document is evaluated.
+    /// Returns the version of the policy language that applies to the document.
     pub fn language(&self) -> Version {
         self.version.unwrap_or(Version::V2008)
     }
 
-    /// Returns the size of [`to_json`](Self::to_json) in bytes, to be held against
+    /// Returns the size of [`to_json`](Self::to_json) in bytes, to be compared with
     /// [`MAX_KEY_POLICY_BYTES`].
     pub fn size(&self) -> usize {
         self.to_json().len()

@@ -1,4 +1,4 @@
-//! Names what would have allowed a request but for one thing.
+//! Finds the statements and grants that would have allowed a request but for one thing.
 
 use std::fmt;
 
@@ -20,20 +20,20 @@ pub struct NearMiss {
     pub statement: String,
 }
 
-/// The one thing that does not match, the most telling first.
+/// The one thing that does not match; the most informative variant comes first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Miss {
     /// A condition does not hold.
     Condition { operator: String, key: String, wanted: Vec<String>, have: Vec<String> },
     /// A grant lists the operation for the caller, but its constraints do not hold.
     GrantConstraints,
-    /// Other actions of KMS are listed.
+    /// The statement lists other actions of KMS.
     Action { listed: Vec<String> },
     /// A grant names the caller, but does not list the operation.
     GrantOperation { listed: Vec<String> },
-    /// Other resources are listed.
+    /// The statement lists other resources.
     Resource { listed: Vec<String> },
-    /// Others are named.
+    /// The statement names other principals.
     Principal { named: Vec<String> },
 }
 
@@ -59,8 +59,8 @@ impl fmt::Display for Miss {
     }
 }
 
-/// Lists the statements and grants that miss in one thing only: those on the key, and those of the layer
-/// that the reason blames.
+/// Lists the statements and grants that fail to match in one thing only: those on the key, and those of the
+/// layer that the reason names.
 pub(super) fn near_misses(question: &Question<'_>, reason: Reason) -> Vec<NearMiss> {
     let blamed = match reason {
         Reason::NoIdentityAllow => Some(Layer::Identity),
@@ -76,7 +76,7 @@ pub(super) fn near_misses(question: &Question<'_>, reason: Reason) -> Vec<NearMi
     found
 }
 
-/// Lists the statements of a layer that miss in one thing only, the most telling first.
+/// Lists the statements of a layer that fail to match in one thing only, the most informative first.
 pub(super) fn misses_of(question: &Question<'_>, layer: Layer) -> Vec<NearMiss> {
     let mut found = Vec::new();
     for source in question.sources.iter().filter(|source| source.layer == layer) {
@@ -128,7 +128,7 @@ fn only_miss(statement: &Statement, source: &Source<'_>, question: &Question<'_>
     first.filter(|_| misses.next().is_none())
 }
 
-/// Returns whether a statement is about KMS at all; one about logs misses nothing narrowly.
+/// Returns whether a statement names actions of KMS; a statement about another service is never a near miss.
 fn is_about_kms(actions: &Clause<Caseless>) -> bool {
     match actions {
         Clause::Absent => false,

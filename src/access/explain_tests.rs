@@ -93,7 +93,7 @@ fn what_is_not_known_is_said() {
         key([statement("Use", NEW), Statement::deny("No").principal_aws([NEW]).actions(["*"]).resource("*")]);
     assert_eq!(ask(&caller, &refused).outcome, Outcome::ExplicitDeny);
 
-    // A grant can only add, so an allow stands without it, and a deny does not.
+    // A grant can only add access, so an allow is certain without knowing the grants, and a deny is not.
     let caller = Caller::role(NEW, []);
     let mut open = key([statement("Use", NEW)]);
     open.grants = Readable::unknown("access denied");

@@ -1,4 +1,4 @@
-//! Decides what grants on a key allow.
+//! Decides which requests the grants on a key allow.
 
 use std::collections::BTreeMap;
 
@@ -11,29 +11,29 @@ use super::names::Arn;
 use super::naming::{Naming, named_by};
 
 impl Grant {
-    /// Cites the grant as `grant:` and its id.
+    /// Returns the citation of the grant: `grant:` and its id.
     pub(super) fn cite(&self) -> String {
         format!("grant:{}", self.grant_id)
     }
 
-    /// Says how the grant names the caller as the one who gets its operations.
+    /// Returns the way in which the grant names the caller as its grantee principal.
     pub(super) fn grantee(&self, caller: &Caller, key: &KeyFacts) -> Naming {
         party(self.grantee_principal.as_deref(), self.grantee_service_principal.as_deref(), caller, key)
     }
 
-    /// Says how the grant names the caller as the one who may retire it.
+    /// Returns the way in which the grant names the caller as its retiring principal.
     pub(super) fn retiring(&self, caller: &Caller, key: &KeyFacts) -> Naming {
         party(self.retiring_principal.as_deref(), self.retiring_service_principal.as_deref(), caller, key)
     }
 
-    /// Returns whether the grant was made by the account.
+    /// Returns whether the account issued the grant.
     pub(super) fn issued_by(&self, account: &str) -> bool {
         let issuer = self.issuing_account.as_deref().unwrap_or_default();
         issuer == account || Arn::split(issuer).is_some_and(|arn| arn.account == account)
     }
 
-    /// Returns whether the account of the caller, a service-linked role, made the grant; KMS asks no policy of
-    /// such a role for an allow, for nobody can give it one.
+    /// Returns whether the caller is a service-linked role and the grant was issued by its own account. KMS then
+    /// requires no allow from an identity policy, because nobody can attach one to such a role.
     pub(super) fn is_for_own_linked_role(&self, caller: &Caller) -> bool {
         !caller.account.is_empty() && self.issued_by(&caller.account) && is_linked_role(caller)
     }
@@ -53,12 +53,12 @@ impl Grant {
         if is("CreateGrant") {
             return self.may_pass_on(&request.create_grant);
         }
-        // Constraints are about the encryption context, which these two do not have.
+        // Constraints apply to the encryption context, which these two operations do not have.
         is("DescribeKey") || is("RetireGrant") || self.constraints.hold(request)
     }
 
-    /// Returns whether CreateGrant, allowed by this grant, may make that one: no operation more, and
-    /// constraints at least as strict.
+    /// Returns whether a CreateGrant that this grant allows may create the new grant: it may add no operation,
+    /// and its constraints must be at least as strict.
     fn may_pass_on(&self, new: &NewGrant) -> bool {
         new.operations.iter().all(|name| self.operations.iter().any(|own| own.eq_ignore_ascii_case(name)))
             && self.constraints.no_stricter_than(&new.constraints)
@@ -87,7 +87,7 @@ impl Constraints {
     }
 }
 
-/// Returns whether the caller has the path and the name that IAM keeps for the roles of services.
+/// Returns whether the caller has the path and the name that IAM reserves for service-linked roles.
 fn is_linked_role(caller: &Caller) -> bool {
     let Some(arn) = Arn::split(caller.arn()) else { return false };
     let path = arn.resource.strip_prefix("role/aws-service-role/").and_then(|rest| rest.split_once('/'));

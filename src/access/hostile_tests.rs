@@ -1,5 +1,5 @@
-//! Policies of 32 KiB that are made to be hard. With an algorithm that tries every way these tests do not
-//! end; nothing here looks at a clock.
+//! Policies of 32 KiB that are built to be hard to compare. These tests would not end with an algorithm that
+//! tries every combination; none of them measures time.
 
 use serde_json::{Value, json};
 
@@ -37,7 +37,7 @@ fn outcome(document: &PolicyDocument, value: &str) -> Outcome {
     decide(&caller, &request, &key).outcome
 }
 
-/// Compares two documents that differ, in a way for which the steps of a proof may not suffice.
+/// Compares two documents that differ in a way that may use up the steps of a proof.
 fn check(before: Vec<Value>, after: Vec<Value>) {
     let (before, after) = (document(before), document(after));
     assert_eq!(compare(&before, &after, KIND).0, Verdict::Different);

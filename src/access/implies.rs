@@ -18,7 +18,7 @@ pub(super) struct Condition {
     pub values: BTreeSet<String>,
 }
 
-/// Brings the conditions of a statement into that form, without those that always hold.
+/// Converts the conditions of a statement into [`Condition`]s, without those that always hold.
 pub(super) fn canonical(conditions: &Conditions) -> BTreeSet<Condition> {
     let pairs = conditions.iter().flat_map(|(operator, keys)| {
         keys.iter().filter_map(move |(key, values)| Condition::of(*operator, key, values))
@@ -43,7 +43,7 @@ impl Condition {
         };
         let any_text = operator.test == Test::StringLike && values.iter().any(|value| is_stars(value));
         match (operator.quantifier, any_text) {
-            // Any text at all is wanted, or none: a question about whether the key is there.
+            // `*` only asks whether the key is present, or absent if negated.
             (None, true) => match (operator.negated, operator.if_exists) {
                 (false, true) => None,
                 (negated, _) => Some(Self {
@@ -58,7 +58,7 @@ impl Condition {
         }
     }
 
-    /// Returns whether it never holds for a request without the key.
+    /// Returns whether the condition never holds for a request without the key.
     fn wants_key(&self) -> bool {
         match self.operator.test {
             Test::Null => !self.values.contains("true"),
@@ -66,12 +66,12 @@ impl Condition {
         }
     }
 
-    /// Returns whether no request at all meets it.
+    /// Returns whether no request meets the condition.
     pub fn never_holds(&self) -> bool {
         self.values.is_empty() && !self.operator.negated && !absent(self.operator)
     }
 
-    /// Splits it into conditions of one value each of which one holds when it does.
+    /// Splits the condition into conditions with one value each; one of them holds whenever the condition does.
     pub fn by_value(&self) -> Vec<Self> {
         if self.operator.quantifier.is_some() || self.operator.negated {
             return vec![self.clone()];
@@ -94,7 +94,7 @@ fn plainest(mut operator: Operator, values: &BTreeSet<String>) -> Operator {
         Test::StringLike if all(has_no_signs) => Test::StringEquals,
         other => other,
     };
-    // These hold for an absent key anyway.
+    // Without `IfExists`, these operators already hold for an absent key.
     operator.if_exists &= !absent(Operator { if_exists: false, ..operator });
     operator
 }
@@ -116,7 +116,7 @@ fn is_stars(value: &str) -> bool {
     !value.is_empty() && value.chars().all(|char| char == '*')
 }
 
-/// Returns whether the second condition holds whenever the first does. Says no when it cannot be shown.
+/// Returns whether the second condition holds whenever the first does; `false` if that cannot be proved.
 pub(super) fn implies(given: &Condition, wanted: &Condition, proof: &Proof<'_>) -> bool {
     if given.key != wanted.key || !proof.spend(1) {
         return false;
@@ -142,24 +142,24 @@ pub(super) fn implies(given: &Condition, wanted: &Condition, proof: &Proof<'_>) 
     })
 }
 
-/// Returns whether whatever matches the first value matches the second.
+/// Returns whether everything that matches the first value also matches the second.
 fn value_within(
     (inner, inner_value): (Test, &str),
     (outer, outer_value): (Test, &str),
     proof: &Proof<'_>,
 ) -> bool {
-    // Only equal values of these match the same, and equal ones are not asked about.
+    // For `StringEquals`, only an equal value would do, and equal values were handled before.
     if (inner, outer) == (Test::StringEquals, Test::StringEquals) || !proof.look() {
         return false;
     }
-    // What a variable stands for is not known here.
+    // The value of a variable is not known here.
     if outer_value.contains("${") || inner_value.contains("${") {
         return inner == outer && inner_value == outer_value;
     }
     let includes = |outer: &[_], inner: &[_]| proof.includes(outer, inner);
     match (inner, outer) {
         (Test::StringEquals, Test::StringLike) => includes(&wild(outer_value), &literal(inner_value)),
-        // An ARN pattern matches no more than the same pattern for text.
+        // An ARN pattern matches no more than the same pattern used as a string pattern.
         (Test::StringLike | Test::Arn { .. }, Test::StringLike) => {
             includes(&wild(outer_value), &wild(inner_value))
         }
@@ -203,7 +203,7 @@ impl Kind {
     }
 }
 
-/// The numbers that a comparison lets pass: each end with whether it belongs to them.
+/// The range of numbers for which a comparison holds; each end states whether it is inclusive.
 #[derive(Clone, Copy)]
 struct Interval {
     kind: Kind,

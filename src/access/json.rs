@@ -1,4 +1,4 @@
-//! Strict JSON: refuses what `serde_json` lets pass, and knows the URL-encoded form of the IAM API.
+//! Strict JSON: refuses duplicate keys, which `serde_json` accepts, and reads the URL-encoded form of the IAM API.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,8 +8,8 @@ use serde_json::{Map, Number, Value};
 
 /// A JSON value in which no object holds the same key twice.
 ///
-/// `serde_json` keeps the last of two equal keys without a word. Services differ in which one they keep,
-/// so a policy with a doubled element means different things to different readers.
+/// `serde_json` silently keeps the last of two equal keys. Services differ in which one they keep, so a
+/// policy with a duplicate element means different things to different readers.
 struct Strict(Value);
 
 impl<'de> Deserialize<'de> for Strict {
@@ -75,13 +75,13 @@ impl<'de> Visitor<'de> for StrictVisitor {
     }
 }
 
-/// Reads JSON text, URL-encoded or not, and refuses doubled keys and anything after the value.
+/// Reads JSON text, URL-encoded or not, and refuses duplicate keys and anything after the value.
 pub(super) fn read(text: &str) -> Result<Value, serde_json::Error> {
     let text = decoded(text.strip_prefix('\u{feff}').unwrap_or(text));
     serde_json::from_str::<Strict>(&text).map(|Strict(value)| value)
 }
 
-/// Undoes URL encoding, also where it wrote blanks as `+`, which leaves no JSON if they are kept.
+/// Decodes URL-encoded text. If the result is not valid JSON, `+` is decoded as a blank too.
 pub(super) fn url_decoded(text: &str) -> String {
     let plain = percent_encoding::percent_decode_str(text).decode_utf8_lossy();
     if serde_json::from_str::<serde::de::IgnoredAny>(&plain).is_ok() {
@@ -90,7 +90,7 @@ pub(super) fn url_decoded(text: &str) -> String {
     percent_encoding::percent_decode_str(&text.replace('+', "%20")).decode_utf8_lossy().into_owned()
 }
 
-/// Undoes the URL encoding of the IAM API; other text stays as it is.
+/// Decodes the URL encoding of the IAM API; other text is returned unchanged.
 ///
 /// A JSON object starts with `{`, which URL encoding always escapes, so the two forms cannot be confused.
 fn decoded(text: &str) -> Cow<'_, str> {

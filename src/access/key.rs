@@ -1,4 +1,4 @@
-//! What is known about a KMS key, and about a call on it.
+//! The facts about a KMS key, and about a call on it.
 
 use std::collections::BTreeMap;
 
@@ -10,30 +10,30 @@ use super::context::Context;
 use super::document::PolicyDocument;
 use super::names::Arn;
 
-/// A KMS key with everything that decides who may use it.
+/// A KMS key, with everything about it that decides who may use it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyFacts {
     pub arn: String,
     pub account: String,
-    /// Whether AWS manages the key for a service (`aws/...`).
+    /// `true` for an AWS managed key, which belongs to a service (`aws/...`).
     pub aws_managed: bool,
     pub policy: Readable<PolicyDocument>,
     pub grants: Readable<Vec<Grant>>,
     /// Resource control policies from the root of the organization down to the account of the key.
     pub rcps: Readable<Vec<Level>>,
-    /// Service control policies of the account of the key; they bind callers of that account only.
+    /// Service control policies of the key's account; they apply to callers of that account only.
     pub account_scps: Vec<Level>,
     pub spec: String,
     pub usage: String,
     pub origin: String,
     pub multi_region: bool,
-    /// With the prefix `alias/`.
+    /// The aliases of the key, with the prefix `alias/`.
     pub aliases: Vec<String>,
     pub tags: BTreeMap<String, String>,
 }
 
 impl KeyFacts {
-    /// Makes a symmetric customer managed key without grants; the account is that of the ARN.
+    /// Makes a symmetric customer managed key without grants; the account is taken from the ARN.
     pub fn new(arn: impl Into<String>, policy: PolicyDocument) -> Self {
         let arn = arn.into();
         Self {
@@ -67,7 +67,7 @@ pub struct Grant {
     pub retiring_principal: Option<String>,
     #[serde(default)]
     pub retiring_service_principal: Option<String>,
-    /// Account id, or the ARN of the root of the account.
+    /// An account id, or the ARN of the account's root.
     #[serde(default)]
     pub issuing_account: Option<String>,
     #[serde(default, deserialize_with = "or_default")]
@@ -94,7 +94,7 @@ pub struct Constraints {
     pub source_arn: Option<String>,
 }
 
-/// The parameters of CreateGrant that decide whether a grant allows it.
+/// The parameters of CreateGrant that decide whether a grant allows the call.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct NewGrant {
@@ -107,18 +107,18 @@ pub struct NewGrant {
 /// A call of a KMS operation on a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Such as `kms:Decrypt`.
+    /// The action, such as `kms:Decrypt`.
     pub action: String,
     pub context: Context,
     pub encryption_context: BTreeMap<String, String>,
     /// The grant that RetireGrant names.
     pub grant_id: Option<String>,
-    /// What CreateGrant asks for.
+    /// The parameters of CreateGrant.
     pub create_grant: NewGrant,
 }
 
 impl Request {
-    /// Makes a direct call, with the context that caller and key alone give it.
+    /// Makes a direct call, with only the context that follows from caller and key.
     pub fn new(action: impl Into<String>, caller: &Caller, key: &KeyFacts) -> Self {
         let action = action.into();
         let mut context = Context::of(caller, key, names_key(&action));
@@ -132,7 +132,7 @@ impl Request {
         }
     }
 
-    /// Makes it a call that a service, such as `lambda.eu-west-1.amazonaws.com`, makes for the caller.
+    /// Turns the call into one that a service, such as `lambda.eu-west-1.amazonaws.com`, makes for the caller.
     #[must_use]
     pub fn via_service(mut self, service: &str) -> Self {
         self.context.set("kms:ViaService", service);

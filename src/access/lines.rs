@@ -10,7 +10,7 @@ use super::pair::Pair;
 enum Line {
     Pair(Pair),
     Case(Box<Case>),
-    /// Something that lacks a part, or has one of the wrong shape.
+    /// A line that lacks a part, or has a part of the wrong shape.
     Broken {
         id: String,
         #[serde(flatten)]
@@ -21,7 +21,7 @@ enum Line {
 /// Answers one line, a case or a pair, with one line. A case that cannot be read is `unknown`.
 ///
 /// # Errors
-/// A line that is no JSON object with an `id`.
+/// Fails on a line that is not a JSON object with an `id`.
 pub fn answer_line(line: &str) -> Result<String, serde_json::Error> {
     match serde_json::from_str(line)? {
         Line::Pair(pair) => serde_json::to_string(&pair.answer()),
@@ -30,23 +30,23 @@ pub fn answer_line(line: &str) -> Result<String, serde_json::Error> {
     }
 }
 
-/// A case with what it says must come out, answered.
+/// The answer to a line, compared with the decision that the line expects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
     /// The line to print.
     pub answer: String,
-    /// What differs from what the case expects, in one line.
+    /// The difference from the expected decision, in one line; `None` if there is none.
     pub mismatch: Option<String>,
 }
 
-/// What the line of a case says besides the case itself.
+/// The fields of a case line that are needed to compare its answer.
 #[derive(Deserialize)]
 struct Expected {
     id: String,
     expect: Option<String>,
 }
 
-/// What the line of an answer holds.
+/// The fields of an answer line.
 #[derive(Deserialize)]
 struct Answered {
     decision: Option<String>,
@@ -56,10 +56,10 @@ struct Answered {
     statements: Vec<String>,
 }
 
-/// Answers one line, and holds the decision against the `expect` of the line, where it has one.
+/// Answers one line, and compares the decision with the `expect` of the line, if it has one.
 ///
 /// # Errors
-/// A line that is no JSON object with an `id`.
+/// Fails on a line that is not a JSON object with an `id`.
 pub fn check_line(line: &str) -> Result<Checked, serde_json::Error> {
     let answer = answer_line(line)?;
     let Expected { id, expect } = serde_json::from_str(line)?;

@@ -1,16 +1,16 @@
 //! Policy documents and AWS's authorization rules for KMS.
 //!
-//! [`PolicyDocument`] reads a policy into its normal form; [`compare`] says whether two documents mean the
-//! same, and which way access moves; [`decide`] says whether a caller may do something to a key, why, and
-//! what would have allowed it but for one thing.
+//! [`PolicyDocument`] reads a policy into its normal form; [`compare`] decides whether two documents mean the
+//! same, and whether access widens or narrows; [`decide`] decides whether a caller may do something to a key,
+//! gives the reason, and lists the statements and grants that would have allowed it but for one thing.
 //!
-//! What could not be read is marked ([`Readable::Unknown`], [`Context::set_unknown`]). A decision that
-//! depends on it is [`Outcome::Unknown`]: never an allow, while a deny that is certain stays one.
+//! Anything that could not be read is marked ([`Readable::Unknown`], [`Context::set_unknown`]). A decision that
+//! depends on it is [`Outcome::Unknown`], never an allow; a deny that is certain remains a deny.
 //!
-//! Not decided here, and to be treated as unknown by callers: VPC endpoint policies, federated users
-//! (GetFederationToken), anonymous callers, web identities before they assume a role, regions that an
-//! account has not enabled, and the delay with which AWS sees a change. The permission that alias
-//! operations need on the alias itself is a second question, besides the one on the key.
+//! The following are not decided here, and users of this module must treat them as unknown: VPC endpoint
+//! policies, federated users (GetFederationToken), anonymous callers, web identities before they assume a role,
+//! regions that an account has not enabled, and the time that AWS takes to propagate a change. The permission
+//! that alias operations need on the alias itself has to be decided separately from the one on the key.
 
 mod actions;
 mod build;

@@ -1,11 +1,11 @@
-//! Names whose letter case does not count, and the pieces of an ARN.
+//! Case-insensitive names, and the parts of an ARN.
 
 use std::cmp::Ordering;
 use std::fmt;
 
-/// A name that AWS compares without regard to letter case: an action, or the key of a condition.
+/// A name that AWS compares case-insensitively: an action, or a condition key.
 ///
-/// It keeps the spelling it was written with, for people; equality and order ignore ASCII case.
+/// It keeps its original spelling for display; equality and ordering ignore ASCII case.
 #[derive(Clone, Debug)]
 pub struct Caseless(String);
 
@@ -20,7 +20,7 @@ impl Caseless {
         &self.0
     }
 
-    /// Returns the name in lower case, the form that is compared.
+    /// Returns the name in lower case, which is the form that is compared.
     pub fn folded(&self) -> String {
         self.0.to_ascii_lowercase()
     }

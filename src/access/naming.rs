@@ -1,4 +1,4 @@
-//! How the Principal element of a statement names a caller.
+//! Matches the Principal element of a statement with a caller.
 
 use std::collections::BTreeSet;
 
@@ -6,11 +6,11 @@ use super::caller::{Caller, CallerKind};
 use super::document::{Clause, Effect, Principal};
 use super::names::Arn;
 
-/// The ways in which a statement names a caller; what an Allow gives depends on them.
+/// The ways in which a statement names a caller; the effect of an Allow depends on them.
 ///
-/// Source: IAM user guide, policy evaluation logic: an Allow to a user, a session or everyone stands on its
-/// own; one to a role is limited by boundary and session policies; one to the account only lets the
-/// policies of its identities decide.
+/// Source: IAM user guide, policy evaluation logic: an Allow to a user, a session or everyone is enough by
+/// itself; an Allow to a role is limited by the permissions boundary and session policies; an Allow to the
+/// account only lets the policies of its identities decide.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Naming {
     pub directly: bool,
@@ -34,7 +34,7 @@ impl Naming {
     }
 }
 
-/// Says how a Principal or NotPrincipal element names the caller.
+/// Returns the ways in which a Principal or NotPrincipal element names the caller.
 pub(super) fn naming(clause: &Clause<Principal>, effect: Effect, caller: &Caller) -> Naming {
     match clause {
         Clause::Absent => Naming::default(),
@@ -44,7 +44,7 @@ pub(super) fn naming(clause: &Clause<Principal>, effect: Effect, caller: &Caller
     }
 }
 
-/// Says how a single value of a policy or grant names the caller.
+/// Returns the way in which a single value of a policy or grant names the caller.
 pub(super) fn named_by(principal: &Principal, caller: &Caller) -> Naming {
     match principal {
         Principal::Everyone => Naming::DIRECT,
@@ -92,8 +92,8 @@ fn has_id(caller: &Caller, id: &str) -> bool {
 
 /// Returns whether NotPrincipal exempts the caller.
 ///
-/// An Allow leaves out whoever is listed in any way. A Deny looks at account, role and session one after the
-/// other, so all of them must be listed, and it hits every principal that has a boundary.
+/// With Allow, a caller is exempt if it is listed in any way. With Deny, AWS checks account, role and session one
+/// after the other, so all of them must be listed, and a caller with a permissions boundary is never exempt.
 fn spared(principals: &BTreeSet<Principal>, effect: Effect, caller: &Caller) -> bool {
     let named = named_by_any(principals, caller);
     match (effect, &caller.kind) {

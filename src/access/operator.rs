@@ -1,8 +1,8 @@
-//! Condition operators: their names, parts and kinds.
+//! Condition operators: their names and parts.
 
 use std::fmt;
 
-/// How a single value of the request is compared with a single value of the policy.
+/// The comparison of a single value of the request with a single value of the policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Test {
     StringEquals,
@@ -21,14 +21,14 @@ pub enum Test {
     Bool,
     BinaryEquals,
     IpAddress,
-    /// `ArnEquals` and `ArnLike`, which do the same; the flag keeps the spelling.
+    /// `ArnEquals` and `ArnLike`, which behave the same; the flag keeps the spelling.
     Arn {
         like: bool,
     },
     Null,
 }
 
-/// How many values of a multivalued key must match.
+/// The set operator for a multivalued key, which decides how many of its values must match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Quantifier {
     ForAllValues,
@@ -112,14 +112,14 @@ impl Operator {
             None => (folded.as_str(), false),
         };
         let (_, test, negated) = *NAMES.iter().find(|(known, _, _)| known.eq_ignore_ascii_case(base))?;
-        // `Null` asks whether the key exists, so neither suffix nor quantifier has a meaning on it.
+        // `Null` tests whether the key exists, so neither suffix nor quantifier has a meaning with it.
         if test == Test::Null && (if_exists || quantifier.is_some()) {
             return None;
         }
         Some(Self { quantifier, test, negated, if_exists })
     }
 
-    /// Brings a value into the form in which equal ones are equal: `Bool` and `Null` know no letter case.
+    /// Brings a value into a form in which equivalent values are equal: `Bool` and `Null` ignore letter case.
     pub(super) fn normal(self, value: String) -> String {
         match self.test {
             Test::Bool | Test::Null => value.to_ascii_lowercase(),

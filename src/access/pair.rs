@@ -1,4 +1,4 @@
-//! Pairs of policy documents: data that says how they compare.
+//! Pairs of policy documents that are given as data, to be compared.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,7 +37,7 @@ pub struct Answer {
 }
 
 impl Pair {
-    /// Compares the documents. One that AWS would refuse is different from everything but the same JSON.
+    /// Compares the documents. A document that AWS would refuse differs from everything but the same JSON.
     pub fn answer(&self) -> Answer {
         let (a, b) =
             (decoded(&self.a, self.a_encoding.as_deref()), decoded(&self.b, self.b_encoding.as_deref()));
@@ -90,7 +90,7 @@ fn is_same_json(a: &str, b: &str) -> bool {
     a == b || matches!((json::read(a), json::read(b)), (Ok(a), Ok(b)) if a == b)
 }
 
-/// Returns the partition of the ARNs in two documents: an account has the same id in none but one.
+/// Returns the partition of the ARNs in two documents; an account id exists in only one partition.
 fn partition_of(a: &str, b: &str) -> &'static str {
     let others = ["aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc"];
     let is_named = |partition: &&&str| [a, b].iter().any(|text| text.contains(&format!("arn:{partition}:")));

@@ -16,7 +16,7 @@ impl PolicyDocument {
     /// Reads a document from text: JSON, or the URL-encoded JSON of the IAM API.
     ///
     /// # Errors
-    /// Text that is no JSON, an object with the same key twice, and elements that AWS would refuse.
+    /// Fails on text that is not JSON, an object with the same key twice, and elements that AWS would refuse.
     pub fn parse(text: &str, kind: PolicyKind<'_>) -> Result<Self, PolicyError> {
         let value = json::read(text).map_err(|error| PolicyError::Json(error.to_string()))?;
         Self::from_value(&value, kind)
@@ -25,7 +25,7 @@ impl PolicyDocument {
     /// Reads a document from a JSON value.
     ///
     /// # Errors
-    /// Elements that AWS would refuse.
+    /// Fails on elements that AWS would refuse.
     pub fn from_value(value: &Value, kind: PolicyKind<'_>) -> Result<Self, PolicyError> {
         let place = "the policy";
         let mut members = Members::new(value, place)?;
@@ -78,7 +78,7 @@ fn statement(index: usize, value: &Value, kind: PolicyKind<'_>) -> Result<Statem
         None => Conditions::new(),
     };
     members.finish()?;
-    // Key policies of before August 2025 hold such statements; they are there and do nothing.
+    // Key policies from before August 2025 may hold such statements, which have no effect.
     let lenient = matches!(kind, PolicyKind::Key { .. });
     if actions == Clause::Absent && !lenient {
         return Err(shape(&place, "`Action` is missing"));
@@ -124,7 +124,7 @@ fn conditions(value: &Value, place: &str) -> Result<Conditions, PolicyError> {
                 return Err(shape(place, format!("`{key}` is given twice under `{name}`")));
             }
         }
-        // An operator without keys asks for nothing.
+        // An operator without keys has no effect.
         if !by_key.is_empty() && all.insert(operator, by_key).is_some() {
             return Err(shape(place, format!("`{operator}` is given twice")));
         }
@@ -164,7 +164,7 @@ pub(super) fn shape(place: &str, problem: impl Into<String>) -> PolicyError {
     PolicyError::Shape { place: place.to_owned(), problem: problem.into() }
 }
 
-/// The members of a JSON object, of which each is taken once and none may be left.
+/// The members of a JSON object; each is taken once, and none may be left over.
 struct Members<'a> {
     left: BTreeMap<&'a str, &'a Value>,
     place: &'a str,
@@ -188,7 +188,7 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// Reads an element or its `Not` form, of which AWS takes only one.
+    /// Reads an element or its `Not` form; AWS accepts only one of the two.
     fn clause<T: Ord>(
         &mut self,
         name: &str,

@@ -1,4 +1,4 @@
-//! What each layer says about a request, for people who look for the one that stands in the way.
+//! The verdict of each layer on a request, which shows a person the layer that blocks it.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::explain::{NearMiss, misses_of, misses_of_grants};
 use super::key::{KeyFacts, Request};
 use super::source::{Layer, Question};
 
-/// A place where a request can be allowed or stopped.
+/// A layer that can allow or block a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stop {
     /// A type of policy.
@@ -17,33 +17,33 @@ pub enum Stop {
     Grants,
 }
 
-/// What a layer says about a request.
+/// The verdict of a layer on a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Says {
-    /// There is nothing of this kind, so nothing is limited or allowed by it.
+    /// There is no policy or grant of this type, so the layer neither allows nor limits anything.
     Nothing,
-    /// It allows.
+    /// The layer allows the request.
     Allows,
-    /// A key policy leaves it to the policies of the account, which have to allow it then.
+    /// The key policy delegates to the policies of the account, which then have to allow the request.
     LeavesToAccount,
-    /// It does not allow.
+    /// The layer does not allow the request.
     Silent,
-    /// It denies.
+    /// The layer denies the request.
     Denies,
-    /// It depends on something that is not known.
+    /// The verdict depends on something that is not known.
     Unknown(String),
 }
 
-/// One layer on the path of a request.
+/// One layer that a request passes, with its verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Station {
     pub stop: Stop,
     pub says: Says,
-    /// The statements behind it, as `layer:[policy/]Sid`.
+    /// The statements behind the verdict, as `layer:[policy/]Sid`.
     pub statements: BTreeSet<String>,
-    /// The policies of the layer by name, where they have names.
+    /// The names of the layer's policies, if they have names.
     pub policies: BTreeSet<String>,
-    /// For a layer that is silent: what would allow it but for one thing.
+    /// For a silent layer, the statements and grants that would allow the request but for one thing.
     pub near_misses: Vec<NearMiss>,
 }
 
@@ -57,7 +57,7 @@ const ORDER: [Stop; 7] = [
     Stop::Policy(Layer::Rcp),
 ];
 
-/// Returns the layers in the order in which people go through them.
+/// Returns the layers in the order in which a person checks them.
 pub fn path(caller: &Caller, request: &Request, key: &KeyFacts) -> Vec<Station> {
     let question = Question::new(caller, request, key);
     let evidence = Evidence::gather(&question);
@@ -96,18 +96,18 @@ fn station(evidence: &Evidence<'_>, layer: Layer) -> Station {
     Station { stop: Stop::Policy(layer), says, statements, policies, near_misses }
 }
 
-/// Returns whether a layer allows, and of organization policies each of its levels.
+/// Returns whether a layer allows the request; for service control policies, each level must allow it.
 fn levels_are_allowed(evidence: &Evidence<'_>, layer: Layer) -> bool {
     let levels: BTreeSet<usize> = evidence.allows(layer, Reading::Strict).map(|hit| hit.level).collect();
     match layer {
         Layer::Scp => levels.len() == evidence.question.scp_levels,
-        // A policy that allows everything is part of every level.
+        // AWS attaches a policy that allows everything at every level.
         Layer::Rcp => true,
         _ => !levels.is_empty(),
     }
 }
 
-/// Tells a layer that does not allow from one of which that is not known.
+/// Returns the verdict of a layer that does not allow for certain: silent, or unknown because of a condition.
 fn vague(evidence: &Evidence<'_>, layer: Layer) -> Says {
     let lenient = evidence.allows(layer, Reading::Lenient).next();
     match lenient {

@@ -1,9 +1,9 @@
-//! Wildcard patterns: `*` for any run of characters, `?` for any one.
+//! Wildcard patterns: `*` matches any run of characters, `?` any single character.
 
 /// One position of a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Token {
-    /// Exactly this character.
+    /// Exactly the given character.
     Char(char),
     /// `?`.
     One,
@@ -11,7 +11,7 @@ pub(super) enum Token {
     Any,
 }
 
-/// Reads text in which `*` and `?` are wildcards.
+/// Parses text in which `*` and `?` are wildcards.
 pub(super) fn wild(text: &str) -> Vec<Token> {
     text.chars()
         .map(|char| match char {
@@ -28,7 +28,7 @@ pub fn action_covers(outer: &str, inner: &str) -> bool {
     includes(&wild(&outer.to_ascii_lowercase()), &wild(&inner.to_ascii_lowercase()))
 }
 
-/// Reads text in which every character stands for itself.
+/// Parses text in which every character stands for itself.
 pub(super) fn literal(text: &str) -> Vec<Token> {
     text.chars().map(Token::Char).collect()
 }
@@ -38,10 +38,10 @@ pub(super) fn includes(outer: &[Token], inner: &[Token]) -> bool {
     includes_within(outer, inner, usize::MAX).0 == Some(true)
 }
 
-/// Says the same in at most so many steps, `None` if they do not suffice, with the steps taken.
+/// Returns the result of [`includes`], or `None` if it takes more than `most` steps, and the steps taken.
 ///
-/// Steps grow with the product of the lengths at worst: after a mismatch only the last `*` is widened,
-/// which is enough because an earlier one can never do better.
+/// At worst the steps grow with the product of the lengths: after a mismatch only the last `*` is widened,
+/// which is enough because widening an earlier one never helps.
 pub(super) fn includes_within(outer: &[Token], inner: &[Token], most: usize) -> (Option<bool>, usize) {
     let (mut at_outer, mut at_inner, mut steps) = (0, 0, 0_usize);
     let mut last_any: Option<(usize, usize)> = None;

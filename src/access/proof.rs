@@ -1,4 +1,4 @@
-//! Decides whether one element of a statement matches nothing that another does not match too.
+//! Decides whether everything that one element of a statement matches is matched by another element too.
 
 use std::cell::Cell;
 
@@ -6,14 +6,15 @@ use super::document::{Clause, Effect, Principal};
 use super::names::{Arn, Caseless};
 use super::pattern::{Token, includes_within, literal, overlap, wild};
 
-/// How many steps a proof may take. Two policies of 32 KiB that are made to be hard would take hours.
+/// The most steps that a proof may take. Without a limit, two policies of 32 KiB that are built to be hard to
+/// compare would take hours.
 const MOST_STEPS: usize = 5_000_000;
-/// What a look at a pair of texts costs before the first character is compared, in steps.
+/// The cost, in steps, of comparing a pair of texts, before the first character is compared.
 const LOOK: usize = 32;
 
-/// What a proof knows about its surroundings, and the effort that it may still take.
+/// The context of a proof, and the number of steps that it may still take.
 ///
-/// When no effort is left every answer is the one that shows nothing.
+/// When no steps are left, every answer is the one that proves nothing.
 pub(super) struct Proof<'a> {
     /// The account that owns the policies, if known.
     owner: Option<&'a str>,
@@ -25,12 +26,12 @@ impl<'a> Proof<'a> {
         Self { owner, steps_left: Cell::new(MOST_STEPS) }
     }
 
-    /// Takes the steps of one look at two texts.
+    /// Spends the steps of one comparison of two texts; `false` if too few are left.
     pub fn look(&self) -> bool {
         self.spend(LOOK)
     }
 
-    /// Takes steps from the effort that is left; `false` if it does not suffice.
+    /// Spends steps; `false` if too few are left.
     pub fn spend(&self, steps: usize) -> bool {
         let left = self.steps_left.get().checked_sub(steps);
         self.steps_left.set(left.unwrap_or(0));
@@ -43,7 +44,7 @@ impl<'a> Proof<'a> {
         self.spend(steps.saturating_add(LOOK)) && answer == Some(true)
     }
 
-    /// Returns whether some text may be matched by both patterns.
+    /// Returns whether both patterns may match the same text; `true` also if too few steps are left.
     fn may_overlap(&self, left: &[Token], right: &[Token]) -> bool {
         !self.spend(left.len().saturating_mul(right.len()).saturating_add(LOOK)) || overlap(left, right)
     }
@@ -63,12 +64,12 @@ impl<'a> Proof<'a> {
         }
     }
 
-    /// Returns whether a statement about `whole` gives, or takes, whatever one about `part` does.
+    /// Returns whether a statement about `whole` allows, or denies, everything that the same one about `part` does.
     fn holds(&self, whole: &Principal, part: &Principal, effect: Effect) -> bool {
         let Principal::Arn(member) = part else { return false };
         let Some(arn) = Arn::split(member).filter(|_| self.look()) else { return false };
-        // At home, to allow an account is not to allow its roles, and to allow a session leaves out the
-        // boundary of its role. Abroad each of them needs a policy of its own account besides.
+        // In the owner's account, allowing the account does not allow its roles, and an Allow to a session is not
+        // limited by its role's boundary. In other accounts each of them also needs a policy of its own account.
         let is_abroad = self.owner.is_some_and(|owner| owner != arn.account);
         (effect == Effect::Deny || is_abroad)
             && match whole {
@@ -80,7 +81,7 @@ impl<'a> Proof<'a> {
             }
     }
 
-    /// Returns whether two principals surely have no caller in common.
+    /// Returns whether two principals certainly have no caller in common.
     fn are_strangers(&self, one: &Principal, other: &Principal) -> bool {
         if !self.look() {
             return false;
@@ -112,7 +113,7 @@ impl<'a> Proof<'a> {
         outer: &Clause<T>,
         read: impl Fn(&T) -> Text,
     ) -> bool {
-        // Nothing is read any more when no steps are left.
+        // When no steps are left, nothing more is read.
         if !self.spend(1) {
             return false;
         }
@@ -121,7 +122,7 @@ impl<'a> Proof<'a> {
         match (inner, outer) {
             (Clause::Absent, Clause::Absent) => true,
             (Clause::Is(inner), Clause::Is(outer)) => inner.iter().all(|one| {
-                // Only a pattern holds what is not listed word for word.
+                // Only a pattern can match an item that is not listed literally.
                 let mut patterns = outer.iter().filter(|other| other.as_ref().contains(['*', '?']));
                 outer.contains(one)
                     || read(one).is_some_and(|one| patterns.any(|pattern| is_within(&one, pattern)))
@@ -154,7 +155,7 @@ impl<'a> Proof<'a> {
     }
 }
 
-/// A pattern, or a text with variables of which only equality is known.
+/// A pattern, or a text with variables, which can only be compared for equality.
 #[derive(PartialEq, Eq)]
 struct Text {
     tokens: Vec<Token>,
@@ -175,7 +176,7 @@ fn account_of(principal: &Principal) -> Option<&str> {
     }
 }
 
-/// Returns whether one ARN is that of a session of the role of the other; names of roles are unique in an
+/// Returns whether one ARN is that of a session of the role with the other ARN; role names are unique in an
 /// account, whatever their paths.
 fn is_session_of(session: &str, role: &str) -> bool {
     let Some((session, role)) = Arn::split(session).zip(Arn::split(role)) else { return false };

@@ -49,7 +49,7 @@ fn pick(from: &'static [&'static str]) -> impl Strategy<Value = &'static str> {
     prop::sample::select(from)
 }
 
-/// Turns an element into its `Not` form, or leaves it.
+/// Turns an element into its `Not` form if `is_not`, and otherwise leaves it as it is.
 fn negated<T: Ord + Clone>(clause: &Clause<T>, is_not: bool) -> Clause<T> {
     match clause {
         Clause::Is(set) if is_not => Clause::IsNot(set.clone()),
@@ -89,7 +89,7 @@ fn request_values() -> impl Strategy<Value = Vec<&'static str>> {
     prop::collection::vec(pick(&["x", "y", "xz", "", "7", "arn:a:b:c:d:e", "true"]), 0..3)
 }
 
-/// Makes callers with everything but their identity policies.
+/// Generates callers that have everything except identity policies.
 fn caller() -> impl Strategy<Value = Caller> {
     let kinds = prop::sample::select(&[0, 1, 2, 3, 4]);
     (kinds, any::<bool>()).prop_map(|(kind, has_boundary)| {
@@ -145,7 +145,7 @@ fn back(change: Change) -> Change {
     }
 }
 
-/// Returns whether a change may be called so if it takes this outcome to that.
+/// Returns whether a change is consistent with the outcomes of one request before and after it.
 fn agrees(change: Change, was: Outcome, is: Outcome) -> bool {
     let (was, is) = (was == Outcome::Allow, is == Outcome::Allow);
     match change {
@@ -222,7 +222,7 @@ proptest! {
         }
     }
 
-    /// Most changes of documents are small, and only of those something can be shown.
+    /// Most changes of documents are small, and something can be proved only about small ones.
     #[test]
     fn the_comparison_of_a_small_change_agrees_with_the_decisions(
         who in caller(), key in document(true), identity in document(false), more in statement(true),

@@ -1,17 +1,17 @@
-//! Why a request is allowed or denied.
+//! The reasons why a request is allowed or denied.
 
 use std::fmt;
 
 use super::source::Layer;
 
-/// The main reason of a decision. Where several are true, the first in this order is given.
+/// The main reason for a decision. If several apply, the first one in this order is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
     /// The caller is the root user of an account that the key policy allows.
     RootUserAccountPrincipal,
     /// The key policy allows the caller itself.
     KeyPolicyDirect,
-    /// The key policy leaves it to the account, and an identity policy allows.
+    /// The key policy delegates to the account, and an identity policy allows.
     IamViaDelegation,
     /// The key policy allows a principal of another account, and an identity policy there allows too.
     CrossAccountKeyPolicyAndIam,
@@ -33,7 +33,7 @@ pub enum Reason {
     BoundaryNoAllow,
     /// No session policy allows.
     SessionNoAllow,
-    /// Some level of service control policies does not allow.
+    /// At least one level of service control policies does not allow.
     ScpNoAllow,
     /// A statement denies.
     ExplicitDeny(Layer),

@@ -1,4 +1,4 @@
-//! The ways on which a request can come to be allowed, and what each of them lacks.
+//! The routes by which a request can be allowed, and what each of them lacks.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use super::naming::Naming;
 use super::reason::Reason;
 use super::source::Layer;
 
-/// A way to be allowed.
+/// A route by which a request can be allowed.
 pub(super) struct Route {
     pub reason: Reason,
     pub statements: BTreeSet<String>,
@@ -23,7 +23,7 @@ impl Route {
     }
 }
 
-/// Lists the ways on which this request may be allowed; at least one.
+/// Lists the routes by which the request may be allowed; the list has at least one.
 pub(super) fn routes(evidence: &Evidence<'_>, reading: Reading) -> Vec<Route> {
     let question = evidence.question;
     let ways = Ways { evidence, reading };
@@ -44,9 +44,9 @@ pub(super) fn routes(evidence: &Evidence<'_>, reading: Reading) -> Vec<Route> {
     found
 }
 
-/// Everything on the side of the caller that has to allow, besides service control policies.
+/// The layers on the caller's side that have to allow, besides service control policies.
 const ALL: [Layer; 3] = [Layer::Identity, Layer::Boundary, Layer::Session];
-/// What limits an Allow that names the role instead of its session.
+/// The layers that limit an Allow that names the role instead of its session.
 const ROLE: [Layer; 2] = [Layer::Boundary, Layer::Session];
 
 struct Ways<'a> {
@@ -60,7 +60,7 @@ impl Ways<'_> {
             let allows = self.evidence.allows(Layer::KeyPolicy, self.reading);
             allows.filter(|hit| named(hit.naming)).map(|hit| hit.cited.clone()).collect()
         };
-        // A policy that nobody could read may name the caller in the way that needs least.
+        // A policy that could not be read may name the caller directly, which requires nothing else.
         let presumed = self.evidence.is_presumed(Layer::KeyPolicy, self.reading);
         [
             (Form::Direct, cited(|naming| naming.directly), presumed),
@@ -99,7 +99,8 @@ impl Ways<'_> {
             .collect()
     }
 
-    /// RetireGrant by the one whom the grant names for it, or by the account that made the grant.
+    /// Lists the routes for RetireGrant: by the grant's retiring principal, or by the root user of the account that
+    /// issued the grant.
     fn by_retiring(&self) -> Vec<Route> {
         let (caller, key) = (self.evidence.question.caller, self.evidence.question.key);
         let mut found = Vec::new();
@@ -112,7 +113,7 @@ impl Ways<'_> {
         found
     }
 
-    /// Returns whether a call is about this grant: RetireGrant names one, other calls use any.
+    /// Returns whether a grant applies to the call: RetireGrant may name one grant, other calls can use any.
     fn is_meant(&self, grant: &Grant) -> bool {
         let question = self.evidence.question;
         !question.is_retire_grant()
@@ -133,9 +134,9 @@ impl Ways<'_> {
             .collect()
     }
 
-    /// Makes the route of an Allow that names the caller in this form.
+    /// Makes the route of an Allow that names the caller in the given form.
     fn named(&self, form: Form, reason: Reason, cited: Vec<String>) -> Route {
-        // What a grant says about retiring itself needs no policy of the other account.
+        // A retiring principal of another account needs no policy of its own account.
         let crosses = self.evidence.question.is_cross_account() && !self.evidence.question.is_retire_grant();
         let limits: &[Layer] = match form {
             _ if crosses => &ALL,
@@ -187,7 +188,7 @@ impl Ways<'_> {
     }
 }
 
-/// How an Allow names the caller.
+/// The form in which an Allow names the caller.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Direct,

@@ -1,4 +1,4 @@
-//! Decides what services may do to roles and functions.
+//! Decides what services may do with roles and functions.
 
 use super::caller::{Caller, CallerKind};
 use super::condition::{self, Scope, arn_includes};
@@ -10,10 +10,10 @@ use super::pattern::{literal, wild};
 use super::statement::action_matches;
 use super::tri::Tri;
 
-/// Returns whether a service, such as `lambda.amazonaws.com`, may assume the role that trusts by this policy.
+/// Decides whether a service, such as `lambda.amazonaws.com`, may assume the role with this trust policy.
 ///
-/// `source_arn` is what the service works for, such as the ARN of a function: services tell it and its
-/// account, and a trust policy may demand them against confused deputies.
+/// `source_arn` is the resource for which the service acts, such as the ARN of a function: services send it and
+/// its account, and a trust policy may require both to prevent the confused deputy problem.
 pub fn may_assume(trust: &PolicyDocument, service: &str, source_arn: &str, account: &str) -> Outcome {
     let caller = Caller::new(CallerKind::Service { name: service.to_owned() }, "");
     let mut context = Context::default();
@@ -37,7 +37,8 @@ pub fn may_assume(trust: &PolicyDocument, service: &str, source_arn: &str, accou
     }
 }
 
-/// Returns whether an ARN fits a pattern as `ArnLike` has it: part by part, `*` and `?` never over a colon.
+/// Returns whether an ARN matches a pattern as with `ArnLike`: part by part; `*` and `?` never match across one of
+/// the first five colons.
 pub fn arn_like(pattern: &str, arn: &str) -> bool {
     arn_includes(&wild(pattern), &literal(arn))
 }
@@ -51,7 +52,7 @@ mod tests {
 
     fn asked(statements: impl IntoIterator<Item = Statement>) -> Outcome {
         let trust = PolicyDocument::new(statements);
-        // As it would be read back.
+        // Parsed from JSON, as a policy that was read from AWS would be.
         let kind = PolicyKind::Trust { partition: "aws" };
         let trust = PolicyDocument::parse(&trust.to_json(), kind).unwrap();
         may_assume(&trust, "lambda.amazonaws.com", FUNCTION, "111122223333")

@@ -1,4 +1,4 @@
-//! The policies that have a say in a request, and where each of them comes from.
+//! The policies that apply to a request, and where each of them comes from.
 
 use std::fmt;
 
@@ -38,13 +38,13 @@ pub(super) struct Source<'a> {
     pub layer: Layer,
     /// The name of the policy, or the target of an organization policy.
     pub name: Option<&'a str>,
-    /// Which level of its organization the policy is attached to.
+    /// The level of the organization at which the policy is attached.
     pub level: usize,
     pub document: &'a PolicyDocument,
 }
 
 impl Source<'_> {
-    /// Cites a statement as `layer:[policy/]Sid`, or `#n` where there is no Sid.
+    /// Returns the citation of a statement, `layer:[policy/]Sid`, with `#n` instead of a missing Sid.
     pub fn cite(&self, index: usize, statement: &Statement) -> String {
         let sid = match statement.sid.as_deref() {
             Some(sid) if !sid.is_empty() => sid.to_owned(),
@@ -57,23 +57,23 @@ impl Source<'_> {
     }
 }
 
-/// A request with every policy that binds it.
+/// A request, with every policy that applies to it.
 pub(super) struct Question<'a> {
     pub caller: &'a Caller,
     pub request: &'a Request,
     pub key: &'a KeyFacts,
     pub sources: Vec<Source<'a>>,
-    /// Policies that bind the request and could not be read.
+    /// Policies that apply to the request and could not be read.
     pub unreadable: Vec<(Layer, &'a str)>,
     pub scp_levels: usize,
 }
 
 impl<'a> Question<'a> {
-    /// Gathers the policies. What never binds such a call is left out here, and nowhere else.
+    /// Collects the policies. Policies that never apply to such a call are left out here, and nowhere else.
     pub fn new(caller: &'a Caller, request: &'a Request, key: &'a KeyFacts) -> Self {
         let mut question =
             Self { caller, request, key, sources: Vec::new(), unreadable: Vec::new(), scp_levels: 0 };
-        // A key policy says nothing about operations without a key, and kms:RetireGrant has no effect in it.
+        // A key policy does not apply to operations without a key, and kms:RetireGrant has no effect in it.
         if question.has_key() && !question.is_retire_grant() {
             if let Some(document) = question.read(Layer::KeyPolicy, &key.policy) {
                 question.push(Layer::KeyPolicy, None, 0, document);
@@ -135,13 +135,13 @@ impl<'a> Question<'a> {
         }
     }
 
-    /// Returns whether the account is the management account of its organization, which organization policies
-    /// never bind.
+    /// Returns whether the account is the management account of its organization, to which organization policies
+    /// never apply.
     fn is_managed_by(&self, account: &str) -> bool {
         self.caller.management_account.as_deref() == Some(account)
     }
 
-    /// Returns whether a boundary or session policies are there, readable or not.
+    /// Returns whether the layer, a boundary or session policies, has any policy, readable or not.
     pub fn is_limited_by(&self, layer: Layer) -> bool {
         self.sources.iter().any(|source| source.layer == layer)
             || self.unreadable.iter().any(|(unread, _)| *unread == layer)
@@ -155,12 +155,12 @@ impl<'a> Question<'a> {
         operation(&self.request.action).is_some_and(|name| name.eq_ignore_ascii_case("RetireGrant"))
     }
 
-    /// Returns whether caller and key belong to different accounts; a service belongs to none.
+    /// Returns whether caller and key belong to different accounts; a service belongs to no account.
     pub fn is_cross_account(&self) -> bool {
         self.has_key() && !self.caller.is_service() && self.caller.account != self.key.account
     }
 
-    /// Returns what the statements of a policy are held against.
+    /// Returns the target with which the statements of a policy are matched.
     pub fn target(&self, source: &Source<'_>) -> Target<'_> {
         let hidden_key = (source.layer == Layer::KeyPolicy).then_some("kms:ResourceAliases");
         Target {

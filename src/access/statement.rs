@@ -8,11 +8,11 @@ use super::pattern::{includes, literal, wild};
 use super::tri::Tri;
 use super::variable::{Expanded, expand_resource};
 
-/// What a statement without its principals is held against.
+/// The parts of a request with which a statement, apart from its principals, is matched.
 #[derive(Clone, Copy)]
 pub(super) struct Target<'a> {
     pub action: &'a str,
-    /// The ARN of a key, or `*` for operations that name none.
+    /// The ARN of a key, or `*` for operations that name no key.
     pub resource: &'a str,
     pub scope: Scope<'a>,
 }

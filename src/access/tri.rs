@@ -1,6 +1,6 @@
 //! Yes, no, or not known.
 
-/// The answer to whether something matches a request of which not all is known.
+/// The answer to whether something matches a request that is not fully known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Tri {
     No,
@@ -9,12 +9,12 @@ pub(super) enum Tri {
 }
 
 impl Tri {
-    /// Says yes if any part does.
+    /// Returns yes if any part is yes.
     pub fn any(parts: impl IntoIterator<Item = Self>) -> Self {
         parts.into_iter().max().unwrap_or(Self::No)
     }
 
-    /// Says yes if every part does.
+    /// Returns yes if every part is yes.
     pub fn all(parts: impl IntoIterator<Item = Self>) -> Self {
         parts.into_iter().min().unwrap_or(Self::Yes)
     }

@@ -1,4 +1,4 @@
-//! Values of conditions that are more than text: numbers, dates, addresses, bytes.
+//! Condition values that are not plain text: numbers, dates, addresses, bytes.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -53,7 +53,7 @@ fn clock_seconds(text: &str) -> Option<f64> {
     Some(seconds)
 }
 
-/// Counts days in the Gregorian calendar, with years that start in March so that leap days come last.
+/// Counts the days since 1970-01-01 in the Gregorian calendar; its years start in March so that leap days come last.
 fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
@@ -62,7 +62,7 @@ fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
-/// A range of addresses: the bits that count, and how many of them.
+/// A range of IP addresses: the bits of the prefix, and its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cidr {
     v6: bool,

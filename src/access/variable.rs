@@ -3,26 +3,26 @@
 use super::context::{Context, Lookup};
 use super::pattern::{Token, literal, wild};
 
-/// The value of a policy with its variables replaced.
+/// A policy value with its variables replaced.
 pub(super) enum Expanded {
     Pattern(Vec<Token>),
-    /// A variable has no value in this request; nothing can be compared with it.
+    /// A variable has no value in this request, so nothing can be compared with the text.
     Unresolved,
     /// A variable stands for a key that is not known.
     Unknown,
 }
 
-/// How the text around the variables is read.
+/// The function that parses the text around the variables.
 pub(super) type Reader = fn(&str) -> Vec<Token>;
 
-/// Replaces the variables of a value; what they stand for is never read as a wildcard.
+/// Replaces the variables of a value; their values are never read as wildcards.
 ///
 /// Source: IAM user guide, policy variables.
 pub(super) fn expand(text: &str, context: &Context, read: Reader) -> Expanded {
     let mut tokens = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
-        // An opening without an end is plain text.
+        // A `${` without a closing brace is plain text.
         let Some((variable, remainder)) = after.split_once('}') else { break };
         tokens.extend(read(before));
         match variable {
@@ -38,7 +38,7 @@ pub(super) fn expand(text: &str, context: &Context, read: Reader) -> Expanded {
     Expanded::Pattern(tokens)
 }
 
-/// Replaces the variables in the last part of an ARN. Before the fifth colon they are not replaced, so
+/// Replaces the variables in the last part of an ARN. Variables before the fifth colon are not replaced, so
 /// such an ARN matches nothing.
 pub(super) fn expand_resource(text: &str, context: &Context) -> Expanded {
     match text.match_indices(':').nth(4).map(|(at, _)| text.split_at(at + 1)) {
@@ -58,7 +58,7 @@ fn value(variable: &str, context: &Context) -> Expanded {
         None => (variable, None),
     };
     match (context.lookup(key.trim()), default) {
-        // A key with several values has none that could be put into a text.
+        // A key with several values has no single value that could be inserted.
         (Lookup::Values([only]), _) => Expanded::Pattern(literal(only)),
         (Lookup::Unknown, _) => Expanded::Unknown,
         (_, Some(default)) => Expanded::Pattern(literal(default)),

@@ -1,4 +1,4 @@
-//! Writes policy documents as the JSON that AWS takes.
+//! Writes policy documents as the JSON that AWS accepts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,10 +9,10 @@ use serde_json::Value;
 use super::document::{Clause, PolicyDocument, PolicyKind, Principal, Statement};
 
 impl PolicyDocument {
-    /// Returns the document as minified JSON: elements in a fixed order, statements as they were given,
-    /// lists sorted, lists of one as a scalar.
+    /// Returns the document as minified JSON: elements in a fixed order, statements in their original order,
+    /// lists sorted, and a list with one item as a scalar.
     pub fn to_json(&self) -> String {
-        // Writing strings into a string has no way to fail.
+        // Serializing strings into a string cannot fail.
         serde_json::to_string(self).unwrap_or_default()
     }
 }
@@ -80,7 +80,7 @@ fn by_type(principals: &BTreeSet<Principal>) -> BTreeMap<&'static str, Value> {
     types.into_iter().map(|(name, values)| (name, list(values))).collect()
 }
 
-/// Writes one item as a scalar, which is shorter, and any other number as a list.
+/// Writes one item as a scalar, which is shorter, and any other number of items as a list.
 fn list(items: impl IntoIterator<Item = String>) -> Value {
     let mut items: Vec<Value> = items.into_iter().map(Value::String).collect();
     match items.pop() {
@@ -89,7 +89,7 @@ fn list(items: impl IntoIterator<Item = String>) -> Value {
     }
 }
 
-/// Reads what [`Serialize`] wrote; the kind is seen from whether a statement names principals.
+/// Reads the output of [`Serialize`]; the kind of policy follows from whether a statement names principals.
 impl<'de> Deserialize<'de> for PolicyDocument {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;

@@ -1,4 +1,4 @@
-//! What cargo and rustc say about a workspace.
+//! Information from cargo and rustc about a workspace.
 
 use std::path::{Path, PathBuf};
 
@@ -6,25 +6,25 @@ use serde::Deserialize;
 
 use super::{BuildError, run};
 
-/// The part of `cargo metadata` that is needed here.
+/// The part of the output of `cargo metadata` that is needed here.
 #[derive(Debug, Deserialize)]
 pub(super) struct Metadata {
-    /// Packages of the workspace, or of the whole build.
+    /// The packages of the workspace, or of the whole build.
     pub(super) packages: Vec<Package>,
-    /// Folder with Cargo.lock.
+    /// The folder with Cargo.lock.
     pub(super) workspace_root: PathBuf,
-    /// Folder that cargo builds into.
+    /// The folder that cargo builds into.
     pub(super) target_directory: PathBuf,
 }
 
 /// A package.
 #[derive(Debug, Deserialize)]
 pub(super) struct Package {
-    /// Name.
+    /// The name.
     pub(super) name: String,
-    /// Version.
+    /// The version.
     pub(super) version: String,
-    /// Registry or repository; `None` for a folder of this machine.
+    /// The registry or repository; `None` for a folder on this machine.
     source: Option<String>,
     manifest_path: PathBuf,
     targets: Vec<Target>,
@@ -45,12 +45,12 @@ struct Dependency {
 }
 
 impl Metadata {
-    /// Asks cargo for the packages of a workspace. Needs no lock file, no network and no downloaded package.
+    /// Asks cargo for the packages of a workspace. This needs no lock file, no network and no downloaded packages.
     pub(super) fn of_workspace(workspace: &Path) -> Result<Self, BuildError> {
         Self::ask(workspace, &["--no-deps", "--offline"])
     }
 
-    /// Asks cargo for every package of the build, which downloads those that are missing.
+    /// Asks cargo for every package of the build; cargo downloads missing ones.
     pub(super) fn of_build(workspace: &Path) -> Result<Self, BuildError> {
         Self::ask(workspace, &["--locked"])
     }
@@ -80,7 +80,7 @@ impl Metadata {
         }
     }
 
-    /// Finds a package of this machine.
+    /// Finds a package in a folder on this machine.
     pub(super) fn local(&self, name: &str, version: &str) -> Option<&Package> {
         self.packages
             .iter()
@@ -89,24 +89,24 @@ impl Metadata {
 }
 
 impl Package {
-    /// Returns the folder of its Cargo.toml.
+    /// Returns the folder of the package's Cargo.toml.
     pub(super) fn folder(&self) -> &Path {
         self.manifest_path.parent().unwrap_or(Path::new("."))
     }
 
-    /// Returns whether a dependency is there for tests, examples and benchmarks only.
+    /// Returns whether a dependency is only needed for tests, examples and benchmarks.
     pub(super) fn only_tests_need(&self, dependency: &str) -> bool {
         let mut kinds = self.dependencies.iter().filter(|other| other.name == dependency).peekable();
         kinds.peek().is_some() && kinds.all(|other| other.kind.as_deref() == Some("dev"))
     }
 
-    /// Lists the folders right in the package that hold nothing but tests, examples and benchmarks.
+    /// Lists the top-level folders of the package that hold only tests, examples and benchmarks.
     pub(super) fn test_folders(&self) -> Vec<PathBuf> {
         let tops = |tests: bool| {
             self.targets.iter().filter(move |target| target.is_test() == tests).filter_map(|target| {
                 let mut parts = target.src_path.strip_prefix(self.folder()).ok()?.components();
                 let top = parts.next()?;
-                // A file right in the package is in no folder.
+                // A file directly in the package's folder is not in a subfolder.
                 parts.next().map(|_| self.folder().join(top))
             })
         };
@@ -129,17 +129,17 @@ impl Target {
     }
 }
 
-/// What is told of the compiler.
+/// The version and the host of the compiler.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Rustc {
-    /// Release such as `1.95.0`; for a nightly with the commit, for its release names many compilers.
+    /// The release, such as `1.95.0`; followed by the commit for a nightly, because many compilers share its release.
     pub(super) release: String,
-    /// Target triple of this machine.
+    /// The target triple of this machine.
     pub(super) host: String,
 }
 
 impl Rustc {
-    /// Asks the compiler that cargo uses in this folder.
+    /// Queries the compiler that cargo uses in this folder.
     pub(super) fn of(workspace: &Path) -> Result<Self, BuildError> {
         let command = ["rustc", "-vV"].map(str::to_owned);
         Self::parse(&run::output(&command, workspace)?).ok_or_else(|| BuildError::Answer {

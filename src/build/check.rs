@@ -1,4 +1,4 @@
-//! What Lambda demands of an archive and of the program in it.
+//! Lambda's requirements for an archive and the program in it.
 
 use std::io::{Cursor, Read as _};
 
@@ -11,22 +11,22 @@ use zip::ZipArchive;
 use super::BuildError;
 use crate::kinds::function;
 
-/// Largest archive that is uploaded in a request.
+/// The size in bytes of the largest archive that can be uploaded in a request.
 const MOST_ZIPPED: u64 = 50 << 20;
-/// Most that the files of an archive, together with layers, may take.
+/// The largest total size in bytes of the files of an archive, together with layers.
 const MOST_UNZIPPED: u64 = 250 << 20;
 
-/// What a function runs on.
+/// The architecture and the runtime of a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Machine {
     /// `x86_64` or `arm64`.
     pub(super) architecture: String,
-    /// Runtime, such as `provided.al2023`.
+    /// The runtime, such as `provided.al2023`.
     pub(super) runtime: String,
 }
 
 impl Machine {
-    /// Takes it from a function.
+    /// Returns the architecture and the runtime of a function.
     pub(super) fn of(spec: &function::Spec) -> Self {
         Self { architecture: spec.code.architecture.clone(), runtime: spec.config.runtime.clone() }
     }
@@ -36,7 +36,7 @@ impl Machine {
         if self.architecture == "arm64" { "aarch64-unknown-linux-gnu" } else { "x86_64-unknown-linux-gnu" }
     }
 
-    /// Returns the newest glibc that a program may need: that of Amazon Linux 2 or 2023.
+    /// Returns the newest version of glibc that a program may need: that of Amazon Linux 2 or 2023.
     pub(super) fn glibc(&self) -> Option<(u32, u32)> {
         match self.runtime.as_str() {
             "provided.al2" => Some((2, 26)),
@@ -55,7 +55,7 @@ impl Machine {
 ///
 /// # Errors
 ///
-/// When it is too large, or its `bootstrap` cannot run.
+/// Fails if the archive is too large, or its `bootstrap` cannot run.
 pub(super) fn archive(zip: &[u8], machine: &Machine) -> Result<(), BuildError> {
     let bytes = zip.len() as u64;
     if bytes > MOST_ZIPPED {
@@ -83,15 +83,15 @@ pub(super) fn archive(zip: &[u8], machine: &Machine) -> Result<(), BuildError> {
     }
     let mut content = Vec::new();
     entry.read_to_end(&mut content).map_err(zip::result::ZipError::from)?;
-    // A script brings its interpreter, or finds it in a layer.
+    // The interpreter of a script is in the archive or in a layer.
     if content.starts_with(b"#!") { Ok(()) } else { program(&content, machine) }
 }
 
-/// Checks that a program starts on a machine of Lambda.
+/// Checks that a program can start in Lambda.
 ///
 /// # Errors
 ///
-/// When it is not an ELF program, is for other processors, or needs a newer glibc.
+/// Fails if it is not an ELF program, is built for another architecture, or needs a newer glibc.
 pub(super) fn program(content: &[u8], machine: &Machine) -> Result<(), BuildError> {
     let not_elf = |reason: &str| BuildError::NotElf { reason: reason.to_owned() };
     let damaged = |error: object::read::Error| not_elf(&error.to_string());
@@ -122,9 +122,9 @@ pub(super) fn program(content: &[u8], machine: &Machine) -> Result<(), BuildErro
     })
 }
 
-/// Finds the newest version of glibc that the loader is going to demand beyond `limit`, and a symbol of it.
+/// Finds the newest glibc version beyond `limit` that the loader will require, and a symbol that needs it.
 ///
-/// It demands what the version needs say, whatever symbols are used, except for needs that are marked weak.
+/// The loader requires every entry of the version needs section, whatever symbols are used, except weak entries.
 fn too_new<'data>(
     sections: &SectionTable<'data, FileHeader64<Endianness>>,
     endian: Endianness,
@@ -160,11 +160,12 @@ fn too_new<'data>(
             return Ok(Some((version, String::from_utf8_lossy(name).into_owned())));
         }
     }
-    // A need without a symbol, such as that for packed relocations.
+    // The entry has no symbol, such as the one for packed relocations.
     Ok(Some((version.clone(), version)))
 }
 
-/// Reads `GLIBC_2.34`; `GLIBC_ABI_DT_RELR` came with 2.36, and every other mark of that kind later.
+/// Parses a version such as `GLIBC_2.34`. `GLIBC_ABI_DT_RELR` came with 2.36, and every other `GLIBC_ABI_` mark
+/// later.
 fn glibc(version: &str) -> Option<(u32, u32)> {
     let number = version.strip_prefix("GLIBC_")?;
     if number.starts_with("ABI_") {

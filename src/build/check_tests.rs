@@ -10,7 +10,7 @@ fn machine(architecture: &str, runtime: &str) -> Machine {
     Machine { architecture: architecture.to_owned(), runtime: runtime.to_owned() }
 }
 
-/// Makes an ELF file with one symbol for each version that it needs.
+/// Makes an ELF file with one symbol for each version that it requires.
 fn program_with(machine: u16, needs: &[(&str, &str, u16)]) -> Vec<u8> {
     let mut strings = b"\0libc.so.6\0".to_vec();
     let mut string = |text: &str| {
@@ -33,7 +33,7 @@ fn program_with(machine: u16, needs: &[(&str, &str, u16)]) -> Vec<u8> {
         verneed.extend(next.to_le_bytes());
     }
 
-    // Type, content, linked section, size of an entry.
+    // The type, content, linked section and entry size of each section.
     let mut sections = vec![(elf::SHT_NULL, Vec::new(), 0_u32, 0_u64), (elf::SHT_STRTAB, strings, 0, 0)];
     if !needs.is_empty() {
         sections.push((elf::SHT_DYNSYM, symbols, 1, 24));

@@ -1,4 +1,4 @@
-//! Building a binary with cargo.
+//! Builds a binary with cargo.
 
 use std::path::{Path, PathBuf};
 
@@ -11,8 +11,8 @@ use super::{BuildError, BuildOptions, tree};
 
 /// Builds a binary in the user's target folder and returns it.
 ///
-/// For real AWS, plain cargo is enough where it gives a program that Lambda can run; otherwise the build is
-/// left to `cargo zigbuild` or `cargo lambda`, whichever is installed.
+/// For real AWS, plain cargo is used if it builds a program that Lambda can run; otherwise the program is built
+/// by `cargo zigbuild` or `cargo lambda`, whichever is installed.
 pub(super) fn binary(
     bin: &str,
     workspace: &Path,
@@ -45,7 +45,7 @@ pub(super) fn binary(
     Ok(binary)
 }
 
-/// A program that builds.
+/// The program that builds a binary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Builder {
     Cargo,
@@ -54,7 +54,7 @@ enum Builder {
 }
 
 impl Builder {
-    /// Finds a builder that links against an older C library and for other processors.
+    /// Finds an installed builder that can link against an older C library and build for other architectures.
     fn installed(workspace: &Path) -> Option<Self> {
         [Self::Zigbuild, Self::Lambda].into_iter().find(|builder| {
             let command: Vec<String> =
@@ -107,7 +107,7 @@ impl Build<'_> {
                 true
             }
         })?;
-        // `cargo lambda` puts its programs into a folder of its own and may keep cargo's messages to itself.
+        // `cargo lambda` puts its programs into a folder of its own and may not pass on cargo's messages.
         let path = match builder {
             Builder::Lambda => {
                 Some(self.metadata.target_directory.join("lambda").join(self.bin).join("bootstrap"))
@@ -142,7 +142,7 @@ impl Build<'_> {
     }
 }
 
-/// A line that cargo writes for programs.
+/// A line of cargo's JSON output.
 #[derive(Deserialize)]
 struct Message {
     target: Option<Built>,

@@ -1,4 +1,4 @@
-//! A hash over fields of which none can run into the next.
+//! A hash over fields with unambiguous boundaries.
 
 use std::fmt::Write as _;
 
@@ -7,11 +7,11 @@ use sha2::{Digest as _, Sha256};
 use super::BuildError;
 use super::tree::{self, File};
 
-/// SHA-256 over fields, each with its length before it.
+/// SHA-256 over fields, each preceded by its length.
 pub(super) struct Digest(Sha256);
 
 impl Digest {
-    /// Starts a hash; the label tells its layout apart from later ones.
+    /// Starts a hash; the label distinguishes its layout from later layouts.
     pub(super) fn new(label: &str) -> Self {
         let mut digest = Self(Sha256::new());
         digest.text(label);

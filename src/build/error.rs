@@ -1,17 +1,17 @@
-//! Why code cannot be built or packed, and what to do about it.
+//! The errors of building and packing code, and how to fix them.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why code cannot be identified, built or packed.
+/// A failure to identify, build or pack code.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// A file or folder cannot be read.
     #[error("cannot read `{}`", path.display())]
     Read {
-        /// What was to be read.
+        /// The file or folder.
         path: PathBuf,
-        /// Why not.
+        /// The underlying error.
         source: io::Error,
     },
     /// A folder holds a link to itself or to a folder around it.
@@ -31,25 +31,25 @@ pub enum BuildError {
     Start {
         /// The program.
         program: String,
-        /// Why not.
+        /// The underlying error.
         source: io::Error,
     },
     /// A program ended with an error.
     #[error("`{command}` failed with {status}{}", lines(last))]
     Failed {
-        /// Program and arguments.
+        /// The program and its arguments.
         command: String,
-        /// Exit code or signal.
+        /// The exit code or signal.
         status: String,
         /// The last lines that it wrote.
         last: Vec<String>,
     },
-    /// What cargo or rustc writes is not understood.
+    /// The output of cargo or rustc could not be parsed.
     #[error("the answer of `{command}` is not understood: {reason}")]
     Answer {
-        /// Program and arguments.
+        /// The program and its arguments.
         command: String,
-        /// What is wrong.
+        /// The problem.
         reason: String,
     },
     /// No package of the workspace has the binary.
@@ -59,7 +59,7 @@ pub enum BuildError {
         bin: String,
         /// The workspace.
         workspace: PathBuf,
-        /// Binaries that there are.
+        /// The binaries that exist.
         known: Vec<String>,
     },
     /// Several packages have the binary.
@@ -67,15 +67,15 @@ pub enum BuildError {
     ManyBins {
         /// The binary.
         bin: String,
-        /// Names of the packages.
+        /// The names of the packages.
         packages: Vec<String>,
     },
-    /// The lock file does not know a package of the workspace.
+    /// The lock file does not list a package of the workspace.
     #[error("`{}` does not list `{package}`", lock.display())]
     NotLocked {
         /// The lock file.
         lock: PathBuf,
-        /// Name of the package.
+        /// The name of the package.
         package: String,
     },
     /// A folder to be packed has no files.
@@ -87,33 +87,33 @@ pub enum BuildError {
     /// The archive cannot be written or read.
     #[error("the zip archive is damaged or cannot be written")]
     Zip(#[from] zip::result::ZipError),
-    /// A `provided` runtime finds nothing to start.
+    /// The archive has no `bootstrap` for a `provided` runtime to start.
     #[error("the archive has no file `bootstrap` at its root, which `{runtime}` starts")]
     NoBootstrap {
         /// The function's runtime.
         runtime: String,
     },
-    /// `bootstrap` may not be executed.
+    /// `bootstrap` is not executable.
     #[error("`bootstrap` in the archive is not executable")]
     NotExecutable,
     /// `bootstrap` is neither a Linux program nor a script.
     #[error("`bootstrap` is not a Linux program: {reason}")]
     NotElf {
-        /// What is wrong.
+        /// The problem.
         reason: String,
     },
-    /// The program is for other processors.
+    /// The program is built for another architecture.
     #[error("`bootstrap` is built for {found}, the function runs on {wanted}")]
     Architecture {
         /// The function's architecture.
         wanted: String,
-        /// That of the program.
+        /// The architecture of the program.
         found: String,
     },
-    /// The program needs a newer C library than Lambda has.
+    /// The program needs a newer C library than the function's runtime has.
     #[error("`bootstrap` needs `{symbol}` of {version}, and {runtime} has glibc {}.{}", limit.0, limit.1)]
     Glibc {
-        /// A symbol of the library.
+        /// A symbol of the library that the program needs.
         symbol: String,
         /// Its version, such as `GLIBC_2.38`.
         version: String,
@@ -124,16 +124,16 @@ pub enum BuildError {
         /// The target triple to build for.
         triple: String,
     },
-    /// The archive is too large to be uploaded.
+    /// The archive is too large to upload.
     #[error("the archive has {} MB, Lambda takes 50 MB", megabytes(*bytes))]
     Zipped {
-        /// Its size.
+        /// The size of the archive in bytes.
         bytes: u64,
     },
     /// The files are too large.
     #[error("the files in the archive have {} MB together, Lambda takes 250 MB", megabytes(*bytes))]
     Unzipped {
-        /// Their size.
+        /// The total size of the files in bytes.
         bytes: u64,
     },
 }
@@ -145,7 +145,7 @@ impl BuildError {
         move |source| Self::Read { path, source }
     }
 
-    /// Says what to do next.
+    /// Returns what to do next.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
@@ -202,7 +202,7 @@ fn list(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// Rounds up, so that a size just over a limit is not shown as the limit.
+/// Converts bytes to MB, rounded up, so that a size just over a limit is not shown as the limit.
 fn megabytes(bytes: u64) -> u64 {
     bytes.div_ceil(1 << 20)
 }

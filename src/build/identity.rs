@@ -1,4 +1,4 @@
-//! What a binary of a cargo workspace is made of.
+//! The identity of a binary of a cargo workspace: a hash over everything that it is built from.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,17 +10,17 @@ use super::digest::Digest;
 use super::lock::{self, Locked};
 use super::tree::{self, File};
 
-/// Files right in the workspace that change how everything in it is built.
+/// Files in the root of the workspace that affect how everything in it is built.
 const SETTINGS: [&str; 5] =
     ["Cargo.toml", "rust-toolchain", "rust-toolchain.toml", ".cargo/config", ".cargo/config.toml"];
 
-/// Longest string in the sources that is looked at as a path.
+/// The length in bytes of the longest string in the sources that is tried as a path.
 const LONGEST_PATH: usize = 256;
 
 /// Adds everything that decides what cargo builds for `bin`: compiler, settings, sources, locked packages.
 ///
-/// `stack_folder` is the folder of the stack file. What stands in it and no source names is left out, or
-/// every edit of the stack file would be a change of code.
+/// `stack_folder` is the folder of the stack file. Files in it that no source names are left out, because
+/// otherwise every edit of the stack file would count as a change of code.
 pub(super) fn add(
     digest: &mut Digest,
     bin: &str,
@@ -60,7 +60,7 @@ pub(super) fn add(
 
     let stack_folder = real(stack_folder)?;
     let locals: Vec<&Locked> = closure.into_iter().filter(|package| package.source.is_none()).collect();
-    // Packages outside the workspace: only the whole build tells where they are.
+    // Only the metadata of the whole build gives the folders of packages outside the workspace.
     let build = if locals.iter().all(|local| metadata.local(&local.name, &local.version).is_some()) {
         None
     } else {
@@ -113,7 +113,7 @@ impl Sources<'_> {
         Ok(())
     }
 
-    /// Lists what cargo could read of a folder: all but hidden files, what cargo built, tests of the package
+    /// Lists the files of a folder that cargo could read: all except hidden files, build output, tests of the package
     /// and other packages.
     fn files(&self, folder: &Path) -> Result<Vec<File>, BuildError> {
         if folder.is_file() {
@@ -131,8 +131,8 @@ impl Sources<'_> {
         })
     }
 
-    /// Tells files that are part of the code only if a source names them: those that are right in the package
-    /// or beside the stack file and are neither Rust nor settings.
+    /// Returns whether a file is part of the code only if a source names it: a file directly in the package's folder
+    /// or beside the stack file that is neither Rust nor TOML.
     fn is_loose(&self, folder: &Path, file: &Path) -> bool {
         let known = file.extension().is_some_and(|extension| extension == "rs" || extension == "toml");
         let parent = file.parent();
@@ -152,7 +152,7 @@ impl Sources<'_> {
                 part.len() <= LONGEST_PATH && part.contains("../") && !part.contains(['\n', '*'])
             });
             for part in named {
-                // Macros start from the source file, build scripts from the package.
+                // Paths are relative to the source file in macros, and to the package in build scripts.
                 for base in [path.parent(), Some(folder)].into_iter().flatten() {
                     let Ok(target) = fs::canonicalize(base.join(part.trim_start_matches('/'))) else {
                         continue;

@@ -28,7 +28,7 @@ name = "outer"
 version = "0.1.0"
 "#;
 
-/// A workspace `w` with a stack file, two packages of which one is used, and a package outside of it.
+/// A workspace `w` with a stack file and two packages, one of which is used, and a package outside the workspace.
 struct Workspace(tempfile::TempDir);
 
 impl Workspace {
@@ -139,7 +139,7 @@ fn what_cargo_does_not_read_does_not_matter() {
 #[test]
 fn only_locked_packages_of_the_binary_matter() {
     let workspace = Workspace::new();
-    // Without the package outside the workspace, for which cargo itself would look at the lock file.
+    // Without the package outside the workspace, because cargo itself would read the lock file for it.
     let lock = LOCK.replace(" \"outer\",\n", "");
     workspace.write("w/Cargo.lock", &lock);
     let registry = "source = \"registry+https://example.org\"\nchecksum = \"aa\"";

@@ -1,24 +1,24 @@
-//! Cargo.lock: which packages a package is built from.
+//! Cargo.lock: the packages that a package is built from.
 
 use std::collections::BTreeSet;
 
 /// A package in Cargo.lock.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Locked {
-    /// Name.
+    /// The name.
     pub(super) name: String,
-    /// Version.
+    /// The version.
     pub(super) version: String,
-    /// Registry or repository; `None` for a folder of this machine.
+    /// The registry or repository; `None` for a folder on this machine.
     pub(super) source: Option<String>,
-    /// Checksum of a package from a registry.
+    /// The checksum of a package from a registry.
     pub(super) checksum: Option<String>,
-    /// What it depends on: `name`, `name version` or `name version (source)`.
+    /// The dependencies: `name`, `name version` or `name version (source)`.
     dependencies: Vec<String>,
 }
 
 impl Locked {
-    /// Returns whether this is a package in a folder of this machine, by name and version.
+    /// Returns whether this is the package with this name and version, in a folder on this machine.
     pub(super) fn is_local(&self, name: &str, version: &str) -> bool {
         self.source.is_none() && self.name == name && self.version == version
     }
@@ -26,7 +26,7 @@ impl Locked {
 
 /// Reads Cargo.lock.
 ///
-/// The file is written by cargo itself in one layout, so this reads lines instead of all of TOML.
+/// Cargo itself writes the file, always in the same layout, so this function reads lines instead of full TOML.
 pub(super) fn parse(text: &str) -> Vec<Locked> {
     text.split("[[package]]").skip(1).map(package).collect()
 }
@@ -34,7 +34,7 @@ pub(super) fn parse(text: &str) -> Vec<Locked> {
 fn package(section: &str) -> Locked {
     let mut package = Locked::default();
     for line in section.lines().map(str::trim) {
-        // A table after the last package, such as the patches that nothing uses.
+        // A table after the last package, such as that of unused patches.
         if line.starts_with('[') {
             break;
         }
@@ -56,8 +56,8 @@ fn package(section: &str) -> Locked {
 
 /// Lists the packages that `start` is built from, itself included.
 ///
-/// `unused` tells whether a package of this machine needs a dependency for tests only; Cargo.lock does not
-/// tell these apart. Dependencies of other platforms stay in: leaving them out takes all of cargo's rules.
+/// `unused` returns whether a package on this machine needs a dependency for tests only, which Cargo.lock does
+/// not show. Dependencies for other platforms are included: leaving them out would take all of cargo's rules.
 pub(super) fn closure<'a>(
     lock: &'a [Locked],
     start: &'a Locked,

@@ -1,6 +1,6 @@
-//! Code packaging: what a function's code is made of, and the zip archive that is uploaded for it.
+//! Code packaging: the sources that identify a function's code, and the zip archive that is uploaded for it.
 //!
-//! [`source_hash`] identifies code without building it, so that a plan can tell whether it changed;
+//! [`source_hash`] identifies code without building it, so that a plan can detect whether it changed;
 //! [`archive`] builds it. Both block: call them from `tokio::task::spawn_blocking`.
 
 mod cargo;
@@ -25,12 +25,12 @@ use digest::Digest;
 pub use error::BuildError;
 use run::Progress;
 
-/// How code is built.
+/// The settings for building code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildOptions {
-    /// Cargo profile: `release`, or `dev` for quick local runs.
+    /// The cargo profile: `release`, or `dev` for quick local runs.
     pub profile: String,
-    /// Whether the code is going to run in AWS. Otherwise it is built for this machine, and not checked.
+    /// `true` if the code will run in AWS. Otherwise it is built for this machine and not checked.
     pub real_aws: bool,
 }
 
@@ -40,14 +40,14 @@ impl Default for BuildOptions {
     }
 }
 
-/// Hashes what a function's code is made of, without building it: 64 hexadecimal digits.
+/// Returns a hash, 64 hexadecimal digits, of everything that a function's code is built from, without building it.
 ///
 /// `root` is the folder of the stack file. The hash is the same on every machine with the same files and, for
 /// cargo, the same release of rustc.
 ///
 /// # Errors
 ///
-/// When a file cannot be read, or cargo does not know the binary.
+/// Fails if a file cannot be read, or cargo does not know the binary.
 pub fn source_hash(want: &FunctionWant, root: &Path, options: &BuildOptions) -> Result<String, BuildError> {
     let mut digest = Digest::new("lockstep source 1");
     match &want.source {
@@ -71,13 +71,13 @@ pub fn source_hash(want: &FunctionWant, root: &Path, options: &BuildOptions) -> 
     Ok(digest.hex())
 }
 
-/// Builds a function's code and packs it into the zip archive that Lambda takes.
+/// Builds a function's code and packs it into the zip archive that Lambda accepts.
 ///
-/// The same files give the same bytes. What cargo or a command writes goes to `progress` line by line.
+/// The same files give the same bytes. The output of cargo or a command is passed to `progress` line by line.
 ///
 /// # Errors
 ///
-/// When the build fails and, for real AWS, when Lambda could not run or take the result.
+/// Fails if the build fails and, for real AWS, if Lambda could not run or accept the result.
 pub fn archive(
     want: &FunctionWant,
     root: &Path,

@@ -1,4 +1,4 @@
-//! Zip archives that are the same, byte for byte, whenever the files are.
+//! Zip archives that are identical, byte for byte, whenever the files are identical.
 
 use std::io::{Cursor, Write as _};
 use std::path::Path;
@@ -9,15 +9,15 @@ use zip::{CompressionMethod, DateTime, System, ZipWriter};
 use super::tree::{self, File};
 use super::{BuildError, BuildOptions};
 
-/// What other tools leave in a folder, different on every machine.
+/// Files and folders that other tools create, and that differ from machine to machine.
 const LITTER: [&str; 3] = ["__pycache__", ".git", ".DS_Store"];
 
-/// Compression for the local AWS: deflating is most of the time that packing takes.
+/// The compression level for the local AWS, which is low because packing spends most of its time on compression.
 const FAST: i64 = 1;
 
-/// Lists what is packed of a folder: every file but `__pycache__`, `.git` and `.DS_Store`.
+/// Lists the files of a folder to be packed: every file except `__pycache__`, `.git` and `.DS_Store`.
 ///
-/// A path to a single file gives that file.
+/// A path to a single file yields only that file.
 pub(super) fn files(path: &Path) -> Result<Vec<File>, BuildError> {
     if path.is_file() {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

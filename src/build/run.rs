@@ -9,13 +9,13 @@ use std::thread;
 
 use super::BuildError;
 
-/// Takes the lines that a build writes.
+/// A callback for the lines that a build writes.
 pub(super) type Progress<'a> = &'a dyn Fn(&str);
 
-/// Lines of output that an error repeats.
+/// The number of output lines that an error repeats.
 const LAST: usize = 20;
 
-/// Runs a program and returns what it writes to its standard output.
+/// Runs a program and returns its standard output.
 pub(super) fn output(command: &[String], folder: &Path) -> Result<String, BuildError> {
     let out = start(command, folder)?.output().map_err(|source| cannot_start(command, source))?;
     if !out.status.success() {
@@ -32,7 +32,7 @@ pub(super) fn succeeds(command: &[String], folder: &Path) -> bool {
     output(command, folder).is_ok()
 }
 
-/// Runs a program and shows every line that it writes.
+/// Runs a program and passes every line that it writes to `progress`.
 pub(super) fn shown(command: &[String], folder: &Path, progress: Progress<'_>) -> Result<(), BuildError> {
     lines(command, folder, &mut |line| {
         progress(line.text());
@@ -42,9 +42,9 @@ pub(super) fn shown(command: &[String], folder: &Path, progress: Progress<'_>) -
 
 /// A line that a program writes.
 pub(super) enum Line {
-    /// To its standard output.
+    /// A line on its standard output.
     Out(String),
-    /// To its standard error.
+    /// A line on its standard error.
     Err(String),
 }
 
@@ -56,7 +56,7 @@ impl Line {
     }
 }
 
-/// Runs a program and hands over every line; `each` tells whether it is for people.
+/// Runs a program and passes every line to `each`, which returns whether an error may repeat the line.
 pub(super) fn lines(
     command: &[String],
     folder: &Path,
@@ -79,7 +79,7 @@ pub(super) fn lines(
         }
     }
     for reader in readers.into_iter().flatten() {
-        // A reader ends with its pipe and has nothing to tell.
+        // A reader ends when its pipe closes, and returns nothing.
         let _ = reader.join();
     }
     let status = child.wait().map_err(|source| cannot_start(command, source))?;
@@ -107,7 +107,7 @@ fn start(command: &[String], folder: &Path) -> Result<Command, BuildError> {
     };
     let mut process = Command::new(program);
     process.args(arguments).current_dir(folder).stdin(Stdio::null());
-    // Under `cargo run`, what cargo tells lockstep of its own package would make build scripts run again.
+    // Under `cargo run`, the variables that cargo sets for lockstep's own package would make build scripts rerun.
     let names = std::env::vars_os().map(|(name, _)| name);
     for name in names.filter(|name| of_own_package(&name.to_string_lossy())) {
         process.env_remove(name);
@@ -115,7 +115,7 @@ fn start(command: &[String], folder: &Path) -> Result<Command, BuildError> {
     Ok(process)
 }
 
-/// Returns whether cargo sets a variable for the package that it runs.
+/// Returns whether a variable is one that cargo sets for the package that it runs.
 fn of_own_package(name: &str) -> bool {
     name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") || name == "CARGO_PRIMARY_PACKAGE"
 }

@@ -71,7 +71,7 @@ fn a_binary_is_built_and_packed_as_bootstrap() {
     let zip = archive(&cargo("build-test-good"), dir.path(), &local(), &progress).unwrap();
     assert!(content(&zip, "bootstrap").starts_with(b"\x7fELF"));
     assert!(seen.borrow().iter().any(|line| line.contains("Compiling build-test-good")), "{seen:?}");
-    // A second build compiles nothing and finds the program all the same.
+    // A second build compiles nothing and still finds the program.
     assert_eq!(archive(&cargo("build-test-good"), dir.path(), &local(), &|_| {}).unwrap(), zip);
 }
 

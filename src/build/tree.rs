@@ -9,21 +9,21 @@ use super::BuildError;
 /// A file under a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct File {
-    /// Where it is.
+    /// The path of the file.
     pub(super) path: PathBuf,
-    /// Name relative to the folder, with `/` between its parts.
+    /// The name relative to the folder, with `/` between its parts.
     pub(super) name: String,
-    /// Whether its owner may execute it. All other bits of its mode differ from machine to machine.
+    /// `true` if the owner may execute the file. All other mode bits differ from machine to machine.
     pub(super) executable: bool,
 }
 
 /// Lists the files under a folder, sorted by name. Symbolic links count as what they point to.
 ///
-/// Files and folders that `skip` answers true for are left out; it is never asked about `folder` itself.
+/// Files and folders for which `skip` returns `true` are left out; it is never called for `folder` itself.
 ///
 /// # Errors
 ///
-/// When something cannot be read, a link leads back to a folder around it, or a name is not UTF-8.
+/// Fails if something cannot be read, a link leads back to a folder that contains it, or a name is not UTF-8.
 pub(super) fn files(folder: &Path, skip: &dyn Fn(&Path, bool) -> bool) -> Result<Vec<File>, BuildError> {
     let mut walk = Walk { skip, found: Vec::new(), around: Vec::new() };
     walk.folder(folder, "")?;
@@ -36,7 +36,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, BuildError> {
     fs::read(path).map_err(BuildError::read(path))
 }
 
-/// Describes one file by a name of its own.
+/// Describes one file under the given name.
 pub(super) fn file(path: &Path, name: String) -> Result<File, BuildError> {
     let mode = fs::metadata(path).map_err(BuildError::read(path))?.permissions().mode();
     Ok(File { path: path.to_owned(), name, executable: mode & 0o100 != 0 })

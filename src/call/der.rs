@@ -1,17 +1,17 @@
-//! ECDSA signatures: from DER, as KMS returns them, to the two numbers side by side that JWS takes.
+//! Converts ECDSA signatures from DER, as KMS returns them, to the two concatenated numbers that JWS uses.
 
 use super::CallError;
 
 const SEQUENCE: u8 = 0x30;
 const INTEGER: u8 = 0x02;
-/// Bytes of a number on P-256.
+/// The length in bytes of a number on P-256.
 const SIZE: usize = 32;
 
-/// Turns the DER of an ECDSA signature on P-256 into `r` and `s` of 32 bytes each (RFC 7515, A.3.1).
+/// Converts the DER of an ECDSA signature on P-256 to `r` and `s` of 32 bytes each (RFC 7515, A.3.1).
 ///
 /// # Errors
 ///
-/// When the bytes are anything but one sequence of two positive integers in their shortest form.
+/// Fails if the bytes are anything but one sequence of two positive integers in their shortest form.
 pub(super) fn to_fixed(der: &[u8]) -> Result<[u8; 2 * SIZE], CallError> {
     let (inner, rest) = value(SEQUENCE, der)?;
     let (r, after) = value(INTEGER, inner)?;
@@ -38,7 +38,7 @@ fn value(tag: u8, der: &[u8]) -> Result<(&[u8], &[u8]), CallError> {
 
 fn put(integer: &[u8], slot: &mut [u8]) -> Result<(), CallError> {
     let number = match integer {
-        // A zero in front keeps a number positive whose first bit is set; elsewhere it is not the shortest form.
+        // A leading zero keeps a number with its first bit set positive; anywhere else it is not the shortest form.
         [0, number @ ..] if number.first().is_some_and(|first| *first >= 0x80) => number,
         [1..=0x7f, ..] => integer,
         _ => return Err(wrong("a number is not positive and in its shortest form")),

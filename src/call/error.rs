@@ -1,4 +1,4 @@
-//! Why a stack cannot be called, and what to do about it.
+//! The errors of calling a stack, and how to fix them.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use super::Route;
 use crate::aws::AwsError;
 use crate::kinds::Name;
 
-/// Why a stack cannot be called.
+/// A failure to call a stack.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// The stack has no such API.
@@ -14,7 +14,7 @@ pub enum CallError {
     NoApi {
         /// The API.
         api: Name,
-        /// Those that it has.
+        /// The ones that exist.
         known: BTreeSet<Name>,
     },
     /// The API has no such route.
@@ -22,7 +22,7 @@ pub enum CallError {
     NoRoute {
         /// The route.
         route: Route,
-        /// Those that it has.
+        /// The ones that exist.
         known: Vec<String>,
     },
     /// The API has no stage yet.
@@ -31,21 +31,21 @@ pub enum CallError {
         /// The API.
         api: Name,
     },
-    /// The route takes something else than a token that lockstep can make.
+    /// The route requires something other than a token that lockstep can mint.
     #[error("lockstep cannot make what `{route}` asks for: {reason}")]
     OtherToken {
         /// The route.
         route: Route,
-        /// What it asks for.
+        /// The requirement that lockstep cannot meet.
         reason: String,
     },
-    /// The key that signs tokens is not there yet.
+    /// The key that signs tokens does not exist yet.
     #[error("the key that signs the tokens does not exist yet")]
     NoTokenKey,
-    /// KMS answered with something else than a signature on P-256.
+    /// KMS returned something other than a signature on P-256.
     #[error("the answer of kms:Sign is no ECDSA signature on P-256: {reason}")]
     Signature {
-        /// What is wrong.
+        /// The problem.
         reason: &'static str,
     },
     /// A call to AWS failed.
@@ -54,33 +54,33 @@ pub enum CallError {
     /// A request cannot be sent as it is.
     #[error("the request cannot be sent: {reason}")]
     Request {
-        /// What is wrong.
+        /// The problem.
         reason: String,
     },
     /// There was no answer.
     #[error("no answer from `{url}`")]
     NoAnswer {
-        /// Where the request went.
+        /// The URL of the request.
         url: String,
-        /// Why not.
+        /// The underlying error.
         source: reqwest::Error,
     },
-    /// The HTTP client cannot be made.
+    /// The HTTP client cannot be created.
     #[error("cannot set up HTTPS")]
     Https(#[source] reqwest::Error),
-    /// A step of a probe takes a field that the answer before does not have.
+    /// A step of a probe uses a field that the previous answer does not have.
     #[error("the answer has no field `{field}`")]
     NoField {
         /// The field, with dots between its parts.
         field: String,
     },
-    /// A probe that invokes a function has requests for routes after it.
+    /// A probe that invokes a function has a `then` with requests to routes, but no API for them.
     #[error("a probe that invokes the function has no API for its `then`")]
     NoApiForSteps,
 }
 
 impl CallError {
-    /// Says what to do next.
+    /// Returns what to do next.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::NoApi { known, .. } => {

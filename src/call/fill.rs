@@ -1,4 +1,4 @@
-//! Values of one answer in the next request of a probe.
+//! Fills values from one answer into the next request of a probe.
 
 use serde_json::Value;
 
@@ -6,12 +6,12 @@ use super::CallError;
 
 const OPEN: &str = "${answer.";
 
-/// Fills `${answer.FIELD}` into every string of a body. A string that is nothing else becomes the value itself,
-/// of whatever type; dots lead into objects.
+/// Replaces `${answer.FIELD}` in every string of a body. A string that holds nothing else becomes the value
+/// itself, of whatever type; dots in FIELD lead into objects.
 ///
 /// # Errors
 ///
-/// When the answer does not have the field.
+/// Fails if the answer does not have the field.
 pub(super) fn body(template: &Value, answer: &Value) -> Result<Value, CallError> {
     Ok(match template {
         Value::String(text) => match whole(text) {
@@ -31,11 +31,11 @@ pub(super) fn body(template: &Value, answer: &Value) -> Result<Value, CallError>
     })
 }
 
-/// Fills `${answer.FIELD}` into a path, each value as one part of it.
+/// Replaces `${answer.FIELD}` in a path, with each value as one path segment.
 ///
 /// # Errors
 ///
-/// When the answer does not have the field.
+/// Fails if the answer does not have the field.
 pub(super) fn path(template: &str, answer: &Value) -> Result<String, CallError> {
     text_with(template, answer, &|value| {
         percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC).to_string()

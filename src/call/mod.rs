@@ -1,4 +1,4 @@
-//! Calling what a stack serves: tokens for its authorizer, requests to its APIs, and probes.
+//! Calls to a stack: tokens for its authorizer, requests to its APIs, and probes.
 
 mod der;
 mod error;
@@ -26,9 +26,9 @@ pub use token::{LIFETIME, Token};
 pub struct Route {
     /// The API.
     pub api: Name,
-    /// Verb.
+    /// The HTTP method.
     pub method: String,
-    /// Path without the stage.
+    /// The path without the stage.
     pub path: String,
 }
 
@@ -38,31 +38,31 @@ impl fmt::Display for Route {
     }
 }
 
-/// What calling a stack takes.
+/// Everything that is needed to call a stack.
 #[derive(Clone, Debug)]
 pub struct Caller<'a> {
-    /// Signs tokens.
+    /// The client that signs tokens.
     pub kms: &'a aws_sdk_kms::Client,
-    /// Invokes functions.
+    /// The client that invokes functions.
     pub lambda: &'a aws_sdk_lambda::Client,
-    /// Sends requests.
+    /// The client that sends requests.
     pub http: &'a Http,
     /// The stack.
     pub desired: &'a Desired,
-    /// Ids known so far; `apis.NAME.url` is the address of a stage.
+    /// The ids known so far; `apis.NAME.url` is the URL of a stage.
     pub ids: &'a Ids,
-    /// Who a token is for: the ARN of the caller.
+    /// The subject of a token: the ARN of the caller.
     pub subject: &'a str,
-    /// The clock: seconds since 1970.
+    /// The clock, in seconds since 1970.
     pub now: fn() -> u64,
 }
 
 impl Caller<'_> {
-    /// Returns the address of a route.
+    /// Returns the URL of a route.
     ///
     /// # Errors
     ///
-    /// When the stack has no such API, or its stage is not there yet.
+    /// Fails if the stack has no such API, or its stage does not exist yet.
     pub fn url(&self, route: &Route) -> Result<String, CallError> {
         let Route { api, path, .. } = route;
         if !self.desired.apis.contains_key(api) {
@@ -78,13 +78,13 @@ impl Caller<'_> {
         Ok(format!("{}/{}", stage.trim_end_matches('/'), path.trim_start_matches('/')))
     }
 
-    /// Mints a token that lets the caller into a route; `None` if the route is open to everybody.
+    /// Mints a token that gives the caller access to a route; `None` if the route is open to everyone.
     ///
-    /// It carries the scope of the route and all of `scopes`.
+    /// The token carries the scope of the route and all of `scopes`.
     ///
     /// # Errors
     ///
-    /// When the authorizer of the route takes other tokens, or KMS does not sign.
+    /// Fails if the authorizer of the route accepts other tokens, or KMS does not sign.
     pub async fn token(&self, route: &Route, scopes: &BTreeSet<String>) -> Result<Option<Token>, CallError> {
         match token_plan(self.desired, route)? {
             Some(plan) => self.mint(plan, scopes).await.map(Some),
@@ -96,7 +96,7 @@ impl Caller<'_> {
     ///
     /// # Errors
     ///
-    /// When there is not a valid address or no answer. Any HTTP status is an answer.
+    /// Fails if there is no URL or no answer. A response with any HTTP status is an answer.
     pub async fn send(
         &self,
         route: &Route,

@@ -1,7 +1,7 @@
-//! What a token must say to get into a route.
+//! The claims that a token needs for access to a route.
 //!
-//! The authorizer function of the example takes its settings from four environment variables; a function that
-//! has them is taken to follow the same contract.
+//! The authorizer function of the example reads its settings from four environment variables; a function that
+//! has them is assumed to follow the same contract.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,35 +12,35 @@ use crate::kinds::api::{Authorizer, Method, Part, PartId};
 use crate::kinds::{Text, ids};
 use crate::stack::desired::{Desired, FunctionWant};
 
-/// Key id, ARN or alias of the key that signs tokens.
+/// The variable with the key id, ARN or alias of the key that signs tokens.
 const KEY_ID: &str = "TOKEN_KEY_ID";
-/// Issuer that the authorizer expects.
+/// The variable with the issuer that the authorizer expects.
 const ISSUER: &str = "TOKEN_ISSUER";
-/// Audience that the authorizer expects.
+/// The variable with the audience that the authorizer expects.
 const AUDIENCE: &str = "TOKEN_AUDIENCE";
-/// JSON object from `POST /encrypt` to the scope that it asks for.
+/// The variable with a JSON object that maps a route, such as `POST /encrypt`, to the scope that it requires.
 const SCOPES: &str = "ROUTE_SCOPES";
 
-/// What a token must say to get into a route.
+/// The key, claims and header of a token that gives access to a route.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenPlan {
-    /// Key id, ARN or alias of the key that signs.
+    /// The key id, ARN or alias of the key that signs.
     pub key_id: Text,
-    /// Claim `iss`.
+    /// The claim `iss`.
     pub issuer: Text,
-    /// Claim `aud`.
+    /// The claim `aud`.
     pub audience: Text,
-    /// Scopes: that of the route, if it asks for one.
+    /// The scopes: that of the route, if it requires one.
     pub scopes: BTreeSet<String>,
-    /// Header that carries the token.
+    /// The header that carries the token.
     pub header: String,
 }
 
-/// Finds out what a token must say to get into a route; `None` if the route is open to everybody.
+/// Determines the token that gives access to a route; `None` if the route is open to everyone.
 ///
 /// # Errors
 ///
-/// When the stack has no such route, or an authorizer guards it that takes tokens of another kind.
+/// Fails if the stack has no such route, or the route's authorizer accepts tokens of another kind.
 pub fn token_plan(desired: &Desired, route: &Route) -> Result<Option<TokenPlan>, CallError> {
     let other = |reason: String| CallError::OtherToken { route: route.clone(), reason };
     let (template, method) = method(desired, route)?;
@@ -73,7 +73,8 @@ pub fn token_plan(desired: &Desired, route: &Route) -> Result<Option<TokenPlan>,
     }))
 }
 
-/// Finds the method that API Gateway serves a route by: the most literal path, and its own verb before `ANY`.
+/// Finds the method with which API Gateway serves a route: the most literal path, and the exact HTTP method
+/// before `ANY`.
 fn method<'a>(desired: &'a Desired, route: &Route) -> Result<(String, &'a Method), CallError> {
     let api = desired.apis.get(&route.api).ok_or_else(|| CallError::NoApi {
         api: route.api.clone(),
@@ -98,7 +99,8 @@ fn method<'a>(desired: &'a Desired, route: &Route) -> Result<(String, &'a Method
         })
 }
 
-/// Counts the literal parts of a path such as `/items/{id}` or `/{proxy+}`, if it covers another path.
+/// Counts the literal parts of a path template such as `/items/{id}` or `/{proxy+}`; `None` if it does not match
+/// the path.
 fn literals(template: &str, path: &str) -> Option<usize> {
     let path = path.split_once('?').map_or(path, |(path, _)| path);
     let mut parts = path.trim_matches('/').split('/');
@@ -118,7 +120,7 @@ fn literals(template: &str, path: &str) -> Option<usize> {
     parts.next().is_none().then_some(count)
 }
 
-/// Returns the header that an authorizer looks at, if it looks at nothing else.
+/// Returns the header that an authorizer uses as its identity source, or `None` if it uses anything else.
 fn header(authorizer: &Authorizer) -> Option<String> {
     match authorizer.identity.as_slice() {
         [source] if authorizer.kind != "COGNITO_USER_POOLS" => {

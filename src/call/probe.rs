@@ -11,36 +11,36 @@ use super::{Answer, CallError, Caller, LIFETIME, Route, Token, TokenPlan, fill, 
 use crate::aws::AwsError;
 use crate::stack::desired::{FunctionWant, Probe, ProbeStep, ProbeTarget};
 
-/// Characters of an answer that a failure repeats.
+/// The number of characters of an answer that a failure repeats.
 const EXCERPT: usize = 300;
 
-/// What came out of a probe.
+/// The outcome of a probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProbeOutcome {
-    /// Whether it succeeded as often in a row as it must.
+    /// `true` if the probe succeeded as many times in a row as required.
     pub succeeded: bool,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: u32,
-    /// How often it succeeded in a row at the end.
+    /// The number of successes in a row at the end.
     pub successes: u32,
-    /// Why it failed the last time, if it ever did.
+    /// The most recent failure, if there was one.
     pub failure: Option<ProbeFailure>,
 }
 
-/// Why an attempt failed. It holds neither tokens nor what a successful answer said.
+/// The failure of an attempt. It holds neither tokens nor the content of a successful answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProbeFailure {
-    /// `POST /encrypt`, or `invoke NAME`.
+    /// The request: `POST /encrypt`, or `invoke NAME`.
     pub request: String,
-    /// What went wrong.
+    /// The reason for the failure.
     pub reason: String,
-    /// HTTP status of the answer.
+    /// The HTTP status of the answer.
     pub status: Option<u16>,
-    /// Start of an answer that is an error.
+    /// The start of an answer that is an error.
     pub excerpt: Option<String>,
-    /// Id by which AWS Support, or the function's log, finds the request.
+    /// The request id, with which the request can be found in the function's log or by AWS Support.
     pub request_id: Option<String>,
-    /// What to do next.
+    /// A hint about what to do next.
     pub hint: Option<String>,
 }
 
@@ -57,7 +57,7 @@ impl fmt::Display for ProbeFailure {
     }
 }
 
-/// Time between attempts: after a success, and after failures, growing.
+/// The time between attempts: fixed after a success, and growing after failures.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
     pub(super) after_success: Duration,
@@ -73,12 +73,12 @@ impl Pace {
     };
 }
 
-/// Runs a probe of a function until it succeeded often enough in a row, or its time is over.
+/// Runs a probe of a function until it has succeeded often enough in a row, or its time is over.
 ///
 /// # Errors
 ///
-/// When it cannot be tried at all: no address, or an authorizer that takes other tokens. Whatever else goes
-/// wrong counts as a failed attempt and is part of the outcome.
+/// Fails if the probe cannot be tried at all: there is no URL, or the authorizer accepts other tokens. Anything
+/// else that goes wrong counts as a failed attempt and is part of the outcome.
 pub async fn run(
     probe: &Probe,
     function: &FunctionWant,
@@ -117,7 +117,7 @@ pub(super) async fn run_at(
             }
             Err(_) => {
                 outcome.successes = 0;
-                // An earlier failure says more than that the time ran out.
+                // An earlier failure is more informative than the timeout.
                 outcome.failure.get_or_insert_with(|| ProbeFailure {
                     hint: Some("give the probe a longer `timeout`".to_owned()),
                     ..ProbeFailure::new(probing.name(), format!("gave no answer within {} s", probe.timeout))
@@ -132,7 +132,7 @@ pub(super) async fn run_at(
     }
 }
 
-/// A probe that is ready to be tried.
+/// A probe that is ready to run.
 struct Probing<'a> {
     caller: &'a Caller<'a>,
     work: Work<'a>,
@@ -150,7 +150,7 @@ struct Step<'a> {
     expect: u16,
     expect_body: Option<&'a Value>,
     plan: Option<TokenPlan>,
-    /// The token of earlier attempts, and when it was minted.
+    /// The token of earlier attempts, and the time at which it was minted.
     token: Option<(Token, u64)>,
 }
 
@@ -226,7 +226,7 @@ async fn invoke(caller: &Caller<'_>, function_name: &str, event: &Value) -> Resu
 }
 
 impl Step<'_> {
-    /// Sends the request and returns the JSON of the answer, or null.
+    /// Sends the request and returns the answer as JSON, or null.
     async fn attempt(&mut self, caller: &Caller<'_>, before: &Value) -> Result<Value, Box<ProbeFailure>> {
         let name = self.route.to_string();
         let failed = |error: CallError| ProbeFailure::of(name.clone(), &error);
@@ -257,7 +257,7 @@ impl Step<'_> {
         let wrong = |reason: String, hint: Option<&str>| {
             Box::new(ProbeFailure {
                 status: Some(answer.status),
-                // What a successful answer says is what the API is there to protect.
+                // The content of a successful answer is what the API protects.
                 excerpt: (answer.status >= 400).then(|| excerpt(&answer.text(), token)),
                 request_id: answer.header("x-amzn-requestid").map(str::to_owned),
                 hint: hint.map(str::to_owned),
@@ -293,7 +293,7 @@ impl ProbeFailure {
     }
 }
 
-/// Says what API Gateway means by an answer of its own, by its `x-amzn-ErrorType`.
+/// Returns the meaning of an answer that API Gateway itself gave, based on its `x-amzn-ErrorType`.
 fn hint(answer: &Answer) -> Option<&'static str> {
     let kind = answer.header("x-amzn-errortype").unwrap_or_default();
     match (answer.status, kind.split(':').next().unwrap_or_default()) {
@@ -314,7 +314,7 @@ fn hint(answer: &Answer) -> Option<&'static str> {
     }
 }
 
-/// Shortens an answer to one line without the token.
+/// Shortens an answer to one line and removes the token from it.
 fn excerpt(text: &str, token: Option<&Token>) -> String {
     let text = match token {
         Some(token) => text.replace(token.value(), "…"),

@@ -1,4 +1,4 @@
-//! HTTP requests to what a stack serves.
+//! HTTP requests to the APIs of a stack.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -10,68 +10,68 @@ use serde_json::Value;
 
 use super::CallError;
 
-/// Longer than the 29 s after which API Gateway gives up on a function.
+/// The time limit of a request: longer than the 29 s after which API Gateway gives up on a function.
 const TIMEOUT: Duration = Duration::from_secs(35);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A client for HTTP and HTTPS.
 #[derive(Clone, Debug)]
 pub struct Http {
-    /// For addresses of this machine, which no proxy reaches.
+    /// The client for addresses of this machine, which a proxy cannot reach.
     direct: Client,
-    /// For all others, through the proxy that the environment names.
+    /// The client for all other addresses, through the proxy that the environment names.
     other: Client,
 }
 
 /// One request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Verb.
+    /// The HTTP method.
     pub method: String,
-    /// Address.
+    /// The URL.
     pub url: String,
-    /// Headers, beside `Content-Type`.
+    /// The headers, besides `Content-Type`.
     pub headers: Vec<(String, String)>,
-    /// JSON body.
+    /// The JSON body.
     pub body: Option<String>,
 }
 
 /// One answer, whatever its status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// HTTP status.
+    /// The HTTP status.
     pub status: u16,
-    /// Headers with names in lower case, in the order in which they came.
+    /// The headers with names in lower case, in the order in which they were received.
     pub headers: Vec<(String, String)>,
-    /// Body.
+    /// The body.
     pub body: Vec<u8>,
 }
 
 impl Answer {
-    /// Returns the value of a header, named in lower case.
+    /// Returns the value of a header; the name must be in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
-    /// Returns the body as text; bytes that are none become `�`.
+    /// Returns the body as text; bytes that are not UTF-8 become `�`.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// Returns the body as JSON; `None` if it is none.
+    /// Returns the body as JSON; `None` if it is not JSON.
     pub fn json(&self) -> Option<Value> {
         serde_json::from_slice(&self.body).ok()
     }
 }
 
 impl Http {
-    /// Makes a client. No redirect is followed, for the answer of the API itself counts.
+    /// Makes a client. It follows no redirects, because only the answer of the API itself counts.
     ///
     /// # Errors
     ///
-    /// When this machine has no certificates to trust.
+    /// Fails if this machine has no trusted root certificates.
     pub fn new() -> Result<Self, CallError> {
-        // The error says that a provider is installed already, which serves as well.
+        // An error means that a provider is already installed, which is just as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let builder = || {
             Client::builder()
@@ -90,7 +90,7 @@ impl Http {
     ///
     /// # Errors
     ///
-    /// When the request is malformed or nobody answers within 35 s.
+    /// Fails if the request is malformed or there is no answer within 35 s.
     pub async fn send(&self, request: &Request) -> Result<Answer, CallError> {
         let Request { method, url, headers, body } = request;
         let wrong = |reason: String| CallError::Request { reason };
@@ -124,7 +124,7 @@ fn header_map(headers: &[(String, String)]) -> Result<HeaderMap, CallError> {
             |what: &str| CallError::Request { reason: format!("the header `{name}` has no valid {what}") };
         let key: HeaderName = name.parse().map_err(|_| wrong("name"))?;
         let mut value: HeaderValue = value.parse().map_err(|_| wrong("value"))?;
-        // Whatever the user sends may be a secret: keep it out of debug output.
+        // A header from the user may hold a secret: keep it out of debug output.
         value.set_sensitive(true);
         map.append(key, value);
     }

@@ -11,10 +11,10 @@ use serde_json::json;
 use super::{CallError, TokenPlan, der};
 use crate::aws::AwsError;
 
-/// Seconds that a token is valid.
+/// The lifetime of a token in seconds.
 pub const LIFETIME: u64 = 300;
 
-/// A bearer token. It never shows up in debug output.
+/// A bearer token. Its value never appears in debug output.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token {
     header: String,
@@ -28,12 +28,12 @@ impl Token {
         &self.value
     }
 
-    /// Returns its scopes, separated by spaces.
+    /// Returns the scopes of the token, separated by spaces.
     pub fn scopes(&self) -> &str {
         &self.scopes
     }
 
-    /// Returns the header that carries it.
+    /// Returns the name and the value of the header that carries the token.
     pub fn header(&self) -> (String, String) {
         (self.header.clone(), format!("Bearer {}", self.value))
     }
@@ -48,11 +48,11 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Mints a token (RFC 7519) that says who `subject` is, from `now` in seconds since 1970.
+/// Mints a token (RFC 7519) for `subject`, valid from `now` in seconds since 1970.
 ///
 /// # Errors
 ///
-/// When KMS does not sign, or signs with a key on another curve.
+/// Fails if KMS does not sign, or signs with a key on another curve.
 pub(super) async fn mint(
     kms: &aws_sdk_kms::Client,
     plan: &TokenPlan,
@@ -61,7 +61,7 @@ pub(super) async fn mint(
 ) -> Result<Token, CallError> {
     let TokenPlan { key_id, issuer, audience, scopes, header } = plan;
     let scopes = scopes.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
-    // The account in a key's ARN is nothing that callers of an API need to know.
+    // Callers of an API do not need to know the account in a key's ARN.
     let kid = key_id.rsplit('/').next().unwrap_or(key_id);
     let head = json!({ "alg": "ES256", "typ": "JWT", "kid": kid });
     let claims = json!({

@@ -6,9 +6,9 @@ use super::record::Folder;
 use super::server::{Launch, Life, Server};
 use super::{LocalConfig, Running, operator};
 
-/// A local AWS that ends with its owner: on `close`, on drop, and when the process that made it ends.
+/// A local AWS that ends with its owner: on `close`, on drop, and when the process that started it ends.
 ///
-/// It saves nothing. Its folder, `LocalConfig::dir`, is the caller's to delete.
+/// It saves nothing. The caller has to delete its folder, `LocalConfig::dir`.
 #[derive(Debug)]
 pub struct Ephemeral {
     server: Server,
@@ -16,10 +16,10 @@ pub struct Ephemeral {
 }
 
 impl Ephemeral {
-    /// Starts one, empty.
+    /// Starts an empty local AWS.
     ///
     /// # Errors
-    /// Whatever keeps the emulator from being installed or started.
+    /// Fails if the emulator cannot be installed or started.
     pub async fn start(config: &LocalConfig) -> Result<Self, LocalError> {
         let folder = Folder::new(&config.dir);
         folder.create()?;
@@ -33,13 +33,13 @@ impl Ephemeral {
         Ok(Self { server, running })
     }
 
-    /// Tells where it is, and how to work with it.
+    /// Returns the endpoint and the credentials of the local AWS.
     #[must_use]
     pub fn running(&self) -> &Running {
         &self.running
     }
 
-    /// Stops it and waits for its end.
+    /// Stops the local AWS and waits until it has ended.
     pub async fn close(self) {
         self.server.close().await;
     }

@@ -1,9 +1,9 @@
-//! What can go wrong with the local AWS, each with a way out.
+//! The errors of the local AWS, each with a hint about what to do next.
 
 use std::io;
 use std::path::PathBuf;
 
-/// A failure to start, stop or look at the local AWS.
+/// A failure to start, stop or inspect the local AWS.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
     #[error("no Python found for the local AWS: looked for `uv` and for {looked_for}")]
@@ -41,7 +41,7 @@ pub enum LocalError {
 }
 
 impl LocalError {
-    /// Says what to do next, in one sentence.
+    /// Returns what to do next, in one sentence.
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
@@ -82,7 +82,7 @@ impl LocalError {
     }
 }
 
-/// Gives an I/O error its verb and its path.
+/// Returns a function that adds a verb and a path to an I/O error.
 pub(super) fn io_error(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> LocalError {
     let path = path.into();
     move |source| LocalError::Io { what, path, source }

@@ -1,36 +1,36 @@
-//! Which machine this is, and whether a process of it still runs.
+//! The identity of this machine, and of processes that run on it.
 
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
 use super::process::start_mark;
 
-/// This process, in words by which another one can find out whether it has ended.
+/// This process, with the facts by which another process can find out whether it has ended.
 #[derive(Debug, Clone)]
 pub struct ThisProcess {
-    /// Name of the machine, for people. Many have the same one.
+    /// The host name of the machine, for display. It is not unique.
     pub host: String,
-    /// Id of the process.
+    /// The id of the process.
     pub pid: u32,
     machine: Option<String>,
     mark: Option<String>,
 }
 
 impl ThisProcess {
-    /// Looks at itself.
+    /// Collects the facts about this process.
     pub async fn look() -> Self {
         let pid = std::process::id();
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         Self { host, pid, machine: machine().await, mark: start_mark(pid).await }
     }
 
-    /// Returns what tells this process from every other of every machine, where the system can say so.
+    /// Returns a text that identifies this process among all processes of all machines, if the system provides one.
     pub fn identity(&self) -> Option<String> {
         Some(format!("{} {}", self.machine.as_ref()?, self.mark.as_ref()?))
     }
 
-    /// Returns whether another process has ended for sure: one of another machine, or of one that cannot be told
-    /// from others, never has.
+    /// Returns whether another process has certainly ended. The answer is `false` for a process of another machine,
+    /// and for one whose machine cannot be identified.
     pub async fn sees_the_end_of(&self, pid: u32, identity: &str) -> bool {
         let Some((machine, mark)) = identity.split_once(' ') else { return false };
         let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return false };
@@ -39,15 +39,15 @@ impl ThisProcess {
         }
         match test_kill_process(pid) {
             Err(Errno::SRCH) => true,
-            // It belongs to somebody else, and may be hidden.
+            // The process belongs to someone else, and may be hidden.
             Err(_) => false,
-            // Its number may be that of a later process, or it waits for its parent.
+            // Its id may have been reused by a later process, or it is a zombie.
             Ok(()) => start_mark(pid.as_raw_nonzero().get().unsigned_abs()).await.as_deref() != Some(mark),
         }
     }
 }
 
-/// One start of one machine, and the numbering of processes there: a container has one of its own.
+/// Returns an id for the boot of this machine and its process id namespace; a container has a namespace of its own.
 async fn machine() -> Option<String> {
     #[cfg(target_os = "linux")]
     {
@@ -72,10 +72,10 @@ mod tests {
         let me = ThisProcess::look().await;
         let identity = me.identity().unwrap();
         assert!(!me.sees_the_end_of(me.pid, &identity).await);
-        // Another process has the number by now.
+        // Another process has the id by now.
         let (machine, _) = identity.split_once(' ').unwrap();
         assert!(me.sees_the_end_of(me.pid, &format!("{machine} another/start")).await);
-        // What runs elsewhere cannot be seen from here.
+        // A process on another machine cannot be seen from here.
         assert!(!me.sees_the_end_of(me.pid, "elsewhere another/start").await);
         let mut child = tokio::process::Command::new("true").spawn().unwrap();
         let pid = child.id().unwrap();

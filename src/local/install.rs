@@ -1,4 +1,4 @@
-//! The emulator's packages: installed once per user, and checked against the hashes in this binary.
+//! The emulator's packages: installed once per user, and verified against the hashes in this binary.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,16 +13,16 @@ use super::record::{Lock, create_private, remove_tree};
 
 const REQUIREMENTS: &str = include_str!("requirements.txt");
 const LAUNCH: &str = include_str!("launch.py");
-/// Imported by `launch.py` from beside it.
+/// A module that `launch.py` imports from its own folder.
 const GATEWAY: &str = include_str!("gateway.py");
-/// Imported in the same way.
+/// A module that is imported in the same way.
 const SERVICES: &str = include_str!("services.py");
-/// Imported in the same way.
+/// A module that is imported in the same way.
 const FUNCTIONS: &str = include_str!("functions.py");
 
-/// Pythons that the pinned packages have wheels for.
+/// The minor versions of Python 3 for which the pinned packages have wheels.
 const MINORS: std::ops::RangeInclusive<u32> = 10..=14;
-/// Where a suitable Python may be, best first: what the user calls Python, then by version.
+/// The commands to try for a suitable Python, best first: the user's default Python, then specific versions.
 const PYTHONS: [&str; 7] =
     ["python3", "python3.13", "python3.12", "python3.14", "python3.11", "python3.10", "python"];
 
@@ -38,12 +38,13 @@ impl Installed {
         Self { python: home.join("bin").join("python"), launch: home.join("launch.py") }
     }
 
-    /// Written last, so that a half-made installation is never used.
+    /// Returns the path of the marker file, which is written last, so that an incomplete installation is never used.
     fn marker(home: &Path) -> PathBuf {
         home.join("complete")
     }
 
-    /// Also tells an installation whose Python has been removed since: its link leads nowhere.
+    /// Returns whether the installation is complete; it is not if its Python has been removed, because its link is then
+    /// broken.
     fn is_complete(home: &Path) -> bool {
         Self::marker(home).exists() && Self::at(home).python.exists()
     }
@@ -73,7 +74,7 @@ pub(super) async fn install(
     Ok(Installed::at(&home))
 }
 
-/// One folder for each set of packages, way to start them, and Python that was asked for.
+/// Returns the name of the folder for this set of packages, launch code and requested Python.
 fn cache_key(python: Option<&Path>) -> String {
     let mut hash = Sha256::new();
     for part in [REQUIREMENTS, LAUNCH, GATEWAY, SERVICES, FUNCTIONS].map(str::as_bytes) {
@@ -97,7 +98,7 @@ async fn build(home: &Path, python: Option<&Path>) -> Result<(), LocalError> {
     } else {
         let python = find_python(python).await?;
         let mut make = Command::new(&python);
-        // Without `-I` a PYTHONPATH or a package of the user could stand in for one of these.
+        // Without `-I`, a PYTHONPATH or a package of the user could replace one of these.
         make.args(["-I", "-m", "venv"]).arg(home);
         let made = finish(make, home).await?;
         made.map_err(|output| LocalError::VenvRefused { python, output })?;
@@ -113,7 +114,7 @@ async fn build(home: &Path, python: Option<&Path>) -> Result<(), LocalError> {
         fill.args(["-I", "-m", "pip", "install", "--quiet", "--no-input", "--no-user"]);
         fill.arg("--disable-pip-version-check");
     }
-    // Wheels only: an sdist would run build tools that no hash covers.
+    // Only wheels are installed: an sdist would run build tools that no hash covers.
     fill.args(["--require-hashes", "--only-binary", ":all:", "-r"]).arg(&requirements);
     let installer = if uv { "uv pip install" } else { "pip install" };
     let filled = finish(fill, home).await?;
@@ -129,9 +130,9 @@ fn write(path: &Path, text: &str) -> Result<(), LocalError> {
     std::fs::write(path, text).map_err(io_error("write", path))
 }
 
-/// Runs a step; the inner error is the end of what it said when it failed.
+/// Runs a step; the inner error is the end of its output if it failed.
 async fn finish(mut step: Command, home: &Path) -> Result<Result<(), String>, LocalError> {
-    // Away from the user's project, whose settings files are not meant for this.
+    // Runs outside the user's project, whose settings files are not meant for this step.
     let quiet = home.parent().unwrap_or(home);
     let program = PathBuf::from(step.as_std().get_program());
     let output =
@@ -167,7 +168,7 @@ async fn find_python(asked: Option<&Path>) -> Result<PathBuf, LocalError> {
     Err(first_refusal.unwrap_or_else(|| LocalError::PythonMissing { looked_for: names.join(", ") }))
 }
 
-/// Whether a Python is there, and suitable.
+/// Returns whether a Python exists and is suitable.
 async fn check_python(python: &Path) -> Result<bool, LocalError> {
     let ask = "import sys; print(*sys.version_info[:3], sep='.')";
     let broken = |reason| LocalError::PythonBroken { python: python.to_owned(), reason };

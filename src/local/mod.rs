@@ -1,8 +1,8 @@
-//! The local AWS: an emulator that is installed, started, stopped and emptied for one project.
+//! The local AWS: an emulator that is installed, started, stopped and reset for one project.
 //!
 //! It runs on the loopback interface, without Docker and without an account, and enforces key policies.
 //! `up` leaves it running in the background; its state is in the project's folder and survives `down`.
-//! This module prints nothing, and it is the only one that looks at processes.
+//! This module prints nothing, and it is the only one that inspects processes.
 
 mod ephemeral;
 mod error;
@@ -28,54 +28,54 @@ use record::{Folder, Process, Record};
 pub use running::{Running, Secret};
 use server::{Launch, Life, answers};
 
-/// How long a server that was asked to end may take to save its state.
+/// The time that a server has to save its state after it was asked to end.
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
-/// How long a killed process may take to disappear.
+/// The time that a killed process has to disappear.
 const KILL_PATIENCE: Duration = Duration::from_secs(5);
-/// How long a running server may take to answer. It may have been started a moment ago.
+/// The time that a running server has to answer. It may have been started a moment ago.
 const SILENCE_PATIENCE: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(50);
 
-/// Where a local AWS lives.
+/// The folders and settings of a local AWS.
 #[derive(Debug, Clone)]
 pub struct LocalConfig {
     /// The folder of its state, usually `.lockstep/local` in the project.
     pub dir: PathBuf,
     /// The user's cache folder for lockstep, where the emulator is installed once for all projects.
     pub cache: PathBuf,
-    /// The region of calls that name none, and of `Running::exports`. It serves every region.
+    /// The region of calls that name none, and of `Running::exports`. The local AWS serves every region.
     pub region: String,
-    /// The Python to install with. Without one `uv` is used, or else the first suitable Python.
+    /// The Python to install with; by default `uv` is used, or else the first suitable Python.
     pub python: Option<PathBuf>,
 }
 
-/// How a local AWS was found.
+/// The status of a local AWS.
 #[derive(Debug, Clone)]
 pub enum Status {
-    /// It is stopped, or was never started.
+    /// The local AWS is stopped, or was never started.
     Stopped,
-    /// It ended without being stopped; what changed since `started_at` (RFC 3339, UTC) is lost.
+    /// The local AWS ended without being stopped; all changes since `started_at` (RFC 3339, UTC) are lost.
     Lost { pid: u32, started_at: String },
-    /// Its process runs and does not answer.
+    /// The process runs but does not answer.
     Silent { pid: u32, port: u16 },
-    /// It answers.
+    /// The local AWS answers.
     Running { running: Running, started_at: String },
 }
 
-/// How a local AWS was stopped.
+/// The way in which a local AWS was stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stopped {
-    /// It did not run.
+    /// The local AWS was not running.
     WasNotRunning,
-    /// It had ended before, without saving its state.
+    /// The local AWS had already ended, without saving its state.
     WasLost,
-    /// It saved its state and ended.
+    /// The local AWS saved its state and ended.
     Cleanly,
-    /// It did not end when asked and was killed; what changed since its start may be lost.
+    /// The local AWS did not end when asked and was killed; changes since its start may be lost.
     Killed,
 }
 
-/// What became of the server in a record.
+/// The fate of the server in a record.
 enum Fate {
     NotStarted,
     Lost(Process),
@@ -94,12 +94,12 @@ async fn look(record: &Record) -> Fate {
     }
 }
 
-/// Makes sure that the local AWS runs, installing it first if need be.
+/// Ensures that the local AWS runs, and installs it first if necessary.
 ///
-/// It goes on running after this process has ended. `progress` gets a line for whatever takes its time.
+/// The local AWS keeps running after this process has ended. `progress` gets a line for each slow step.
 ///
 /// # Errors
-/// Whatever keeps it from being installed or started; `LocalError::hint` has the way out.
+/// Fails if the local AWS cannot be installed or started; `LocalError::hint` says what to do next.
 pub async fn up(config: &LocalConfig, progress: &(dyn Fn(&str) + Sync)) -> Result<Running, LocalError> {
     let folder = Folder::new(&config.dir);
     let _lock = folder.lock().await?;
@@ -140,7 +140,7 @@ async fn look_patiently(record: &Record) -> Fate {
     }
 }
 
-/// Starts a server and gives its process, its port, and that it is fresh.
+/// Starts a server and returns its process id, its port, and `true` for fresh.
 async fn start(
     config: &LocalConfig,
     folder: &Folder,
@@ -171,7 +171,7 @@ async fn start(
             Ok((server.pid, server.port, true))
         }
         Err(error) => {
-            // It has ended, or never began.
+            // The server has ended, or never started.
             record.process = None;
             folder.write(record)?;
             Err(error)
@@ -184,10 +184,10 @@ fn now() -> String {
     now.replace_nanosecond(0).unwrap_or(now).format(&Rfc3339).unwrap_or_default()
 }
 
-/// Stops the local AWS. Its state is saved and waits for the next `up`.
+/// Stops the local AWS. Its state is saved for the next `up`.
 ///
 /// # Errors
-/// When its record cannot be read or written, and when its process does not end at all.
+/// Fails if the record cannot be read or written, or the process does not end even when killed.
 pub async fn down(config: &LocalConfig) -> Result<Stopped, LocalError> {
     let folder = Folder::new(&config.dir);
     if !folder.path().exists() {
@@ -235,10 +235,10 @@ async fn has_ended(process: &Process, patience: Duration) -> bool {
     true
 }
 
-/// Looks at the local AWS and changes nothing.
+/// Returns the status of the local AWS, without changing anything.
 ///
 /// # Errors
-/// When its record cannot be read.
+/// Fails if the record cannot be read.
 pub async fn status(config: &LocalConfig) -> Result<Status, LocalError> {
     let record = Folder::new(&config.dir).read()?;
     Ok(match look(&record).await {
@@ -250,16 +250,16 @@ pub async fn status(config: &LocalConfig) -> Result<Status, LocalError> {
                 running: Running::new(process.pid, port, operator, &config.region),
                 started_at: process.started_at,
             },
-            // Between its start and the making of its operator; `up` goes on from there.
+            // The server was started, but its operator was not created yet; `up` continues from there.
             None => Status::Silent { pid: process.pid, port },
         },
     })
 }
 
-/// Stops the local AWS and deletes its state. What is installed stays.
+/// Stops the local AWS and deletes its state. The installation is kept.
 ///
 /// # Errors
-/// When it cannot be stopped, or its files cannot be deleted.
+/// Fails if the local AWS cannot be stopped, or its files cannot be deleted.
 pub async fn reset(config: &LocalConfig) -> Result<(), LocalError> {
     let folder = Folder::new(&config.dir);
     if !folder.path().exists() {
@@ -267,7 +267,7 @@ pub async fn reset(config: &LocalConfig) -> Result<(), LocalError> {
     }
     let _lock = folder.lock().await?;
     match stop(&folder).await {
-        // A damaged record names no process to stop, and this is the way out of it.
+        // A damaged record names no process to stop, and `reset` is the way to recover from it.
         Ok(_) | Err(LocalError::Record { .. }) => folder.delete_state(),
         Err(error) => Err(error),
     }
@@ -312,7 +312,7 @@ mod tests {
         let config = config(parent.path());
         let folder = Folder::new(&config.dir);
         folder.create().unwrap();
-        // This very test: were it taken for the server, it would not survive the next line.
+        // The process of this test: if it were mistaken for the server, the calls below would kill it.
         folder.write(&record_of(std::process::id(), "earlier".to_owned())).unwrap();
         assert!(matches!(status(&config).await.unwrap(), Status::Lost { .. }));
         assert_eq!(down(&config).await.unwrap(), Stopped::WasLost);

@@ -1,6 +1,6 @@
 //! The IAM user that lockstep works as in the local AWS.
 //!
-//! The emulator lets its root keys do everything, past every key policy. An IAM user with
+//! The emulator lets its root keys do everything, regardless of key policies. An IAM user with
 //! `AdministratorAccess` is refused where AWS would refuse it.
 
 use std::error::Error;
@@ -20,9 +20,9 @@ use super::server::endpoint;
 const NAME: &str = "lockstep-operator";
 const POLICY: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
 
-/// Makes sure that the operator exists with the known access key, and returns its key.
+/// Ensures that the operator exists with the known access key, and returns its key.
 ///
-/// A key that the emulator does not know (it was killed before it saved) is replaced.
+/// A key that the emulator does not know (because it was killed before it saved) is replaced.
 pub(super) async fn ensure(port: u16, region: &str, known: Option<Operator>) -> Result<Operator, LocalError> {
     let iam = root_client(port, region);
     let created = iam.create_user().user_name(NAME).send().await;
@@ -45,7 +45,7 @@ pub(super) async fn ensure(port: u16, region: &str, known: Option<Operator>) -> 
         return Ok(known);
     }
     for id in ids {
-        // Its secret is gone, and a user may have two keys only.
+        // The secret of the key is lost, and a user can have only two keys.
         iam.delete_access_key()
             .user_name(NAME)
             .access_key_id(id)

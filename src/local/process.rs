@@ -2,10 +2,10 @@
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-/// Returns what tells a process from a later one with the same number, or `None` when it has ended.
+/// Returns a mark that distinguishes a process from a later one with the same id, or `None` if it has ended.
 ///
-/// The mark is the time of its start: clock ticks with the id of the boot on Linux, a date elsewhere.
-/// A process that ended and waits for its parent counts as ended.
+/// The mark is the start time of the process: clock ticks with the boot id on Linux, a date elsewhere.
+/// A zombie process counts as ended.
 pub(super) async fn start_mark(pid: u32) -> Option<String> {
     #[cfg(target_os = "linux")]
     {
@@ -43,17 +43,17 @@ fn ps_mark(line: &str) -> Option<String> {
     (!state.starts_with('Z')).then(|| started.trim().to_owned())
 }
 
-/// Asks a process to end. One that has ended already is no error.
+/// Asks a process to end. It is not an error if the process has already ended.
 pub(super) fn terminate(pid: u32) {
     if let Some(pid) = as_pid(pid) {
-        // The only other failure is a process of another user, and then waiting for its end says so.
+        // The only other failure is a process of another user; the wait for its end then reports it.
         let _ = kill_process(pid, Signal::TERM);
-        // A stopped process hears nothing else.
+        // A stopped process handles no other signal until it continues.
         let _ = kill_process(pid, Signal::CONT);
     }
 }
 
-/// Ends a process and all that it started, at once and without a chance to save anything.
+/// Kills a process and everything that it started, without a chance to save anything.
 pub(super) fn kill_with_workers(leader: u32) {
     if let Some(group) = as_pid(leader) {
         let _ = kill_process_group(group, Signal::KILL);
@@ -62,13 +62,13 @@ pub(super) fn kill_with_workers(leader: u32) {
 }
 
 fn as_pid(pid: u32) -> Option<Pid> {
-    // 1 and below would reach init or every process there is.
+    // 1 and below would signal init or every process.
     i32::try_from(pid).ok().filter(|raw| *raw > 1).and_then(Pid::from_raw)
 }
 
-/// Ends what a server left behind when it was killed, known by the name of the server in its environment.
+/// Kills the processes that a killed server left behind, recognized by the server's name in their environment.
 ///
-/// Elsewhere than on Linux nothing tells such a process from others, and nothing is done.
+/// Does nothing on systems other than Linux, where such a process cannot be distinguished from others.
 pub(super) async fn end_orphans(instance: &str) {
     if !cfg!(target_os = "linux") {
         return;

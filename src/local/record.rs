@@ -1,4 +1,4 @@
-//! The folder of one project's local AWS, and what is written down in it.
+//! The folder of one project's local AWS, and the record in it.
 
 use std::fs::{File, TryLockError};
 use std::io::Write;
@@ -12,17 +12,17 @@ use tokio::time::Instant;
 use super::Secret;
 use super::error::{LocalError, io_error};
 
-/// The longest wait for another lockstep. The first one may be downloading.
+/// The longest wait for another lockstep process, which may be downloading.
 const LOCK_PATIENCE: Duration = Duration::from_secs(600);
 const LOCK_POLL: Duration = Duration::from_millis(100);
 
-/// What `server.json` holds.
+/// The content of `server.json`.
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Record {
-    /// The port of the last start. The next start takes it again when it is free.
+    /// The port of the last start. The next start uses it again if it is free.
     pub port: Option<u16>,
     pub operator: Option<Operator>,
-    /// The server that was started and not stopped since.
+    /// The server that was started and has not been stopped since.
     pub process: Option<Process>,
 }
 
@@ -36,11 +36,11 @@ pub(super) struct Operator {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Process {
     pub pid: u32,
-    /// See `process::start_mark`.
+    /// The mark of the process's start; see `process::start_mark`.
     pub start_mark: String,
-    /// The name of this start, which the server answers with.
+    /// The name of this start, which the server returns in its health answer.
     pub instance: String,
-    /// RFC 3339, UTC.
+    /// The time of the start: RFC 3339, UTC.
     pub started_at: String,
 }
 
@@ -50,7 +50,7 @@ pub(super) struct Folder(PathBuf);
 
 impl Folder {
     pub(super) fn new(dir: &Path) -> Self {
-        // The server is started with paths below this one and another working directory.
+        // The server is started with paths below this folder, and in another working directory.
         Self(std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned()))
     }
 
@@ -78,7 +78,7 @@ impl Folder {
         self.0.join("server.json")
     }
 
-    /// Makes the folder, closed to other users (it holds private keys) and to git.
+    /// Creates the folder, which other users cannot read (it holds private keys) and git ignores.
     pub(super) fn create(&self) -> Result<(), LocalError> {
         create_private(&self.0)?;
         for path in [self.state(), self.objects(), self.temporary()] {
@@ -88,13 +88,13 @@ impl Folder {
         std::fs::write(&ignore, "*\n").map_err(io_error("write", ignore))
     }
 
-    /// Empties the folder for temporary files. The emulator leaves the unpacked code of functions there.
+    /// Empties the folder for temporary files, in which the emulator leaves the unpacked code of functions.
     pub(super) fn clear_temporary(&self) -> Result<(), LocalError> {
         remove_tree(&self.temporary())?;
         create_private(&self.temporary())
     }
 
-    /// Deletes the state, the log and the record. The folder and its lock stay.
+    /// Deletes the state, the log and the record. The folder and its lock are kept.
     pub(super) fn delete_state(&self) -> Result<(), LocalError> {
         for path in [self.state(), self.objects(), self.temporary()] {
             remove_tree(&path)?;
@@ -110,7 +110,7 @@ impl Folder {
         Ok(())
     }
 
-    /// Reads the record. A folder without one gives an empty record.
+    /// Reads the record, or returns an empty one if the folder has none.
     pub(super) fn read(&self) -> Result<Record, LocalError> {
         let path = self.record();
         match std::fs::read(&path) {
@@ -120,7 +120,7 @@ impl Folder {
         }
     }
 
-    /// Replaces the record as a whole, readable by its owner only.
+    /// Replaces the whole record; it is readable only by the owner.
     pub(super) fn write(&self, record: &Record) -> Result<(), LocalError> {
         let path = self.record();
         let draft = self.0.join("server.json.new");
@@ -132,7 +132,7 @@ impl Folder {
         written.map_err(io_error("write", path))
     }
 
-    /// The end of the server's log, for an error message.
+    /// Returns the end of the server's log, for an error message.
     pub(super) fn last_lines(&self, count: usize) -> String {
         let text = std::fs::read(self.log()).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
@@ -143,19 +143,19 @@ impl Folder {
         }
     }
 
-    /// Waits until no other lockstep changes this local AWS.
+    /// Waits until no other lockstep process changes this local AWS, and locks it.
     pub(super) async fn lock(&self) -> Result<Lock, LocalError> {
         create_private(&self.0)?;
         Lock::take(&self.0.join("lock"), &|| {}).await
     }
 }
 
-/// A lock between processes, given back on drop and when its process ends in whatever way.
+/// A lock between processes, released on drop and whenever its process ends.
 #[derive(Debug)]
 pub(super) struct Lock(#[expect(dead_code, reason = "an open file holds the lock")] File);
 
 impl Lock {
-    /// Takes the lock of a file. `on_wait` is called once, when somebody else holds it.
+    /// Locks a file. `on_wait` is called once if another process holds the lock.
     pub(super) async fn take(path: &Path, on_wait: &(dyn Fn() + Sync)) -> Result<Self, LocalError> {
         let file = private_file(path).map_err(io_error("open", path))?;
         let started = Instant::now();
@@ -182,17 +182,17 @@ impl Lock {
     }
 }
 
-/// Makes a folder and its parents, open to its owner only.
+/// Creates a folder and its parents, accessible only to the owner.
 pub(super) fn create_private(path: &Path) -> Result<(), LocalError> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io_error("create", path))
 }
 
-/// Opens an emptied file for writing, readable by its owner only.
+/// Opens an empty file for writing, readable only by the owner.
 pub(super) fn private_file(path: &Path) -> std::io::Result<File> {
     std::fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path)
 }
 
-/// Deletes a folder with all that is in it. One that is not there is no error.
+/// Deletes a folder with everything in it. It is not an error if the folder does not exist.
 pub(super) fn remove_tree(path: &Path) -> Result<(), LocalError> {
     match std::fs::remove_dir_all(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io_error("delete", path)(error)),

@@ -1,4 +1,4 @@
-//! A running local AWS, as seen by whoever works with it.
+//! A running local AWS, as its users see it.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::record::Operator;
 use super::server::{ACCOUNT, endpoint};
 
-/// A text that `Debug` does not show.
+/// A string that `Debug` does not show.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
@@ -30,19 +30,19 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A local AWS that answers, and the access key of the IAM user to work as.
+/// A local AWS that answers, and the access key of the IAM user to use with it.
 #[derive(Debug, Clone)]
 pub struct Running {
-    /// `http://127.0.0.1:PORT`, for every service.
+    /// The endpoint of every service: `http://127.0.0.1:PORT`.
     pub endpoint: String,
     pub port: u16,
     pub pid: u32,
     pub access_key_id: String,
     pub secret_access_key: Secret,
     pub region: String,
-    /// Twelve digits.
+    /// The account id: twelve digits.
     pub account: String,
-    /// Whether this call started it.
+    /// `true` if this call started the local AWS.
     pub fresh: bool,
 }
 
@@ -60,9 +60,9 @@ impl Running {
         }
     }
 
-    /// Writes the lines that point a POSIX shell, the `aws` command and every SDK at this local AWS.
+    /// Returns the lines that configure a POSIX shell, the `aws` command and every SDK for this local AWS.
     ///
-    /// The secret is in them.
+    /// The lines contain the secret.
     #[must_use]
     pub fn exports(&self) -> String {
         let set = [
@@ -74,7 +74,7 @@ impl Running {
         ];
         let mut lines: String =
             set.iter().map(|(name, value)| format!("export {name}={}\n", shell_quoted(value))).collect();
-        // Left over from a real account, either would be used beside the key above.
+        // If left over from a real account, either would be used together with the key above.
         lines.push_str("unset AWS_PROFILE AWS_SESSION_TOKEN\n");
         lines
     }

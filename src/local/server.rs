@@ -17,34 +17,34 @@ use super::install::Installed;
 use super::process::{self, INSTANCE};
 use super::record::{Folder, private_file};
 
-/// The account that the emulator plays.
+/// The account that the emulator simulates.
 pub(super) const ACCOUNT: &str = "000000000000";
 
 const READY_PATIENCE: Duration = Duration::from_secs(60);
 const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(50);
 const ANSWER_PATIENCE: Duration = Duration::from_secs(2);
-/// Between finding a port free and opening it another program may take it.
+/// The number of ports to try: another program may take a free port before the server opens it.
 const PORT_ATTEMPTS: u32 = 3;
 
-/// What a stack, or a function of one, may need. The rest stays off: some of it opens ports of its own.
+/// The services that a stack, or a function of one, may need. The others stay off, because some open more ports.
 const SERVICES: &str = "apigateway,dynamodb,events,iam,kms,lambda,logs,monitoring,s3,secretsmanager,sns,sqs,\
                         ssm,sts,tagging";
 
-/// What the server, and with it every function, takes from the environment of lockstep. Nothing else: real
-/// credentials have no business in either.
+/// The variables that the server, and thus every function, inherits from the environment of lockstep. All others
+/// are removed, because neither may see real credentials.
 const INHERITED: [&str; 5] = ["PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
 
-/// How long a server stays.
+/// The lifetime of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Life {
-    /// Until it is stopped. Its state outlives it.
+    /// The server runs until it is stopped. Its state is kept.
     Detached,
-    /// Until the process that started it ends. Its state ends with it.
+    /// The server runs until the process that started it ends. Its state is lost with it.
     Tied,
 }
 
-/// What a start needs.
+/// The settings of a start.
 #[derive(Debug)]
 pub(super) struct Launch<'a> {
     pub folder: &'a Folder,
@@ -53,7 +53,7 @@ pub(super) struct Launch<'a> {
     pub life: Life,
 }
 
-/// A running server that this process started. A tied one ends when this is dropped.
+/// A running server that this process started. A tied server is killed on drop.
 #[derive(Debug)]
 pub(super) struct Server {
     child: Child,
@@ -66,10 +66,10 @@ pub(super) struct Server {
 }
 
 impl Launch<'_> {
-    /// Starts a server and waits until it answers, on the wanted port if that is free.
+    /// Starts a server, on the wanted port if that is free, and waits until it answers.
     ///
-    /// `write_down` gets each server before that does anything: one that was started and not written down
-    /// would run for ever.
+    /// `write_down` is called with each server before the server does anything: one that was started but not recorded
+    /// would run forever.
     pub(super) async fn start(
         &self,
         wanted: Option<u16>,
@@ -118,14 +118,14 @@ impl Launch<'_> {
 }
 
 impl Server {
-    /// Lets the server run and waits until it answers. False when somebody else has its port by now.
+    /// Lets the server run and waits until it answers. Returns `false` if another program has taken its port.
     async fn release(&mut self, folder: &Folder) -> Result<bool, LocalError> {
         let word = match self.life {
             Life::Detached => b"k",
             Life::Tied => b"f",
         };
         if let Some(stdin) = &mut self.stdin {
-            // A server that ended already cannot be told; the wait below finds out why.
+            // The write fails if the server has already ended; the wait below finds out why.
             let _ = stdin.write_all(word).await;
         }
         if self.life == Life::Detached {
@@ -149,15 +149,15 @@ impl Server {
         Err(LocalError::NotReady { port: self.port, waited_s: READY_PATIENCE.as_secs(), log: folder.log() })
     }
 
-    /// Ends the server and its workers at once.
+    /// Kills the server and its workers.
     fn kill(&mut self) {
-        // A child that has been collected has no id any more, and its number may be another's.
+        // A child that has been reaped has no id, and its number may belong to another process.
         if let Some(pid) = self.child.id() {
             process::kill_with_workers(pid);
         }
     }
 
-    /// Tells a tied server to end, and waits for it.
+    /// Lets a tied server end, and waits until it has ended.
     pub(super) async fn close(mut self) {
         self.stdin = None;
         let _ = timeout(CLOSE_PATIENCE, self.child.wait()).await;
@@ -172,7 +172,7 @@ impl Drop for Server {
     }
 }
 
-/// The settings of the emulator. Each one is there because its default is wrong for a laptop.
+/// Returns the settings of the emulator. Each one is set because its default is unsuitable for a laptop.
 fn environment(folder: &Folder, region: &str, port: u16, life: Life) -> Vec<(&'static str, OsString)> {
     let endpoint = endpoint(port);
     let no_docker = format!("unix://{}", folder.path().join("no-docker").display());
@@ -180,20 +180,20 @@ fn environment(folder: &Folder, region: &str, port: u16, life: Life) -> Vec<(&'s
         ("GATEWAY_PORT", port.to_string().into()),
         // The default is every interface.
         ("BIND_HOST", "127.0.0.1".into()),
-        // Without it every call is allowed.
+        // Without this setting every call is allowed.
         ("AUTH", "true".into()),
         ("MINISTACK_ACCOUNT_ID", ACCOUNT.into()),
         ("MINISTACK_REGION", region.into()),
         ("SERVICES", SERVICES.into()),
-        // Both open a public port of their own.
+        // Each of these two opens a public port of its own.
         ("IOT_MTLS_ENABLED", "0".into()),
         ("SFTP_ENABLED", "0".into()),
-        // Functions run as processes, and no Docker is looked for.
+        // Functions run as processes, and the emulator does not look for Docker.
         ("LAMBDA_EXECUTOR", "local".into()),
         ("DOCKER_HOST", no_docker.into()),
-        // Functions inherit it, and only so a `bootstrap` learns where its AWS is.
+        // Functions inherit this variable, which is the only way for a `bootstrap` to find the local AWS.
         ("AWS_ENDPOINT_URL", endpoint.into()),
-        // Nothing stays in the system's temporary folder, and nothing finds ~/.aws.
+        // Nothing is left in the system's temporary folder, and nothing finds ~/.aws.
         ("TMPDIR", folder.temporary().into()),
         ("HOME", folder.temporary().into()),
         ("STATE_DIR", folder.state().into()),
@@ -203,17 +203,17 @@ fn environment(folder: &Folder, region: &str, port: u16, life: Life) -> Vec<(&'s
     ]
 }
 
-/// The address of a local AWS.
+/// Returns the endpoint of a local AWS.
 pub(super) fn endpoint(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
 
-/// Whether nobody listens on a port of the loopback interface.
+/// Returns whether a port of the loopback interface is free.
 fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
-/// Finds a free port: the wanted one if it can be.
+/// Finds a free port: the wanted one if possible.
 fn free_port(wanted: Option<u16>) -> Result<u16, LocalError> {
     if let Some(port) = wanted
         && is_free(port)
@@ -226,13 +226,13 @@ fn free_port(wanted: Option<u16>) -> Result<u16, LocalError> {
         .map_err(|source| LocalError::NoPort { source })
 }
 
-/// Whether this very start of the emulator answers on a port, and not another program.
+/// Returns whether the emulator answers on a port, with the name of this start; another program does not count.
 pub(super) async fn answers(port: u16, instance: &str) -> bool {
     #[derive(Deserialize)]
     struct Health {
         edition: String,
     }
-    // By hand, because one GET on loopback is less than an HTTP client and its TLS.
+    // Written by hand, because one GET on loopback takes less code than an HTTP client with TLS.
     let ask = async {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.ok()?;
         let request = format!("GET /_ministack/health HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n");

@@ -15,7 +15,7 @@ use tokio::sync::OnceCell;
 struct Authorizer {
     settings: AuthorizerSettings,
     token_key: KmsKey,
-    /// Fetched once; stays empty when that failed, so that the next invocation tries again.
+    /// The public key, fetched once; stays empty if that failed, so that the next invocation retries.
     public_key: OnceCell<PublicKey>,
 }
 
@@ -36,7 +36,7 @@ impl Authorizer {
         answer(&event.payload, key, expected, routes, seconds_since_1970()).map_err(|refusal| {
             info!(request_id, "{refusal}");
             match refusal {
-                // The one message that the gateway turns into a 401.
+                // The only message that the gateway turns into a 401.
                 Refusal::NoToken | Refusal::Token(_) => diagnostic("Unauthorized"),
                 Refusal::Event(_) => diagnostic("BadEvent"),
             }

@@ -37,7 +37,7 @@ async fn handle(key: &KmsKey, request: Request) -> Result<Response<Body>, Infall
     })
 }
 
-/// Takes the path of the gateway's resource, which a custom domain's base path does not lengthen.
+/// Returns the path of the gateway's resource, which does not include the base path of a custom domain.
 fn path(request: &Request) -> &str {
     match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV1(context)) => context.resource_path.as_deref(),

@@ -154,7 +154,7 @@ async fn what_a_good_answer_says_is_kept_out_of_the_failure() {
 
 #[tokio::test]
 async fn a_probe_does_not_wait_for_ever() {
-    // Connections are taken by the system, and nobody ever reads from them.
+    // The operating system accepts connections, and nothing ever reads from them.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mut setting = Setting::new(Vec::new()).await;
     setting.ids.set("apis.text.url", format!("http://{}", silent.local_addr().unwrap()));

@@ -1,4 +1,4 @@
-//! A small server that stands in for KMS, Lambda and API Gateway, and a stack that calls it.
+//! A small server that acts as KMS, Lambda and API Gateway, and a stack that calls it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -19,7 +19,7 @@ use crate::kinds::{Ids, Name, api, function};
 use crate::stack::desired::{CodeSource, Desired, FunctionWant, Place, Probe};
 
 pub(super) const NOW: u64 = 1_700_000_000;
-/// First line of every request to KMS.
+/// The first line of every request to KMS.
 const KMS: &str = "POST / HTTP/1.1";
 const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd";
 pub(super) const QUICK: Pace = Pace {
@@ -36,7 +36,7 @@ pub(super) struct Seen {
     pub(super) body: Value,
 }
 
-/// Answers with what it was told, in turn, and signs whenever it is asked to.
+/// A server that gives the configured answers in order, and signs on every request to sign.
 pub(super) struct Server {
     url: String,
     pub(super) key: Arc<EcdsaKeyPair>,
@@ -59,7 +59,7 @@ impl Server {
         let serving = Arc::new(serving);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                // A connection of its own task, for clients open some that they never use.
+                // Each connection has a task of its own, because clients open connections that they never use.
                 let serving = Arc::clone(&serving);
                 tokio::spawn(async move { serving.serve(stream).await });
             }
@@ -101,7 +101,7 @@ impl Serving {
             return (200, "", json!({ "KeyId": KEY, "Signature": STANDARD.encode(signature) }));
         }
         let mut answers = self.answers.lock().unwrap();
-        // The last answer is given for ever.
+        // The last answer is repeated forever.
         if answers.len() > 1 { answers.pop_front().unwrap() } else { answers.front().unwrap().clone() }
     }
 }
@@ -132,7 +132,7 @@ async fn read(stream: &mut TcpStream) -> Option<Seen> {
     }
 }
 
-/// The stack, its ids and the clients around a server.
+/// A server, with a stack, its ids and the clients that call it.
 pub(super) struct Setting {
     pub(super) server: Server,
     kms: aws_sdk_kms::Client,
