@@ -21,7 +21,7 @@ const EFFECTS: [&str; 11] = [
 ];
 
 /// The modules that a module may name, so that arrows go one way.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("access", &[]),
     ("kinds", &["access"]),
     ("stack", &["access", "kinds"]),
@@ -34,6 +34,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("call", &["access", "kinds", "stack", "aws"]),
     ("apply", &["kinds", "stack", "plan", "aws", "call"]),
     ("local", &[]),
+    ("engine", &["access", "kinds", "stack", "plan", "build", "lock", "aws", "call", "apply", "local"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

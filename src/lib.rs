@@ -6,6 +6,7 @@ pub mod apply;
 pub mod aws;
 pub mod build;
 pub mod call;
+pub mod engine;
 pub mod kinds;
 pub mod local;
 pub mod lock;

@@ -42,7 +42,7 @@ pub async fn attributed(
             continue;
         }
         looked += 1;
-        match timeout_at(end, changes(&session.aws, &names, global, since)).await {
+        match timeout_at(end, changes(&session.engine.aws, &names, global, since)).await {
             Ok(Ok(trail)) => {
                 silent |= trail.events.is_empty() && !trail.more;
                 lines.extend(told(&trail));
@@ -107,7 +107,7 @@ fn told(trail: &Trail) -> Vec<String> {
 /// Returns the names that CloudTrail may record for a resource, and whether its service is global.
 fn names(session: &Session, world: &World, address: &str) -> (Vec<String>, bool) {
     let Some((section, name)) = address.split_once('.') else { return (Vec::new(), false) };
-    let (desired, name) = (&session.desired, &Name::from(name));
+    let (desired, name) = (&session.engine.desired, &Name::from(name));
     match section {
         "keys" => {
             let key = world.keys.get(name).map(|key| vec![key.arn.clone(), key.id.clone()]);

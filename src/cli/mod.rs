@@ -1,6 +1,5 @@
 //! The command line: turns arguments into settings, calls the library once, and prints the result.
 
-mod actor;
 mod attribution;
 mod changes;
 mod command;
@@ -10,7 +9,6 @@ mod error;
 mod exit;
 mod input;
 mod lock;
-mod locked;
 mod output;
 mod progress;
 mod saved;

@@ -3,13 +3,14 @@
 use std::io::Read as _;
 use std::path::Path;
 
+use lockstep::engine::{Change, Engine};
 use lockstep::kinds::World;
 use lockstep::plan::saved::{self, Made, Moved, Unreadable};
 use lockstep::report::plan::Unproved;
 use lockstep::stack::desired::Desired;
 
 use super::attribution::attributed;
-use super::changes::Change;
+use super::changes::View;
 use super::error::CliError;
 use super::session::Session;
 
@@ -22,8 +23,8 @@ pub struct Saved(saved::Saved);
 
 impl Saved {
     /// Creates a saved plan from a plan and the state that it was made from.
-    pub fn new(change: &Change<'_>, destroy: bool) -> Self {
-        Self(saved::Saved::new(made(change, &change.json()), destroy))
+    pub fn new(engine: &Engine, view: &View<'_>, destroy: bool) -> Self {
+        Self(saved::Saved::new(made(engine, view, (&view.json(), view.unproved().as_ref())), destroy))
     }
 
     /// Returns the environment that the plan is for.
@@ -86,7 +87,7 @@ impl Saved {
         desired: &Desired,
         world: &World,
     ) -> Result<(), CliError> {
-        if let Some(elsewhere) = self.0.misplaced(&session.desired) {
+        if let Some(elsewhere) = self.0.misplaced(&session.engine.desired) {
             return Err(CliError::failed(elsewhere));
         }
         let moved = self.0.moved(world);
@@ -104,17 +105,20 @@ impl Saved {
     /// # Errors
     ///
     /// The plans differ: another version of lockstep plans differently, or the file was edited.
-    pub fn check_plan(&self, change: &Change<'_>) -> Result<(), CliError> {
-        let unlike = self.0.unlike(made(change, &change.json()));
+    pub fn check_plan(&self, engine: &Engine, view: &View<'_>) -> Result<(), CliError> {
+        let unlike = self.0.unlike(made(engine, view, (&view.json(), view.unproved().as_ref())));
         if unlike.is_empty() { Ok(()) } else { Err(refused(&unlike)) }
     }
 }
 
-fn made<'a>(change: &'a Change<'_>, view: &'a serde_json::Value) -> Made<'a, Unproved> {
-    let Change { session, desired, world, plan, proved } = change;
-    let unproved = proved.unproved.as_ref().map(|unproved| (unproved.reason.as_str(), unproved));
-    let read_at = session.aws.began();
-    Made { desired, world, read_at, plan, unproved, view }
+fn made<'a>(
+    engine: &Engine,
+    view: &'a View<'_>,
+    (json, unproved): (&'a serde_json::Value, Option<&'a Unproved>),
+) -> Made<'a, Unproved> {
+    let Change { desired, world, plan, proof: _ } = view.change;
+    let unproved = unproved.map(|unproved| (unproved.reason.as_str(), unproved));
+    Made { desired, world, read_at: engine.aws.began(), plan, unproved, view: json }
 }
 
 /// Returns the error of a plan that no longer fits: which resources changed, and who changed them since a time.
@@ -132,6 +136,7 @@ fn refused(why: &[String]) -> CliError {
 }
 
 fn listed(lines: &[String]) -> CliError {
-    CliError::failed(format!("error: the plan is stale, and nothing was changed\n{}", lines.join("\n")))
+    CliError::failed("the plan is stale, and nothing was changed")
+        .detail(lines)
         .hint("plan again, and look at what it shows")
 }

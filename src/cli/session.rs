@@ -1,21 +1,15 @@
 //! Builds a connected stack from the command line: file, account, desired state, observed state.
 
-use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use futures::future::try_join_all;
-use lockstep::access::{Grant, Readable};
 use lockstep::aws::{self, Aws, Identity};
-use lockstep::build::{self, BuildOptions};
-use lockstep::kinds::{Name, World};
+use lockstep::build::BuildOptions;
+use lockstep::engine::{self, Engine, Sources};
+use lockstep::kinds::World;
 use lockstep::local::{self, LocalConfig};
-use lockstep::plan::prove::{self, Course, Evidence, Proof, Scene};
-use lockstep::plan::{self, Blocked, Plan, PlanError, claims};
-use lockstep::report::plan::Unproved;
-use lockstep::report::{self, Paint};
 use lockstep::stack::desired::{Desired, Place};
 use lockstep::stack::{self, Inputs, Source, StackFile};
 
@@ -37,16 +31,12 @@ pub struct File {
     pub stack: StackFile,
 }
 
-/// A stack in one environment, with the AWS that it is deployed to.
+/// A stack in one environment, with its connection to AWS.
 pub struct Session {
     /// The file.
     pub file: File,
-    /// The desired state.
-    pub desired: Desired,
-    /// The connection.
-    pub aws: Arc<Aws>,
-    /// ARN of the caller.
-    pub caller: String,
+    /// The engine.
+    pub engine: Engine,
 }
 
 /// The AWS of an environment.
@@ -57,22 +47,6 @@ pub struct Reached {
     pub aws: Arc<Aws>,
     /// The identity of the caller.
     pub identity: Identity,
-}
-
-/// Seconds after which Lambda ends the init phase of a function.
-const LONGEST_INIT: u32 = 10;
-
-impl Reached {
-    /// Returns the place that the stack is deployed to.
-    pub fn place(&self) -> Place {
-        Place {
-            partition: self.identity.partition.clone(),
-            account: self.identity.account.clone(),
-            region: self.aws.region.clone(),
-            function_env: BTreeMap::new(),
-            longest_init: if self.aws.endpoint.is_some() { 0 } else { LONGEST_INIT },
-        }
-    }
 }
 
 /// Returns the settings of the command line and the environment that complete the file.
@@ -99,7 +73,7 @@ pub fn open(context: &Context) -> Result<File, CliError> {
     })?;
     let source = Source { file: &shown, text: &text };
     let stack = stack::parse(source)
-        .map_err(|found| CliError::failed(found.render(source, context.output.error_colour)))?;
+        .map_err(|found| CliError::rendered(found.render(source, context.output.error_colour)))?;
     if !stack.warnings().is_empty() {
         context.output.note(&stack.warnings().render(source, context.output.error_colour));
     }
@@ -140,18 +114,13 @@ impl File {
 
     fn refused(&self, context: &Context, found: &stack::Diagnostics) -> CliError {
         let source = Source { file: &self.path, text: &self.text };
-        CliError::failed(found.render(source, context.output.error_colour))
+        CliError::rendered(found.render(source, context.output.error_colour))
     }
 
     /// Returns a place for checks without AWS; a placeholder stands for the account if the file has none.
     pub fn no_place(&self, env: &str) -> Place {
-        Place {
-            partition: "aws".to_owned(),
-            account: self.stack.account_for(env).unwrap_or(NO_ACCOUNT).to_owned(),
-            region: self.stack.region_for(env).unwrap_or("us-east-1").to_owned(),
-            function_env: BTreeMap::new(),
-            longest_init: LONGEST_INIT,
-        }
+        let account = self.stack.account_for(env).unwrap_or(NO_ACCOUNT);
+        engine::nowhere(account, self.stack.region_for(env).unwrap_or("us-east-1"))
     }
 
     /// Returns the configuration of the local AWS of this project.
@@ -188,11 +157,12 @@ pub fn local_config(context: &Context, root: &Path, region: &str) -> Result<Loca
 /// Errors of the file, the credentials, the account, the region or the sources of the code.
 pub async fn connect(context: &Context, file: File) -> Result<Session, CliError> {
     let reached = reach(context, &file).await?;
-    let place = reached.place();
     let Reached { env: _, aws, identity } = reached;
-    let mut desired = file.compile(context, &place)?;
-    hash_sources(&file, &mut desired, &build_options(context, &aws)).await?;
-    Ok(Session { file, desired, aws, caller: identity.arn })
+    let desired = file.compile(context, &engine::place(&aws, &identity))?;
+    let options = build_options(context, &aws);
+    let sources = Sources { root: file.root.clone(), options };
+    let engine = Engine::new(aws, desired, sources).await?;
+    Ok(Session { file, engine })
 }
 
 /// Connects to the AWS of the chosen environment.
@@ -243,27 +213,6 @@ fn check_account(context: &Context, file: &File, env: &str, account: &str) -> Re
     }
 }
 
-/// Computes the hash of the code of every function.
-async fn hash_sources(file: &File, desired: &mut Desired, options: &BuildOptions) -> Result<(), CliError> {
-    let jobs: Vec<_> = desired
-        .functions
-        .iter()
-        .map(|(name, want)| {
-            let (name, want, root, options) =
-                (name.clone(), want.clone(), file.root.clone(), options.clone());
-            tokio::task::spawn_blocking(move || (name, build::source_hash(&want, &root, &options)))
-        })
-        .collect();
-    for job in jobs {
-        let (name, hash) =
-            job.await.map_err(|error| CliError::failed("hashing sources stopped").because(error))?;
-        if let Some(want) = desired.functions.get_mut(&name) {
-            want.spec.code.source = hash?;
-        }
-    }
-    Ok(())
-}
-
 /// Returns the options for building code. For an AWS on this machine, however it was named, the code runs on this
 /// machine.
 pub fn build_options(context: &Context, aws: &Aws) -> BuildOptions {
@@ -271,123 +220,31 @@ pub fn build_options(context: &Context, aws: &Aws) -> BuildOptions {
 }
 
 impl Session {
-    /// Reads the state of AWS.
+    /// Reads the stack's part of AWS, and reports what could not be listed.
     ///
     /// # Errors
     ///
-    /// Missing credentials and no answer. Anything that may not be read is recorded in the world.
+    /// No credentials or no answer. What may not be read is part of the world.
     pub async fn observe(&self, context: &Context) -> Result<World, CliError> {
-        let begun = std::time::Instant::now();
-        let world = aws::observe(&self.aws, &self.desired).await?;
-        if context.global.verbose {
-            let calls = self.aws.calls();
-            let total: u64 = calls.values().sum();
-            let list: Vec<String> = calls.iter().map(|(call, times)| format!("{call} {times}")).collect();
-            let took = begun.elapsed().as_secs_f64();
-            context.output.note(&format!("{total} calls, reading took {took:.2} s: {}", list.join(", ")));
-        }
-        for (listing, why) in world.hidden() {
-            context.output.note(&format!(
-                "warning: {listing} cannot be listed, so what the stack no longer wants would not show: {why}"
-            ));
-        }
+        let begun = Instant::now();
+        let world = self.engine.observe().await?;
+        observed(context, &self.engine, (&world, begun.elapsed()));
         Ok(world)
     }
-
-    /// Plans the changes from `world` to `desired`.
-    ///
-    /// # Errors
-    ///
-    /// Everything that blocks the plan.
-    pub fn plan(&self, context: &Context, desired: &Desired, world: &World) -> Result<Plan, CliError> {
-        plan::plan(desired, world).map_err(|error| match error {
-            PlanError::Blocked(blocked) => CliError::failed(blocked_text(context, &blocked)),
-            other => CliError::failed("there is no plan")
-                .because(other)
-                .hint("this is a fault of lockstep: please report it with the stack file"),
-        })
-    }
-
-    /// Returns the world as it will be after an apply.
-    ///
-    /// # Errors
-    ///
-    /// Everything that blocks the plan.
-    pub fn planned(&self, context: &Context, world: &World) -> Result<World, CliError> {
-        let plan = self.plan(context, &self.desired, world)?;
-        plan::after(&plan, &self.desired, world)
-            .map_err(|error| CliError::failed("the plan cannot be followed through").because(error))
-    }
-
-    /// Lists the claims of the stack about access, made by assertions and twins, that do not hold in AWS.
-    ///
-    /// # Errors
-    ///
-    /// No answer. Anything that may not be read is part of the list.
-    pub async fn broken_claims(&self, world: &World) -> Result<Vec<Blocked>, CliError> {
-        let (desired, nothing) = (&self.desired, Plan::default());
-        let course = Course { desired, world, plan: &nothing, applier: &self.caller };
-        let outsiders = aws::outsiders(&self.aws, prove::outsiders(course)).await?;
-        let evidence = Evidence { outsiders, ..Evidence::default() };
-        Ok(claims::broken(Scene { desired, world, evidence: &evidence }))
-    }
-
-    /// Reads the grants on the keys of a world, or on one of them.
-    ///
-    /// # Errors
-    ///
-    /// No answer. Grants that may not be read are unknown.
-    pub async fn grants(
-        &self,
-        world: &World,
-        only: Option<&Name>,
-    ) -> Result<BTreeMap<Name, Readable<Vec<Grant>>>, CliError> {
-        let keys = world.keys.iter().filter(|(name, _)| only.is_none_or(|only| only == *name));
-        // A key that does not exist yet has no ARN and no grants.
-        let reads = keys.filter(|(_, seen)| !seen.arn.is_empty()).map(|(name, seen)| async move {
-            Ok::<_, CliError>((name.clone(), aws::grants(&self.aws, &seen.arn).await?))
-        });
-        Ok(try_join_all(reads).await?.into_iter().collect())
-    }
-
-    /// Proves that the claims of the stack about access hold in every state that a plan passes through.
-    ///
-    /// # Errors
-    ///
-    /// Every claim that is not proved, unless that was allowed with a reason.
-    pub async fn prove(
-        &self,
-        context: &Context,
-        (desired, world): (&Desired, &World),
-        plan: &Plan,
-    ) -> Result<Proved, CliError> {
-        let course = Course { desired, world, plan, applier: &self.caller };
-        let outsiders = aws::outsiders(&self.aws, prove::outsiders(course)).await?;
-        let evidence = Evidence { outsiders, ..Evidence::default() };
-        let cannot = |error| CliError::failed("the plan cannot be followed through").because(error);
-        let after = plan::after(plan, desired, world).map_err(cannot)?;
-        let uses = prove::uses(Scene { desired, world: &after, evidence: &evidence });
-        let findings = prove::unproved(course, &evidence).map_err(cannot)?;
-        let unproved = match (findings.is_empty(), &context.global.allow_unproved) {
-            (true, _) => None,
-            (false, Some(reason)) => Some(Unproved { reason: reason.clone(), findings }),
-            (false, None) => {
-                return Err(CliError::failed(blocked_text(context, &findings))
-                    .hint("apply it all the same with --allow-unproved REASON, which the plan records"));
-            }
-        };
-        Ok(Proved { uses, unproved })
-    }
 }
 
-/// The access that is known once a plan is applied.
-pub struct Proved {
-    /// The access of functions to keys.
-    pub uses: Vec<Proof>,
-    /// Claims that are not proved, and the reason for which the plan may be applied.
-    pub unproved: Option<Unproved>,
-}
-
-fn blocked_text(context: &Context, blocked: &[Blocked]) -> String {
-    report::blocked::text(blocked, Paint { colour: context.output.error_colour })
+/// Reports what could not be listed and, if asked to, how long reading took.
+pub fn observed(context: &Context, engine: &Engine, (world, time): (&World, Duration)) {
+    if context.global.verbose {
+        let calls = engine.aws.calls();
+        let total: u64 = calls.values().sum();
+        let list: Vec<String> = calls.iter().map(|(call, times)| format!("{call} {times}")).collect();
+        let took = time.as_secs_f64();
+        context.output.note(&format!("{total} calls, reading took {took:.2} s: {}", list.join(", ")));
+    }
+    for (listing, why) in world.hidden() {
+        context.output.note(&format!(
+            "warning: {listing} cannot be listed, so resources that the stack no longer wants would not appear: {why}"
+        ));
+    }
 }

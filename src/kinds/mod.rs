@@ -14,6 +14,7 @@ pub mod names;
 pub mod outsider;
 mod references;
 pub mod role;
+pub mod secret;
 pub mod step;
 pub mod tags;
 pub mod world;

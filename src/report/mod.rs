@@ -33,7 +33,6 @@ pub use drift::Drift;
 pub use paint::Paint;
 pub use problem::Problem;
 pub use summary::Summary;
-pub use value::{HIDDEN, is_secret};
 
 /// Version of every JSON document; a higher minor number only adds fields.
 pub const FORMAT_VERSION: &str = "1.0";

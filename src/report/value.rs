@@ -6,42 +6,14 @@ use serde_json::Value;
 
 use super::policy;
 use super::short::Names;
+use crate::kinds::secret::{HIDDEN, is_secret};
 use crate::kinds::{Change, ids};
-
-/// Text that replaces a secret.
-pub const HIDDEN: &str = "(hidden)";
 
 /// Maximum length of a value that is shown in full, in characters.
 const SHOWN: usize = 72;
 
-/// Words that mark a name as the name of a secret.
-const SECRET: [&str; 9] =
-    ["SECRET", "TOKEN", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "PRIVATE", "API_KEY", "APIKEY"];
-
-/// Endings of names that describe a secret without containing it.
-const ABOUT: [&str; 12] = [
-    "_KEY_ID",
-    "_KEY_ARN",
-    "_ARN",
-    "_ALIAS",
-    "_ISSUER",
-    "_AUDIENCE",
-    "_SCOPE",
-    "_SCOPES",
-    "_TTL",
-    "_NAME",
-    "_ALGORITHM",
-    "_SUBNET",
-];
-
 /// Objects of an API whose keys are names that a user chose.
 const NAMED_BY_USERS: [&str; 4] = ["env", "variables", "request_parameters", "parameters"];
-
-/// Returns whether a variable holds a secret, according to its name. This is the only rule; every renderer uses it.
-pub fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_uppercase().replace(['-', '.'], "_");
-    SECRET.iter().any(|word| name.contains(word)) && !ABOUT.iter().any(|ending| name.ends_with(ending))
-}
 
 /// Returns the fields that differ, as deep as both sides have fields, without their secrets.
 pub fn told(change: &Change) -> Vec<Change> {

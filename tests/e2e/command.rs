@@ -1,6 +1,6 @@
 //! Tests what scripts can rely on.
 
-use crate::support::{Inventory, Project, Proxy, Run, Trap, bare};
+use crate::support::{Inventory, Lock, Project, Proxy, Run, Trap, bare};
 
 #[tokio::test]
 async fn reading_commands_change_nothing() {
@@ -24,10 +24,12 @@ async fn reading_commands_change_nothing() {
     for (args, code) in commands {
         project.run_at(proxy.url(), args).await.ends_with(code);
     }
-    // Nobody can approve, because there is no terminal.
+    assert_eq!(proxy.writes(), [""; 0]);
+    // Nobody can approve, because there is no terminal. The lock is taken before anything is read, and released.
     project.run_at(proxy.url(), &["apply"]).await.ends_with(64).says("--auto-approve");
     project.run_at(proxy.url(), &["destroy"]).await.ends_with(64).says("--auto-approve");
-    assert_eq!(proxy.writes(), [""; 0]);
+    assert_eq!(proxy.changes(), [""; 0]);
+    Lock::is_free(&project).await;
     // KMS creates an AWS managed key when it is described.
     let asked = proxy.requests();
     assert!(!asked.is_empty() && !asked.iter().any(|request| request.contains("alias/aws/")), "{asked:#?}");

@@ -76,13 +76,13 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
     let session = session::connect(context, session::open(context)?).await?;
     let live = session.observe(context).await?;
     let (moment, world) = match options.planned {
-        true => (Moment::Planned, session.planned(context, &live)?),
+        true => (Moment::Planned, session.engine.planned(&live)?),
         false => (Moment::Live, live),
     };
     let only = options.key.as_deref().map(|key| known(&session, &world, key)).transpose()?;
     let evidence = evidence(&session, &world, only.as_ref()).await?;
-    let scene = Scene { desired: &session.desired, world: &world, evidence: &evidence };
-    let document = Document::new(&session.desired, moment, matrix::matrix(scene, only.as_ref()));
+    let scene = Scene { desired: &session.engine.desired, world: &world, evidence: &evidence };
+    let document = Document::new(&session.engine.desired, moment, matrix::matrix(scene, only.as_ref()));
     let style = Style { paint: Paint { colour: context.output.colour }, verbose: context.global.verbose };
     context.output.result(&match options.format {
         Format::Text => document.text(style),
@@ -97,8 +97,8 @@ fn known(session: &Session, world: &World, key: &str) -> Result<Name, CliError> 
     if world.keys.contains_key(&name) {
         return Ok(name);
     }
-    let declared: Vec<&str> = session.desired.keys.keys().map(Name::as_str).collect();
-    let what = match session.desired.keys.contains_key(&name) {
+    let declared: Vec<&str> = session.engine.desired.keys.keys().map(Name::as_str).collect();
+    let what = match session.engine.desired.keys.contains_key(&name) {
         true => format!("keys.{name} does not exist yet"),
         false => format!("the stack has no key `{key}`"),
     };
@@ -108,11 +108,11 @@ fn known(session: &Session, world: &World, key: &str) -> Result<Name, CliError> 
 
 /// Reads principals outside the stack that policies name, and the grants.
 async fn evidence(session: &Session, world: &World, only: Option<&Name>) -> Result<Evidence, CliError> {
-    let grants = session.grants(world, only).await?;
+    let grants = session.engine.grants(world, only).await?;
     let mut evidence = Evidence { grants, ..Evidence::default() };
-    let scene = Scene { desired: &session.desired, world, evidence: &evidence };
+    let scene = Scene { desired: &session.engine.desired, world, evidence: &evidence };
     let asked = matrix::outsiders(scene, only);
-    evidence.outsiders = aws::outsiders(&session.aws, asked).await?;
+    evidence.outsiders = aws::outsiders(&session.engine.aws, asked).await?;
     Ok(evidence)
 }
 

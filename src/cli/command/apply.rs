@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::Context;
-use crate::cli::changes::Change;
+use crate::cli::changes::Run;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::lock::LockOptions;
-use crate::cli::locked::{Terms, carry_out};
 use crate::cli::saved::Saved;
 use crate::cli::session;
 
@@ -49,28 +48,18 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
     let file = session::open(context)?;
     let session = session::connect(context, file).await?;
     let removes = saved.as_ref().is_some_and(Saved::destroys);
-    let desired = if removes { session.desired.emptied() } else { session.desired.clone() };
-    let world = session.observe(context).await?;
-    if let Some(saved) = &saved {
-        saved.check_base(&session, &desired, &world).await?;
-    }
-    let change = Change::plan(context, &session, (&desired, &world)).await?;
-    match &saved {
-        // The person who saved the plan has reviewed it.
-        Some(saved) => saved.check_plan(&change)?,
-        None => context.output.result(&change.text(context)),
-    }
-    if change.plan.is_empty() {
-        return Ok(Exit::Success);
-    }
-    let terms = Terms {
+    let desired = if removes { session.engine.desired.emptied() } else { session.engine.desired.clone() };
+    let run = Run {
+        context,
+        session: &session,
+        desired: &desired,
         verb: "apply",
         lock: &options.lock,
         auto: options.auto_approve || saved.is_some(),
-        fixed: saved.is_some(),
+        saved: saved.as_ref(),
         named: Some(&options.delete),
         removes,
     };
-    terms.agree(&change)?;
-    carry_out(context, &change, &terms).await
+    let (exit, _) = run.apply().await?;
+    Ok(exit)
 }

@@ -5,11 +5,10 @@ use lockstep::kinds::{Ids, Name, api};
 use lockstep::stack::desired::ProbeTarget;
 
 use crate::cli::Context;
-use crate::cli::changes::Change;
+use crate::cli::changes::Run;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::lock::LockOptions;
-use crate::cli::locked::{Terms, carry_out};
 use crate::cli::session::{self, Session};
 
 /// Options of `bootstrap`.
@@ -38,28 +37,25 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
     let session = session::connect(context, session::open(context)?).await?;
     context.output.note(&format!(
         "checked: {} is valid, the caller is {} in {}",
-        session.file.path, session.caller, session.desired.place.region
+        session.file.path, session.engine.caller, session.engine.desired.place.region
     ));
-    let world = session.observe(context).await?;
-    let change = Change::plan(context, &session, (&session.desired, &world)).await?;
-    context.output.result(&change.text(context));
-    if change.plan.is_empty() {
-        context.output.result(&next(context, &session, &world.ids));
-        return Ok(Exit::Success);
-    }
-    let terms = Terms {
+    let run = Run {
+        context,
+        session: &session,
+        desired: &session.engine.desired,
         verb: "bootstrap",
         lock: &options.lock,
         auto: options.auto_approve || context.global.local,
-        fixed: false,
+        saved: None,
         named: Some(&[]),
         removes: false,
     };
-    terms.agree(&change)?;
-    let exit = carry_out(context, &change, &terms).await?;
+    let (exit, before) = run.apply().await?;
     if exit == Exit::Success {
-        // The address of an API is composed when the API is read.
-        let world = session.observe(context).await?;
+        // The address of an API is composed when it is read.
+        let address = |name: &Name| before.ids.get(&format!("apis.{name}.url")).is_some();
+        let known = session.engine.desired.apis.keys().all(address);
+        let world = if known { before } else { session.observe(context).await? };
         context.output.result(&next(context, &session, &world.ids));
     }
     Ok(exit)
@@ -68,12 +64,12 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
 /// Describes where the API is, how to call it, and which commands can follow.
 fn next(context: &Context, session: &Session, ids: &Ids) -> String {
     let local = if context.global.local { " --local" } else { "" };
-    let env = &session.desired.env;
+    let env = &session.engine.desired.env;
     let several =
         if session.file.stack.environments().len() > 1 { format!(" --env {env}") } else { String::new() };
     let flags = format!("{several}{local}");
     let mut lines = vec![String::new()];
-    for (name, spec) in &session.desired.apis {
+    for (name, spec) in &session.engine.desired.apis {
         let Some(url) = ids.get(&format!("apis.{name}.url")) else { continue };
         lines.push(format!("{} is served at {url}", spec.settings.api_name));
         if let Some((method, path, body)) = example(session, name, spec) {
@@ -96,7 +92,7 @@ fn next(context: &Context, session: &Session, ids: &Ids) -> String {
 
 /// Returns the request of a probe, which is known to work, or otherwise the first route.
 fn example(session: &Session, name: &Name, spec: &api::Spec) -> Option<(String, String, String)> {
-    let probes = session.desired.functions.values().filter_map(|want| want.probe.as_ref());
+    let probes = session.engine.desired.functions.values().filter_map(|want| want.probe.as_ref());
     let probed = probes.filter_map(|probe| match &probe.target {
         ProbeTarget::Route { api, method, path } if api == name => {
             Some((method.clone(), path.clone(), probe.body.to_string()))

@@ -6,7 +6,6 @@ use lockstep::kinds::Name;
 use serde_json::Value;
 
 use crate::cli::Context;
-use crate::cli::actor::caller;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::session::{self, Session};
@@ -65,7 +64,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
     };
     let world = session.observe(context).await?;
     let http = Http::new()?;
-    let caller = caller(&session, &http, &world.ids);
+    let caller = session.engine.api_caller(&http, &world.ids);
     let mut headers = options.headers.clone();
     match &options.token {
         Some(token) => headers.push(("authorization".to_owned(), format!("Bearer {token}"))),
@@ -101,7 +100,7 @@ fn body(data: &str) -> Result<Value, CliError> {
 ///
 /// No API is named, and the stack has none or several.
 pub fn api(session: &Session, named: Option<&str>) -> Result<Name, CliError> {
-    let known: Vec<&Name> = session.desired.apis.keys().collect();
+    let known: Vec<&Name> = session.engine.desired.apis.keys().collect();
     match (named, known.as_slice()) {
         (Some(name), _) => Ok(Name::from(name)),
         (None, [only]) => Ok((*only).clone()),

@@ -3,11 +3,10 @@
 use clap::Args;
 
 use crate::cli::Context;
-use crate::cli::changes::Change;
+use crate::cli::changes::Run;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::lock::LockOptions;
-use crate::cli::locked::{Terms, carry_out};
 use crate::cli::session;
 
 /// Options of `destroy`.
@@ -32,28 +31,24 @@ pub struct Options {
 /// A protected environment, and anything that cannot be read.
 pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> {
     let session = session::connect(context, session::open(context)?).await?;
-    let env = &session.desired.env;
-    if session.desired.protect && options.protected.as_ref() != Some(env) {
+    let env = &session.engine.desired.env;
+    if session.engine.desired.protect && options.protected.as_ref() != Some(env) {
         return Err(CliError::failed(format!("the environment `{env}` is protected"))
             .hint(format!("if you mean it: lockstep destroy --protected {env}")));
     }
-    let desired = session.desired.emptied();
-    let world = session.observe(context).await?;
-    let change = Change::plan(context, &session, (&desired, &world)).await?;
-    context.output.result(&change.text(context));
-    if change.plan.is_empty() {
-        return Ok(Exit::Success);
-    }
-    let terms = Terms {
+    let desired = session.engine.desired.emptied();
+    let run = Run {
+        context,
+        session: &session,
+        desired: &desired,
         verb: "destroy",
         lock: &options.lock,
         auto: options.auto_approve,
-        fixed: false,
+        saved: None,
         named: None,
         removes: true,
     };
-    terms.agree(&change)?;
-    let exit = carry_out(context, &change, &terms).await?;
+    let (exit, world) = run.apply().await?;
     if exit == Exit::Success && !world.keys.is_empty() {
         context.output.note(
             "Keys are pending deletion and can be taken back: `lockstep apply` cancels the deletion and uses them again.",

@@ -40,13 +40,14 @@ enum Format {
 pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> {
     let session = session::connect(context, session::open(context)?).await?;
     let world = session.observe(context).await?;
-    let blocked = match plan::plan(&session.desired, &world) {
+    let blocked = match plan::plan(&session.engine.desired, &world) {
         Err(PlanError::Blocked(blocked)) => blocked,
         _ => Vec::new(),
     };
-    let (claims, grants) = try_join!(session.broken_claims(&world), session.grants(&world, None))?;
+    let (claims, grants) =
+        try_join!(session.engine.broken_claims(&world), session.engine.grants(&world, None))?;
     let evidence = Evidence { grants, ..Evidence::default() };
-    let scene = Scene { desired: &session.desired, world: &world, evidence: &evidence };
+    let scene = Scene { desired: &session.engine.desired, world: &world, evidence: &evidence };
     let drift = Drift::new(Observed { scene, blocked: &blocked, claims: &claims });
     let text = match options.format {
         Format::Text => drift

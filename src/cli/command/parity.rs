@@ -67,8 +67,11 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
     let (first, second) =
         (subject(&one, options.with_uses).await?, subject(&other, options.with_uses).await?);
     let differences = parity::differences(&first, &second);
-    let document =
-        Document::new((&one.session.desired, &first), (&other.session.desired, &second), differences);
+    let document = Document::new(
+        (&one.session.engine.desired, &first),
+        (&other.session.engine.desired, &second),
+        differences,
+    );
     let style = Style { paint: Paint { colour: context.output.colour }, verbose: context.global.verbose };
     context.output.result(&if options.json { document.json() } else { document.text(style) });
     Ok(if document.is_equal() { Exit::Success } else { Exit::Changes })
@@ -83,13 +86,13 @@ async fn side(context: &Context, named: &str, planned: bool) -> Result<Side, Cli
     let context = context.in_environment(env);
     let session = session::connect(&context, session::open(&context)?).await?;
     let live = session.observe(&context).await?;
-    let world = if planned { session.planned(&context, &live)? } else { live };
+    let world = if planned { session.engine.planned(&live)? } else { live };
     Ok(Side { session, world, role: role.to_owned() })
 }
 
 async fn subject(side: &Side, with_uses: bool) -> Result<Subject, CliError> {
     let Side { session, world, role } = side;
-    let desired = &session.desired;
+    let desired = &session.engine.desired;
     let name = Name::new(role.strip_prefix("roles.").unwrap_or(role));
     let none = Evidence::default();
     if let Some(role) = world.roles.get(&name) {
@@ -114,7 +117,7 @@ async fn subject(side: &Side, with_uses: bool) -> Result<Subject, CliError> {
     if lockstep::access::Arn::split(&arn).is_none() {
         return Err(unknown());
     }
-    let outsiders = aws::outsiders(&session.aws, [arn.clone()].into()).await?;
+    let outsiders = aws::outsiders(&session.engine.aws, [arn.clone()].into()).await?;
     let evidence = Evidence { outsiders, grants: BTreeMap::new() };
     let scene = Scene { desired, world, evidence: &evidence };
     if !scene.exists(&arn) {

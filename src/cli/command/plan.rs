@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::Context;
-use crate::cli::changes::Change;
+use crate::cli::changes::View;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::saved::Saved;
@@ -38,16 +38,19 @@ pub struct Options {
 /// Anything that blocks the plan.
 pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> {
     let session = session::connect(context, session::open(context)?).await?;
-    let desired = if options.destroy { session.desired.emptied() } else { session.desired.clone() };
+    let engine = &session.engine;
+    let desired = if options.destroy { engine.desired.emptied() } else { engine.desired.clone() };
     let world = session.observe(context).await?;
-    let change = Change::plan(context, &session, (&desired, &world)).await?;
+    let change = engine.plan(&desired, &world).await?;
+    let view = View::new(context, &change);
+    view.check_proof()?;
     if options.json {
-        context.output.result(&serde_json::to_string_pretty(&change.json()).unwrap_or_default());
+        context.output.result(&serde_json::to_string_pretty(&view.json()).unwrap_or_default());
     } else {
-        context.output.result(&change.text(context));
+        context.output.result(&view.text());
     }
     if let Some(out) = &options.out {
-        Saved::new(&change, options.destroy).write(out)?;
+        Saved::new(engine, &view, options.destroy).write(out)?;
         let shown = out.display();
         context.output.note(&format!("saved: `lockstep apply {shown}` does exactly this, or nothing"));
     }

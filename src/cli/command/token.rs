@@ -7,7 +7,6 @@ use lockstep::call::{Http, Route};
 
 use super::call::api;
 use crate::cli::Context;
-use crate::cli::actor::caller;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::session;
@@ -45,7 +44,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
     let world = session.observe(context).await?;
     let http = Http::new()?;
     let scopes: BTreeSet<String> = options.scopes.iter().cloned().collect();
-    let token = caller(&session, &http, &world.ids).token(&route, &scopes).await?;
+    let token = session.engine.api_caller(&http, &world.ids).token(&route, &scopes).await?;
     let token =
         token.ok_or_else(|| CliError::failed(format!("the route {route} is open: it takes no token")))?;
     context.output.result(token.value());

@@ -1,13 +1,13 @@
 //! `lockstep unlock`: frees a lock that someone holds.
 
 use clap::Args;
+use lockstep::engine::{Contender, LockPlace};
 use lockstep::lock::{self, EXPIRY, Intent, Verdict};
 
 use crate::cli::Context;
 use crate::cli::confirm::confirm;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::lock::{Contender, LockPlace};
 use crate::cli::session;
 
 /// Options of `unlock`.
@@ -27,15 +27,16 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
     let file = session::open(context)?;
     let reached = session::reach(context, &file).await?;
     let (stack, env) = (file.stack.name(), reached.env.as_str());
-    let place = LockPlace { stack, env };
-    let contender = Contender::new(context, reached.aws, place, "unlock").await;
+    let pipeline = context.environment.pipeline();
+    let place = LockPlace { stack, env, verb: "unlock", pipeline: pipeline.as_deref() };
+    let contender = Contender::new(reached.aws, place).await;
     let (holder, silent) = match contender.turn(Intent::Look).await? {
         Verdict::Busy(holder, silent) => (holder, silent),
         Verdict::Free(_) => {
             context.output.result(&format!("Nobody holds the lock of {stack}/{env}."));
             return Ok(Exit::Success);
         }
-        verdict => return Err(contender.unreadable(&verdict)),
+        verdict => return Err(contender.unreadable(&verdict).into()),
     };
     context.output.result(&format!("{stack}/{env} is locked\n{}", lock::describe(&holder, silent)));
     let warning = if silent < EXPIRY {
@@ -43,7 +44,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
     } else {
         "It shows no signs of life. "
     };
-    if !options.auto_approve && !confirm(&format!("{warning}Take the lock away?"))? {
+    if !options.auto_approve && !confirm(format!("{warning}Take the lock away?")).await? {
         return Err(CliError::failed("not approved; the lock is still held"));
     }
     match contender.turn(Intent::Break { session: holder.session }).await? {
@@ -51,11 +52,9 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
             context.output.result("The lock is free.");
             Ok(Exit::Success)
         }
-        Verdict::Busy(other, silent) => Err(CliError::failed(format!(
-            "error: somebody else has taken the lock meanwhile\n{}",
-            lock::describe(&other, silent)
-        ))
-        .hint("look again: lockstep unlock")),
-        verdict => Err(contender.unreadable(&verdict)),
+        Verdict::Busy(other, silent) => Err(CliError::failed("someone else has taken the lock in between")
+            .detail([lock::describe(&other, silent)])
+            .hint("look again: lockstep unlock")),
+        verdict => Err(contender.unreadable(&verdict).into()),
     }
 }

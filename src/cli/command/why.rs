@@ -80,7 +80,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
         None => why::Denial::default(),
     };
     let session = session::connect(context, session::open(context)?).await?;
-    let desired = &session.desired;
+    let desired = &session.engine.desired;
     let mut world = session.observe(context).await?;
 
     let principal = options.principal.as_deref().or(denial.principal.as_deref());
@@ -189,7 +189,7 @@ async fn which(
     named: Option<&str>,
     (principal, action): (&str, &str),
 ) -> Result<Name, CliError> {
-    let desired = &session.desired;
+    let desired = &session.engine.desired;
     let Some(named) = named else { return the_only(desired, principal, action) };
     let name = Name::new(named.strip_prefix("keys.").unwrap_or(named));
     if desired.keys.contains_key(&name) || world.keys.contains_key(&name) {
@@ -202,7 +202,7 @@ async fn which(
     if let Some((name, _)) = world.keys.iter().find(|(_, seen)| is_it(seen)) {
         return Ok(name.clone());
     }
-    let seen = aws::key(&session.aws, desired, named).await?;
+    let seen = aws::key(&session.engine.aws, desired, named).await?;
     let arn = Name::new(seen.arn.as_str());
     world.keys.insert(arn.clone(), seen);
     Ok(arn)
@@ -247,14 +247,14 @@ async fn evidence(
     principal: &str,
     key: &Name,
 ) -> Result<Evidence, CliError> {
-    let ours = session.desired.role_by_arn(principal).is_some()
+    let ours = session.engine.desired.role_by_arn(principal).is_some()
         || world.roles.values().any(|role| {
             role.spec.arn == principal
                 || principal.contains(&format!(":assumed-role/{}/", role.spec.role_name))
         });
     let is_somebody = Arn::split(principal).is_some_and(|arn| arn.resource != "root");
     let asked = if ours || !is_somebody { Vec::new() } else { vec![principal.to_owned()] };
-    let outsiders = aws::outsiders(&session.aws, asked.into_iter().collect()).await?;
-    let grants = session.grants(world, Some(key)).await?;
+    let outsiders = aws::outsiders(&session.engine.aws, asked.into_iter().collect()).await?;
+    let grants = session.engine.grants(world, Some(key)).await?;
     Ok(Evidence { outsiders, grants })
 }
