@@ -16,4 +16,4 @@ pub mod stack;
 pub mod why;
 
 #[cfg(test)]
-mod house;
+mod architecture_tests;

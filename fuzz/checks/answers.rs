@@ -11,7 +11,7 @@ use std::thread;
 use lockstep::aws::{self, Aws, AwsError, Locker};
 use lockstep::kinds::World;
 use lockstep::lock::{Holder, Intent};
-use lockstep::plan::prove::{Evidence, Scene};
+use lockstep::plan::prove::{AccessContext, Evidence};
 use lockstep::plan::{PlanError, plan};
 use lockstep::report::drift::Observed;
 use lockstep::report::{self, Drift, PlanView};
@@ -76,7 +76,7 @@ fn goes_on(world: &World) {
     let text = serde_json::to_string(&(keys, roles, log_groups, functions, apis));
     text.expect("a saved plan holds the digests of these texts");
     let evidence = Evidence::default();
-    let scene = Scene { desired, world, evidence: &evidence };
+    let scene = AccessContext { desired, world, evidence: &evidence };
     let drift = Drift::new(Observed { scene, blocked: &[], claims: &[] });
     assert!(!drives(&drift.text(Default::default())));
     assert!(!drives(&drift.markdown()));

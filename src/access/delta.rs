@@ -83,12 +83,12 @@ fn piece(statement: &Statement) -> Piece {
         principals: texts(principals, |principal| principal.parts().1),
         actions: texts(actions, ToString::to_string).into_iter().collect(),
         resources: texts(resources, Clone::clone),
-        conditions: told_conditions(conditions).collect(),
+        conditions: shown_conditions(conditions).collect(),
     }
 }
 
 /// Writes conditions one by one, such as `kms:ViaService StringEquals lambda.eu-west-1.amazonaws.com`.
-pub fn told_conditions(conditions: &Conditions) -> impl Iterator<Item = String> + '_ {
+pub fn shown_conditions(conditions: &Conditions) -> impl Iterator<Item = String> + '_ {
     conditions.iter().flat_map(|(operator, keys)| {
         keys.iter().map(move |(key, values)| {
             format!("{key} {operator} {}", values.iter().cloned().collect::<Vec<_>>().join(", "))

@@ -52,7 +52,7 @@ pub use caller::{Caller, CallerKind, Level, NamedPolicy, Readable};
 pub use compare::{Change, Verdict, compare};
 pub use context::Context;
 pub use decide::{Decision, Outcome, actions_of, decide};
-pub use delta::{Delta, Piece, delta, told_conditions};
+pub use delta::{Delta, Piece, delta, shown_conditions};
 pub use explain::{Miss, NearMiss};
 pub use key::{Constraints, Grant, KeyFacts, NewGrant, Request};
 pub use lines::{Checked, answer_line, check_line};

@@ -25,12 +25,12 @@ use aws_smithy_types::date_time::Format;
 use aws_smithy_types::retry::RetryConfig;
 use tokio::sync::OnceCell;
 
+use super::complete::CompleteResponse;
 use super::error::{AwsError, ErrorKind};
 use super::halt::Halt;
 use super::limits::Limits;
 use super::pages;
 use super::wait::Pace;
-use super::whole::Whole;
 use crate::access::Arn;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -246,7 +246,7 @@ impl Clients {
                     $sdk::config::Builder::from(shared)
                         .retry_config(retry.clone())
                         .interceptor(Counter { service: $service, seen: seen.clone() })
-                        .interceptor(Whole { reads: retry.has_retry() })
+                        .interceptor(CompleteResponse { reads: retry.has_retry() })
                         .build(),
                 )
             };

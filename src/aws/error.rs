@@ -68,17 +68,17 @@ impl AwsError {
         let retry_after = response.and_then(|response| retry_after(response.headers().get("retry-after")?));
         let code = error.code().map(printable);
         let request_id = error.meta().extra("aws_request_id").map(printable);
-        let told = error.message().map(printable);
+        let message_text = error.message().map(printable);
         let answered = matches!(error, SdkError::ServiceError(_));
         let garbled = matches!(error, SdkError::ResponseError(_));
         let unbuilt = matches!(error, SdkError::ConstructionFailure(_));
         let source = error.into_source().ok();
         let kind = match (&code, status) {
             _ if !answered => unanswered(unbuilt, source.as_deref()),
-            (code, status) => classify(operation, code.as_deref(), told.as_deref(), status),
+            (code, status) => classify(operation, code.as_deref(), message_text.as_deref(), status),
         };
-        let message = match (told, kind) {
-            (Some(told), _) => told,
+        let message = match (message_text, kind) {
+            (Some(message_text), _) => message_text,
             (None, ErrorKind::Credentials) => "no credentials are found".to_owned(),
             (None, _) if garbled => "the answer of AWS cannot be read".to_owned(),
             (None, ErrorKind::Unknown) => "no answer from AWS".to_owned(),

@@ -2,6 +2,7 @@
 
 mod api;
 mod clients;
+mod complete;
 mod discover;
 mod error;
 mod found;
@@ -22,7 +23,6 @@ mod role;
 mod stale;
 mod trail;
 mod wait;
-mod whole;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -6,10 +6,10 @@ use futures::future::try_join_all;
 use futures::try_join;
 
 use super::clients::Aws;
+use super::complete::held;
 use super::discover::denied;
 use super::error::AwsError;
 use super::role;
-use super::whole::held;
 use crate::access::{Arn, PolicyDocument, PolicyKind};
 use crate::kinds::{Outsider, Tags, outsider::Identity};
 

@@ -45,7 +45,7 @@ pub async fn attributed(
         match timeout_at(end, changes(&session.engine.aws, &names, global, since)).await {
             Ok(Ok(trail)) => {
                 silent |= trail.events.is_empty() && !trail.more;
-                lines.extend(told(&trail));
+                lines.extend(event_lines(&trail));
             }
             Ok(Err(error)) if error.is_denied() => {
                 remark = Some(
@@ -75,7 +75,7 @@ pub async fn attributed(
     (lines, remark)
 }
 
-fn told(trail: &Trail) -> Vec<String> {
+fn event_lines(trail: &Trail) -> Vec<String> {
     let Trail { events, more } = trail;
     let mut lines: Vec<String> = events
         .iter()

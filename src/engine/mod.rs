@@ -43,7 +43,7 @@ use crate::build::{self, BuildOptions};
 use crate::call::{Caller, Http};
 use crate::kinds::{Ids, Name, Op, World, function};
 use crate::lock::Holder;
-use crate::plan::prove::{self, Course, Evidence, Scene};
+use crate::plan::prove::{self, AccessContext, Evidence, ProofInput};
 use crate::plan::{self, Blocked, Plan, claims};
 use crate::stack::desired::{Desired, Place};
 
@@ -198,11 +198,11 @@ impl Engine {
     /// Everything that blocks the plan. What is not proved is part of the result.
     pub async fn plan<'a>(&self, desired: &'a Desired, world: &'a World) -> Result<Change<'a>, EngineError> {
         let plan = plan::plan(desired, world)?;
-        let course = Course { desired, world, plan: &plan, applier: &self.caller };
+        let course = ProofInput { desired, world, plan: &plan, applier: &self.caller };
         let outsiders = aws::outsiders(&self.aws, prove::outsiders(course)).await?;
         let evidence = Evidence { outsiders, ..Evidence::default() };
         let after = plan::after(&plan, desired, world)?;
-        let uses = prove::uses(Scene { desired, world: &after, evidence: &evidence });
+        let uses = prove::uses(AccessContext { desired, world: &after, evidence: &evidence });
         let findings = prove::unproved(course, &evidence)?;
         Ok(Change { desired, world, plan, proof: AccessProof { uses, findings } })
     }
@@ -224,10 +224,10 @@ impl Engine {
     /// No answer. What may not be read is part of the list.
     pub async fn broken_claims(&self, world: &World) -> Result<Vec<Blocked>, EngineError> {
         let (desired, nothing) = (&self.desired, Plan::default());
-        let course = Course { desired, world, plan: &nothing, applier: &self.caller };
+        let course = ProofInput { desired, world, plan: &nothing, applier: &self.caller };
         let outsiders = aws::outsiders(&self.aws, prove::outsiders(course)).await?;
         let evidence = Evidence { outsiders, ..Evidence::default() };
-        Ok(claims::broken(Scene { desired, world, evidence: &evidence }))
+        Ok(claims::broken(AccessContext { desired, world, evidence: &evidence }))
     }
 
     /// Reads the grants on the keys of a world, or on one of them.

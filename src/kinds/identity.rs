@@ -47,7 +47,7 @@ impl World {
             roles.map(|role| (role.role_id.clone(), role.spec.arn.clone())).collect();
         let keys = self.keys.values_mut().map(|key| &mut key.spec.policy);
         let trusts = self.roles.values_mut().map(|role| &mut role.spec.trust);
-        keys.chain(trusts).for_each(|policy| key::policy::unearth(policy, &living));
+        keys.chain(trusts).for_each(|policy| key::policy::restore_arns_from_unique_ids(policy, &living));
     }
 
     /// Adopts roles that were deleted and re-created by hand without the tags of the stack. Such a role has the name

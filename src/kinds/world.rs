@@ -166,7 +166,7 @@ impl World {
             (Op::Function { name, op: function::Op::Mark { role: Some(role), .. } }, _) => {
                 self.mark_role(name, role);
             }
-            (_, Some(deleted)) => self.bury(deleted),
+            (_, Some(deleted)) => self.replace_arn_with_unique_id(deleted),
             _ => {}
         }
         Ok(())
@@ -278,9 +278,9 @@ impl World {
     }
 
     /// Replaces the ARN of a deleted role by its bare ID in key policies, as KMS does.
-    fn bury(&mut self, role: role::Seen) {
+    fn replace_arn_with_unique_id(&mut self, role: role::Seen) {
         for key in self.keys.values_mut() {
-            key::policy::bury(&mut key.spec.policy, &role.spec.arn, &role.role_id);
+            key::policy::replace_arn_with_unique_id(&mut key.spec.policy, &role.spec.arn, &role.role_id);
         }
         self.role_arns.insert(role.spec.arn);
     }

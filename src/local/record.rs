@@ -159,7 +159,7 @@ impl Lock {
     pub(super) async fn take(path: &Path, on_wait: &(dyn Fn() + Sync)) -> Result<Self, LocalError> {
         let file = private_file(path).map_err(io_error("open", path))?;
         let started = Instant::now();
-        let mut told = false;
+        let mut announced = false;
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(Self(file)),
@@ -171,9 +171,9 @@ impl Lock {
                     });
                 }
                 Err(TryLockError::WouldBlock) => {
-                    if !told {
+                    if !announced {
                         on_wait();
-                        told = true;
+                        announced = true;
                     }
                     tokio::time::sleep(LOCK_POLL).await;
                 }
@@ -279,8 +279,8 @@ mod tests {
         let (_parent, folder) = folder();
         let first = folder.lock().await.unwrap();
         let path = folder.path().join("lock");
-        let (told, mut waits) = tokio::sync::mpsc::unbounded_channel();
-        let second = tokio::spawn(async move { Lock::take(&path, &|| told.send(()).unwrap()).await });
+        let (announced, mut waits) = tokio::sync::mpsc::unbounded_channel();
+        let second = tokio::spawn(async move { Lock::take(&path, &|| announced.send(()).unwrap()).await });
         waits.recv().await.unwrap();
         assert!(!second.is_finished());
         drop(first);

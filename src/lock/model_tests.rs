@@ -103,8 +103,8 @@ fn take(world: &mut World, place: usize, answer: Answer) {
     let contender = &mut world.contenders[place];
     let Doing::Turn(doing) = &mut contender.doing else { return };
     let (turn, steps) = doing.as_mut();
-    let Some(told) = steps.answer(answer) else { return };
-    let Some(verdict) = turn.answer(told) else {
+    let Some(reply) = steps.answer(answer) else { return };
+    let Some(verdict) = turn.answer(reply) else {
         *steps = Steps::new(&turn.ask());
         return;
     };

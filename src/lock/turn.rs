@@ -126,9 +126,9 @@ impl Turn {
         }
     }
 
-    /// Takes what was told, and ends or goes on.
-    pub fn answer(&mut self, told: StoreReply) -> Option<Verdict> {
-        match (&self.phase, told) {
+    /// Takes what was reply, and ends or goes on.
+    pub fn answer(&mut self, reply: StoreReply) -> Option<Verdict> {
+        match (&self.phase, reply) {
             (Phase::Look, StoreReply::Seen { at, last }) => self.decide(at, last),
             (Phase::Look, StoreReply::Foreign) => Some(Verdict::Foreign),
             (Phase::Swap { dead, .. }, StoreReply::Swapped) => Some(match self.intent {

@@ -4,34 +4,34 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::checks::Blocked;
 use super::parity::{self, Difference, Side, Subject};
-use super::prove::Scene;
+use super::prove::AccessContext;
 use crate::access::{Decision, KeyFacts, Outcome, PolicyDocument, Readable, Request, Statement, decide};
 use crate::kinds::{Kind, Name, ResourceId};
 use crate::stack::desired::{Assertion, Desired, use_sid};
 
 /// Maximum number of actions and objects that are listed for one difference; the rest are only counted.
-const TOLD: usize = 5;
+const MAX_LISTED: usize = 5;
 
 /// Lists the claims that do not certainly hold in a world.
-pub fn broken(scene: Scene<'_>) -> Vec<Blocked> {
+pub fn broken(scene: AccessContext<'_>) -> Vec<Blocked> {
     let mut broken = assertions(scene);
     broken.extend(twins(scene));
     broken
 }
 
 /// Lists the assertions that do not certainly hold in a world.
-pub fn assertions(scene: Scene<'_>) -> Vec<Blocked> {
+pub fn assertions(scene: AccessContext<'_>) -> Vec<Blocked> {
     scene.desired.assertions.iter().filter_map(|assertion| asserted(scene, assertion)).collect()
 }
 
 /// Lists the twins that are not known to be equivalent in a world. They need not be equivalent while a plan is running,
 /// because a role loses permissions only in the last phase.
-pub fn twins(scene: Scene<'_>) -> Vec<Blocked> {
+pub fn twins(scene: AccessContext<'_>) -> Vec<Blocked> {
     scene.desired.twins.iter().filter_map(|(role, twin)| alike(scene, role, twin)).collect()
 }
 
 /// Checks one assertion. Nobody can use a key that does not exist, and it is created together with its policy.
-fn asserted(scene: Scene<'_>, assertion: &Assertion) -> Option<Blocked> {
+fn asserted(scene: AccessContext<'_>, assertion: &Assertion) -> Option<Blocked> {
     let Assertion { principal, actions, allowed, key, context, when, line } = assertion;
     let facts = scene.key(key, scene.world.keys.get(key)?);
     let caller = scene.caller(principal);
@@ -78,13 +78,14 @@ fn why(decision: &Decision) -> String {
 }
 
 /// Compares the permissions of a role and its twin, apart from those that the functions running under them use.
-fn alike(scene: Scene<'_>, role: &Name, twin: &Name) -> Option<Blocked> {
+fn alike(scene: AccessContext<'_>, role: &Name, twin: &Name) -> Option<Blocked> {
     let (one, other) = (declared(scene, role)?, declared(scene, twin)?);
     let differences = parity::differences(&one, &other);
-    let told: Vec<String> = differences.iter().map(|difference| sentence(difference, role, twin)).collect();
-    (!told.is_empty()).then(|| Blocked {
+    let sentences: Vec<String> =
+        differences.iter().map(|difference| sentence(difference, role, twin)).collect();
+    (!sentences.is_empty()).then(|| Blocked {
         resource: ResourceId::new(Kind::Role, role),
-        problem: format!("it is a twin of {twin}, and they differ: {}", told.join("; ")),
+        problem: format!("it is a twin of {twin}, and they differ: {}", sentences.join("; ")),
         remedy: "give both of them what one has, or neither; or take `twin_of` out".to_owned(),
         line: scene.desired.line_of(&format!("roles.{role}.twin_of")).cloned(),
     })
@@ -92,7 +93,7 @@ fn alike(scene: Scene<'_>, role: &Name, twin: &Name) -> Option<Blocked> {
 
 /// Returns a role of the stack with the key policies as they are before the uses are added, because the uses follow the
 /// functions.
-fn declared(scene: Scene<'_>, role: &Name) -> Option<Subject> {
+fn declared(scene: AccessContext<'_>, role: &Name) -> Option<Subject> {
     let spec = scene.desired.roles.get(role)?;
     let policy =
         |name: &Name, _: &PolicyDocument| scene.desired.keys.get(name).map(|want| want.spec.policy.clone());
@@ -101,7 +102,7 @@ fn declared(scene: Scene<'_>, role: &Name) -> Option<Subject> {
 
 /// Returns a role inside or outside the stack as it is in the world. The uses of functions are omitted unless
 /// `with_uses` is set, because a use belongs to the function, whichever of two roles the function runs under.
-pub fn seen(scene: Scene<'_>, (name, arn): (&str, &str), with_uses: bool) -> Subject {
+pub fn seen(scene: AccessContext<'_>, (name, arn): (&str, &str), with_uses: bool) -> Subject {
     let sids: BTreeSet<String> = scene.desired.functions.keys().map(use_sid).collect();
     let policy = |_: &Name, policy: &PolicyDocument| {
         let is_use = |statement: &&Statement| {
@@ -116,12 +117,12 @@ pub fn seen(scene: Scene<'_>, (name, arn): (&str, &str), with_uses: bool) -> Sub
 }
 
 fn subject(
-    scene: Scene<'_>,
+    scene: AccessContext<'_>,
     name: &str,
     arn: &str,
     policy: impl Fn(&Name, &PolicyDocument) -> Option<PolicyDocument>,
 ) -> Subject {
-    let Scene { desired, world, evidence: _ } = scene;
+    let AccessContext { desired, world, evidence: _ } = scene;
     let keys = world.keys.iter().filter_map(|(name, seen)| {
         let facts = scene.key(name, seen);
         let policy = match &facts.policy {
@@ -160,8 +161,8 @@ fn sentence(difference: &Difference, role: &Name, twin: &Name) -> String {
 }
 
 fn few(items: &[String]) -> String {
-    let first = items.iter().take(TOLD).map(String::as_str).collect::<Vec<_>>().join(", ");
-    match items.len().saturating_sub(TOLD) {
+    let first = items.iter().take(MAX_LISTED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match items.len().saturating_sub(MAX_LISTED) {
         0 => first,
         more => format!("{first} and {more} more"),
     }
@@ -198,7 +199,7 @@ mod tests {
         let world = nothing();
         let world = after(&plan(desired, &world).unwrap(), desired, &world).unwrap();
         let evidence = Evidence::default();
-        let scene = Scene { desired, world: &world, evidence: &evidence };
+        let scene = AccessContext { desired, world: &world, evidence: &evidence };
         broken(scene).into_iter().map(|blocked| blocked.problem).collect()
     }
 

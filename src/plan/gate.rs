@@ -40,7 +40,7 @@ pub struct Gates {
 }
 
 /// The input from which gates are derived.
-pub struct Surroundings<'a> {
+pub struct GateContext<'a> {
     /// The stack.
     pub desired: &'a Desired,
     /// The world before the plan or, if `seen` is false, before this part of it.
@@ -52,9 +52,9 @@ pub struct Surroundings<'a> {
 }
 
 /// Returns the gates between the widening and the narrowing steps.
-pub fn gates(around: &Surroundings<'_>, (widen, narrow): (&[Step], &[Step]), drain: u32) -> Gates {
-    let probes = probes(around);
-    let rollback = rollback(around, widen);
+pub fn gates(context: &GateContext<'_>, (widen, narrow): (&[Step], &[Step]), drain: u32) -> Gates {
+    let probes = probes(context);
+    let rollback = rollback(context, widen);
     let takes_use = narrow.iter().any(takes_use);
     let before_narrowing = Gate { probes: probes.clone(), drain, rollback: rollback.clone() };
     let wanted = takes_use || !widen.is_empty();
@@ -72,14 +72,14 @@ impl Gate {
 
 /// Lists the probes of every function that is touched or has a touched key or role, and of all functions if an API is
 /// touched.
-fn probes(around: &Surroundings<'_>) -> Vec<(Name, Probe)> {
-    let touched = |kind, name: &Name| around.touched.contains(&ResourceId::new(kind, name));
-    let affected = around.desired.functions.iter().filter(|(name, want)| {
-        let role = around.desired.role_by_arn(&want.spec.config.role);
+fn probes(context: &GateContext<'_>) -> Vec<(Name, Probe)> {
+    let touched = |kind, name: &Name| context.touched.contains(&ResourceId::new(kind, name));
+    let affected = context.desired.functions.iter().filter(|(name, want)| {
+        let role = context.desired.role_by_arn(&want.spec.config.role);
         touched(Kind::Function, name)
             || want.uses.keys().any(|key| touched(Kind::Key, key))
             || role.is_some_and(|role| touched(Kind::Role, role))
-            || around.desired.apis.keys().any(|api| touched(Kind::Api, api))
+            || context.desired.apis.keys().any(|api| touched(Kind::Api, api))
     });
     affected.filter_map(|(name, want)| Some((name.clone(), want.probe.clone()?))).collect()
 }
@@ -128,15 +128,15 @@ pub fn cleanup(world: &World, narrow: &[Step]) -> BTreeSet<usize> {
 
 /// Returns the seconds to wait until every request that began under an old role has ended: at the latest after the
 /// start and the timeout of its function.
-pub fn drain(around: &Surroundings<'_>, narrow: &[Step]) -> u32 {
+pub fn drain(context: &GateContext<'_>, narrow: &[Step]) -> u32 {
     let mut seconds = 0;
     for step in narrow.iter().filter(|step| takes_use(step)) {
-        for (name, seen) in &around.world.functions {
+        for (name, seen) in &context.world.functions {
             // A function that is being deleted does not serve anyone any more.
-            let Some(want) = around.desired.functions.get(name) else { continue };
+            let Some(want) = context.desired.functions.get(name) else { continue };
             let uses_key = match &step.op {
                 Op::Key { name: key, .. } => want.uses.contains_key(key),
-                Op::Role { name: role, .. } => around
+                Op::Role { name: role, .. } => context
                     .world
                     .roles
                     .get(role)
@@ -145,7 +145,7 @@ pub fn drain(around: &Surroundings<'_>, narrow: &[Step]) -> u32 {
             };
             if uses_key {
                 // A request that arrived right before the change may have had to start the function first.
-                seconds = seconds.max(seen.config.timeout + around.desired.place.longest_init);
+                seconds = seconds.max(seen.config.timeout + context.desired.place.longest_init);
             }
         }
     }
@@ -158,10 +158,10 @@ fn updates_code(function: &Name, widen: &[Step]) -> bool {
     )
 }
 
-fn rollback(around: &Surroundings<'_>, widen: &[Step]) -> Vec<Rollback> {
+fn rollback(context: &GateContext<'_>, widen: &[Step]) -> Vec<Rollback> {
     let moved = widen.iter().filter_map(|step| match &step.op {
         Op::Function { name, op: function::Op::Configure { config } } => {
-            let before = around.world.functions.get(name)?;
+            let before = context.world.functions.get(name)?;
             (before.config.role != config.role).then_some((name, config, before))
         }
         _ => None,
@@ -185,10 +185,10 @@ fn rollback(around: &Surroundings<'_>, widen: &[Step]) -> Vec<Rollback> {
     // Aliases carry the traffic, so they are rolled back first.
     for step in widen {
         let Op::Function { name, op: function::Op::MoveAlias { alias, .. } } = &step.op else { continue };
-        let Some(before) = around.world.functions.get(name) else { continue };
+        let Some(before) = context.world.functions.get(name) else { continue };
         let Some(has) = before.aliases.get(alias) else { continue };
         let of_function = |op| Op::Function { name: name.clone(), op };
-        if !around.seen {
+        if !context.seen {
             let latest =
                 function::Alias { version: function::Version::Latest, additional: has.additional.clone() };
             if let Some(way) = ways.iter_mut().find(|way| way.function == *name) {

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use crate::access::{Decision, Outcome, Reason, Request, decide};
 use crate::kinds::{Kind, Name, World, key};
 
-use super::prove::Scene;
-use super::target::finally;
+use super::prove::AccessContext;
+use super::target::final_target;
 
 /// A function that serves traffic under a role without access to a key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,8 +39,8 @@ pub enum Cause {
 /// it.
 ///
 /// INVARIANT: applying a plan, or any part of it, to a world without gaps gives a world without gaps.
-pub fn gaps(scene: Scene<'_>) -> Vec<Gap> {
-    let Scene { desired, world, evidence: _ } = scene;
+pub fn gaps(scene: AccessContext<'_>) -> Vec<Gap> {
+    let AccessContext { desired, world, evidence: _ } = scene;
     let mut gaps: Vec<Gap> = Vec::new();
     for (function, want) in &desired.functions {
         let Some(seen) = world.functions.get(function) else { continue };
@@ -97,9 +97,9 @@ pub struct OtherKey {
 /// Lists the environment variables that point to no key, or to a key that their function certainly may not use.
 ///
 /// Only those variables count that name a key of the stack, by alias, ARN or ID, in the stack file.
-pub fn astray(scene: Scene<'_>) -> Vec<Astray> {
-    let Scene { desired, world, evidence: _ } = scene;
-    let target = finally(desired, world);
+pub fn astray(scene: AccessContext<'_>) -> Vec<Astray> {
+    let AccessContext { desired, world, evidence: _ } = scene;
+    let target = final_target(desired, world);
     let mut found = Vec::new();
     for (function, want) in &target.functions {
         let (Some(seen), Some(uses)) = (world.functions.get(function), desired.functions.get(function))
@@ -168,7 +168,12 @@ fn lead<'a>(world: &'a World, value: &str) -> Lead<'a> {
 }
 
 /// Lists the actions, without `kms:`, that a role certainly may not perform with a key, with the reason for each.
-fn lacking(scene: Scene<'_>, name: &Name, role: &str, needed: &BTreeSet<String>) -> Vec<(String, Cause)> {
+fn lacking(
+    scene: AccessContext<'_>,
+    name: &Name,
+    role: &str,
+    needed: &BTreeSet<String>,
+) -> Vec<(String, Cause)> {
     let Some(key) = scene.world.keys.get(name) else {
         return needed.iter().map(|action| (short(action), Cause::Missing)).collect();
     };
@@ -180,7 +185,7 @@ fn short(action: &str) -> String {
 }
 
 fn denied(
-    scene: Scene<'_>,
+    scene: AccessContext<'_>,
     (name, key): (&Name, &key::Seen),
     role: &str,
     needed: &BTreeSet<String>,

@@ -32,7 +32,7 @@ pub use access::AccessChange;
 pub use checks::Blocked;
 pub use gate::{Gate, Rollback};
 pub use stand_in::{original, remedy as renewal};
-pub use target::{finally, widened};
+pub use target::{final_target, widened};
 
 /// The phases that lead from one world to another.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,9 +165,9 @@ pub fn plan(desired: &Desired, world: &World) -> Result<Plan, PlanError> {
 pub fn plan_by(desired: &Desired, world: &World, rules: Rules) -> Result<Plan, PlanError> {
     let mut present = world.clone();
     present.role_arns.extend(desired.roles.values().map(|role| role.arn.clone()));
-    let last = finally(desired, &present);
-    let detour = stand_in::detour(desired, &last, &present);
-    let (way, wide) = match &detour {
+    let last = final_target(desired, &present);
+    let temporary = stand_in::detour(desired, &last, &present);
+    let (way, wide) = match &temporary {
         None => (desired, widened(desired, &last, &present)),
         Some(way) => (way, stand_in::widened(way, &last, &present)),
     };
@@ -176,12 +176,12 @@ pub fn plan_by(desired: &Desired, world: &World, rules: Rules) -> Result<Plan, P
         return Err(PlanError::Blocked(blocked));
     }
 
-    let there = Leg::new(way, (present, true), &wide, rules)?;
-    let back = match &detour {
+    let there = WideningPart::new(way, (present, true), &wide, rules)?;
+    let back = match &temporary {
         None => None,
         Some(_) => {
             let wide = widened(desired, &last, &there.end);
-            Some(Leg::new(desired, (there.end.clone(), false), &wide, rules)?)
+            Some(WideningPart::new(desired, (there.end.clone(), false), &wide, rules)?)
         }
     };
     let mut between = back.as_ref().unwrap_or(&there).end.clone();
@@ -192,21 +192,21 @@ pub fn plan_by(desired: &Desired, world: &World, rules: Rules) -> Result<Plan, P
     for step in &narrow {
         between.apply(&step.op).map_err(PlanError::Refused)?;
     }
-    let legs: Vec<Leg<'_>> = std::iter::once(there).chain(back).collect();
-    Ok(Plan { phases: phases(legs, narrow) })
+    let parts: Vec<WideningPart<'_>> = std::iter::once(there).chain(back).collect();
+    Ok(Plan { phases: phases(parts, narrow) })
 }
 
 /// A part of a plan that takes nothing away.
-struct Leg<'a> {
+struct WideningPart<'a> {
     desired: &'a Desired,
-    /// `true` if its start was observed; the start of a second leg is the predicted end of the first.
+    /// `true` if its start was observed; the start of a second part is the predicted end of the first.
     seen: bool,
     start: World,
     steps: Vec<Step>,
     end: World,
 }
 
-impl<'a> Leg<'a> {
+impl<'a> WideningPart<'a> {
     fn new(
         desired: &'a Desired,
         (start, seen): (World, bool),
@@ -225,14 +225,14 @@ impl<'a> Leg<'a> {
         Ok(Self { desired, seen, start, steps, end })
     }
 
-    fn around<'b>(&'b self, touched: &'b BTreeSet<ResourceId>) -> gate::Surroundings<'b> {
-        gate::Surroundings { desired: self.desired, world: &self.start, seen: self.seen, touched }
+    fn gate_context<'b>(&'b self, touched: &'b BTreeSet<ResourceId>) -> gate::GateContext<'b> {
+        gate::GateContext { desired: self.desired, world: &self.start, seen: self.seen, touched }
     }
 
-    /// Returns the gates after this leg, before the steps in `narrow` take anything away.
+    /// Returns the gates after this part, before the steps in `narrow` take anything away.
     fn gates(&self, narrow: &[Step], drain: u32) -> gate::Gates {
         let touched = self.steps.iter().chain(narrow).map(|step| step.resource.clone()).collect();
-        gate::gates(&self.around(&touched), (&self.steps, narrow), drain)
+        gate::gates(&self.gate_context(&touched), (&self.steps, narrow), drain)
     }
 }
 
@@ -250,23 +250,23 @@ pub fn after(plan: &Plan, desired: &Desired, world: &World) -> Result<World, Pla
     Ok(world)
 }
 
-fn phases(legs: Vec<Leg<'_>>, narrow: Vec<Step>) -> Vec<Phase> {
+fn phases(parts: Vec<WideningPart<'_>>, narrow: Vec<Step>) -> Vec<Phase> {
     let mut phases = Vec::new();
     let mut gate = None;
     let purposes = [Purpose::Widen, Purpose::Return];
     // The drain covers the roles that a function runs under at the start as well as those in between.
-    let drains = legs.iter().map(|leg| gate::drain(&leg.around(&BTreeSet::new()), &narrow));
+    let drains = parts.iter().map(|part| gate::drain(&part.gate_context(&BTreeSet::new()), &narrow));
     let drain = drains.max().unwrap_or_default();
-    let cleanup = legs.first().map(|leg| gate::cleanup(&leg.start, &narrow)).unwrap_or_default();
-    let count = legs.len();
-    for (index, (leg, purpose)) in legs.into_iter().zip(purposes).enumerate() {
+    let cleanup = parts.first().map(|part| gate::cleanup(&part.start, &narrow)).unwrap_or_default();
+    let count = parts.len();
+    for (index, (part, purpose)) in parts.into_iter().zip(purposes).enumerate() {
         let is_last = index + 1 == count;
-        let gates = if is_last { leg.gates(&narrow, drain) } else { leg.gates(&[], 0) };
+        let gates = if is_last { part.gates(&narrow, drain) } else { part.gates(&[], 0) };
         let proof = if is_last && narrow.is_empty() { gates.proof } else { None };
         let before = std::mem::replace(&mut gate, gates.before_narrowing);
-        if !leg.steps.is_empty() {
+        if !part.steps.is_empty() {
             let cleanup = BTreeSet::new();
-            phases.push(Phase { purpose, gate: before, steps: leg.steps, proof, cleanup });
+            phases.push(Phase { purpose, gate: before, steps: part.steps, proof, cleanup });
         }
     }
     if !narrow.is_empty() {

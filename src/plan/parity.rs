@@ -114,7 +114,7 @@ fn of_documents(
     there: Result<PolicyDocument, String>,
 ) -> Vec<Difference> {
     match (here, there) {
-        (Ok(here), Ok(there)) => told(subject, &here, &there, PolicyKind::Identity),
+        (Ok(here), Ok(there)) => compared(subject, &here, &there, PolicyKind::Identity),
         (here, there) => {
             let unknown =
                 |(side, read): (Side, Result<_, String>)| read.err().map(|why| unknown(side, subject, &why));
@@ -126,7 +126,7 @@ fn of_documents(
 fn trust(one: &Subject, other: &Subject) -> Vec<Difference> {
     let (Some(here), Some(there)) = (&one.trust, &other.trust) else { return Vec::new() };
     let kind = PolicyKind::Trust { partition: "any" };
-    told("trust", &common(one, here, kind), &common(other, there, kind), kind)
+    compared("trust", &common(one, here, kind), &common(other, there, kind), kind)
 }
 
 fn all_of(policies: &[NamedPolicy]) -> PolicyDocument {
@@ -140,7 +140,7 @@ fn common(subject: &Subject, document: &PolicyDocument, kind: PolicyKind<'_>) ->
     PolicyDocument::parse(&text, kind).unwrap_or_else(|_| document.clone())
 }
 
-fn told(
+fn compared(
     subject: &str,
     here: &PolicyDocument,
     there: &PolicyDocument,

@@ -9,13 +9,13 @@ use crate::kinds::{Draft, Name, Op, World, role};
 use crate::stack::desired::Desired;
 
 use super::invariant;
-use super::prove::{Evidence, Scene};
+use super::prove::{AccessContext, Evidence};
 
 /// Moves steps that lift denials from a role into the widening phase, if together they restore access to a function and
 /// no declared use is lost by them.
 pub fn denials_first(desired: &Desired, world: &World, drafts: &mut [Draft]) {
     let evidence = Evidence::default();
-    let gaps = |world: &World| invariant::gaps(Scene { desired, world, evidence: &evidence });
+    let gaps = |world: &World| invariant::gaps(AccessContext { desired, world, evidence: &evidence });
     let before = gaps(world);
     if before.is_empty() {
         return;

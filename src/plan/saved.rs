@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Plan, finally};
+use super::{Plan, final_target};
 use crate::kinds::{Kind, ResourceId, World};
 use crate::stack::desired::Desired;
 use crate::stack::digest as sha256;
@@ -224,7 +224,7 @@ fn differences(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>
 /// Returns a digest of everything that the stack wants. IDs assigned by AWS are filled in, so it depends on the world
 /// too.
 fn wanted(desired: &Desired, world: &World) -> String {
-    digest(&finally(desired, world))
+    digest(&final_target(desired, world))
 }
 
 fn base(world: &World) -> BTreeMap<String, String> {

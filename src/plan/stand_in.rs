@@ -162,7 +162,7 @@ fn let_in(policy: &mut PolicyDocument, original: &str, stand_in: &str) {
 /// Returns the widened world on the detour, in which the roles of the stack keep or regain their permissions while
 /// temporary roles are in use.
 pub fn widened(way: &Desired, last: &Target, world: &World) -> Target {
-    let mut wide = target::widened(way, &target::finally(way, world), world);
+    let mut wide = target::widened(way, &target::final_target(way, world), world);
     for (name, spec) in &mut wide.keys {
         if let Some(last) = last.keys.get(name) {
             spec.policy = key::policy::widened(&spec.policy, &last.policy, |_| true);

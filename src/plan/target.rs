@@ -9,7 +9,7 @@ use crate::stack::desired::{Desired, KeyWant, use_sid};
 
 /// Returns the final target, with the key policies derived: the role of a function may use a key as the function
 /// declares, and so may the role of every version that an alias still routes to.
-pub fn finally(desired: &Desired, world: &World) -> Target {
+pub fn final_target(desired: &Desired, world: &World) -> Target {
     let keys = desired.keys.iter().map(|(name, want)| (name.clone(), with_uses(desired, world, name, want)));
     let functions = desired.functions.iter().map(|(name, want)| (name.clone(), want.spec.clone()));
     let target = Target {

@@ -9,7 +9,7 @@ use crate::access::{Layer, Outcome, Reason, may_assume};
 use crate::kinds::function::RoleMark;
 use crate::kinds::{Kind, Name, ResourceId, World, key};
 use crate::plan::invariant::{self, Astray, Cause, Gap, OtherKey};
-use crate::plan::prove::Scene;
+use crate::plan::prove::AccessContext;
 use crate::plan::renewal;
 use crate::stack::desired::{Desired, Line, use_sid};
 
@@ -71,22 +71,22 @@ impl Blocker {
 /// Lists the problems, in the order of functions.
 ///
 /// If `deployed` is false, keys that do not exist are left out, because they are only about to be created.
-pub fn problems(scene: Scene<'_>, deployed: bool) -> Vec<Problem> {
-    let Scene { desired, world, evidence: _ } = scene;
-    let around = Around { desired, world, names: short::names(desired, world) };
-    let mut problems = around.roles();
-    problems.extend(around.untrusted());
-    problems.extend(around.throttled());
-    problems.extend(invariant::astray(scene).iter().map(|astray| around.astray(astray)));
+pub fn problems(scene: AccessContext<'_>, deployed: bool) -> Vec<Problem> {
+    let AccessContext { desired, world, evidence: _ } = scene;
+    let problems_of = ProblemContext { desired, world, names: short::names(desired, world) };
+    let mut problems = problems_of.roles();
+    problems.extend(problems_of.untrusted());
+    problems.extend(problems_of.throttled());
+    problems.extend(invariant::astray(scene).iter().map(|astray| problems_of.astray(astray)));
     let gaps = invariant::gaps(scene).into_iter().filter(|gap| {
         // A key that cannot be read counts neither as working nor as broken.
         let judged = match world.keys.get(&gap.key) {
             Some(key) => !key.unread.contains_key("policy"),
             None => deployed && is_known_missing(desired, world, &gap.key),
         };
-        judged && !around.is_gone(&gap.role)
+        judged && !problems_of.is_gone(&gap.role)
     });
-    problems.extend(gaps.map(|gap| around.gap(gap)));
+    problems.extend(gaps.map(|gap| problems_of.gap(gap)));
     problems.sort();
     problems
 }
@@ -105,14 +105,14 @@ pub(super) fn foreign_alias<'a>(desired: &'a Desired, world: &World, key: &Name)
     aliases.find(|alias| world.foreign_aliases.contains_key(*alias))
 }
 
-struct Around<'a> {
+struct ProblemContext<'a> {
     desired: &'a Desired,
     world: &'a World,
     names: Names,
 }
 
 /// A problem whose place in the stack file is not known yet.
-struct Told {
+struct ProblemText {
     what: String,
     consequence: &'static str,
     /// The remedy, in which `{line}` stands for the place.
@@ -121,19 +121,19 @@ struct Told {
     blocker: Blocker,
 }
 
-impl Around<'_> {
-    fn problem(&self, (function, role, key): (&Name, &str, Option<&Name>), told: Told) -> Problem {
-        let line = self.desired.line_of(&told.field).cloned();
+impl ProblemContext<'_> {
+    fn problem(&self, (function, role, key): (&Name, &str, Option<&Name>), text: ProblemText) -> Problem {
+        let line = self.desired.line_of(&text.field).cloned();
         let place = line.as_ref().map(|line| format!(" ({}:{})", line.file, line.line)).unwrap_or_default();
         Problem {
             function: function.clone(),
             role: short::role(&self.names, role),
             key: key.cloned(),
-            blocker: told.blocker,
-            what: told.what,
-            consequence: told.consequence.to_owned(),
-            remedy: told.remedy.replace("{line}", &place),
-            field: told.field,
+            blocker: text.blocker,
+            what: text.what,
+            consequence: text.consequence.to_owned(),
+            remedy: text.remedy.replace("{line}", &place),
+            field: text.field,
             line,
         }
     }
@@ -144,21 +144,21 @@ impl Around<'_> {
         for (function, want) in &self.desired.functions {
             let Some(seen) = self.world.functions.get(function) else { continue };
             for role in seen.live_roles() {
-                let told = if self.is_gone(role) {
+                let text = if self.is_gone(role) {
                     self.gone(function, role)
                 } else if want.spec.config.role == role && self.world.is_cut_off(seen) {
                     self.cut_off(function, role)
                 } else {
                     continue;
                 };
-                problems.push(self.problem((function, role, None), told));
+                problems.push(self.problem((function, role, None), text));
             }
         }
         problems
     }
 
-    fn gone(&self, function: &Name, role: &str) -> Told {
-        Told {
+    fn gone(&self, function: &Name, role: &str) -> ProblemText {
+        ProblemText {
             what: format!("{}, a role that does not exist", self.runs(function, role)),
             consequence: "every request fails",
             remedy: self.role_remedy(function, role),
@@ -189,7 +189,7 @@ impl Around<'_> {
                         "let the trust policy of {role} allow lambda.amazonaws.com sts:AssumeRole{{line}}"
                     ),
                 };
-                let told = Told {
+                let text = ProblemText {
                     what: format!(
                         "{}, whose trust policy does not let Lambda assume it",
                         self.runs(function, arn)
@@ -199,7 +199,7 @@ impl Around<'_> {
                     field: format!("roles.{role}.trust"),
                     blocker: Blocker::Trust,
                 };
-                problems.push(self.problem((function, arn, None), told));
+                problems.push(self.problem((function, arn, None), text));
             }
         }
         problems
@@ -208,29 +208,29 @@ impl Around<'_> {
     /// Lists functions that may not be invoked at all.
     fn throttled(&self) -> Vec<Problem> {
         let stopped = self.world.functions.iter().filter(|(_, seen)| seen.reserved_concurrency == Some(0));
-        let told = stopped.filter_map(|(function, seen)| {
+        let text = stopped.filter_map(|(function, seen)| {
             let want = self.desired.functions.get(function)?;
             let remedy = match want.spec.reserved_concurrency {
                 Some(0) => "set another reserved_concurrency{line}, and run lockstep apply",
                 _ => "lockstep apply restores it{line}",
             };
-            let told = Told {
+            let text = ProblemText {
                 what: "has a reserved concurrency of 0".to_owned(),
                 consequence: "every request is throttled",
                 remedy: remedy.to_owned(),
                 field: format!("functions.{function}.reserved_concurrency"),
                 blocker: Blocker::Settings,
             };
-            Some(self.problem((function, &seen.config.role, None), told))
+            Some(self.problem((function, &seen.config.role, None), text))
         });
-        told.collect()
+        text.collect()
     }
 
     /// Describes a function whose role was re-created after the function was configured: Lambda then creates a grant on
     /// the key of the environment, for the id that the role has at that time.
-    fn cut_off(&self, function: &Name, role: &str) -> Told {
+    fn cut_off(&self, function: &Name, role: &str) -> ProblemText {
         let name = short::role(&self.names, role);
-        Told {
+        ProblemText {
             what: format!("was configured with {name} before that role was deleted and re-created"),
             consequence: "Lambda cannot decrypt its environment variables, and every request fails",
             remedy: format!("{}{{line}}", renewal(self.desired, self.world, function)),
@@ -240,8 +240,8 @@ impl Around<'_> {
     }
 
     fn gap(&self, gap: Gap) -> Problem {
-        let told = match (self.world.keys.get(&gap.key), &gap.cause) {
-            (None, _) | (_, Cause::Missing) => Told {
+        let text = match (self.world.keys.get(&gap.key), &gap.cause) {
+            (None, _) | (_, Cause::Missing) => ProblemText {
                 what: format!("uses keys.{}, which does not exist", gap.key),
                 consequence: "every request that needs it fails",
                 remedy: "lockstep apply makes the key{line}".to_owned(),
@@ -253,7 +253,7 @@ impl Around<'_> {
             (Some(_), Cause::Denied(Reason::BoundaryNoAllow, _)) => self.capped(&gap),
             (Some(key), Cause::Denied(..)) => self.not_allowed(&gap, key),
         };
-        self.problem((&gap.function, &gap.role, Some(&gap.key)), told)
+        self.problem((&gap.function, &gap.role, Some(&gap.key)), text)
     }
 
     /// Describes a function that uses another key than the stack file says.
@@ -269,24 +269,24 @@ impl Around<'_> {
                 (format!("{lead}, on which {role} may not {actions}"), "every request that needs this fails")
             }
         };
-        let told = Told {
+        let text = ProblemText {
             what: format!("asks for keys.{key} as {variable}={value}, which leads to {target}"),
             consequence,
             remedy: "lockstep apply restores it{line}".to_owned(),
             field: format!("functions.{function}.env.{variable}"),
             blocker: Blocker::Variable,
         };
-        self.problem((function, role, Some(key)), told)
+        self.problem((function, role, Some(key)), text)
     }
 
-    fn unusable(&self, name: &Name, key: &key::Seen) -> Told {
+    fn unusable(&self, name: &Name, key: &key::Seen) -> ProblemText {
         let enabled = self.desired.keys.get(name).is_none_or(|want| want.spec.enabled);
         let remedy = match (&key.state, enabled) {
             (key::State::PendingDeletion(_), true) => "lockstep apply cancels the deletion and enables it",
             (_, true) => "lockstep apply enables it",
             (_, false) => "let the stack file enable it{line}, and run lockstep apply",
         };
-        Told {
+        ProblemText {
             what: format!("uses keys.{name}, which is {}", state(&key.state)),
             consequence: "every request that needs it fails",
             remedy: remedy.to_owned(),
@@ -296,7 +296,7 @@ impl Around<'_> {
     }
 
     /// Describes a statement that denies access that the key policy and the stack file allow.
-    fn denied(&self, gap: &Gap, layer: Layer, by: &BTreeSet<String>) -> Told {
+    fn denied(&self, gap: &Gap, layer: Layer, by: &BTreeSet<String>) -> ProblemText {
         let Gap { function, role, key, .. } = gap;
         let by: Vec<&str> = by.iter().map(String::as_str).collect();
         let what = format!(
@@ -306,14 +306,14 @@ impl Around<'_> {
             by.join(", ")
         );
         match layer {
-            Layer::KeyPolicy => Told {
+            Layer::KeyPolicy => ProblemText {
                 what,
                 consequence: self.consequence(gap),
                 remedy: format!("lockstep apply restores the policy of keys.{key}{{line}}"),
                 field: format!("functions.{function}.keys.{key}"),
                 blocker: Blocker::Key,
             },
-            Layer::Identity | Layer::Boundary | Layer::Session | Layer::Scp | Layer::Rcp => Told {
+            Layer::Identity | Layer::Boundary | Layer::Session | Layer::Scp | Layer::Rcp => ProblemText {
                 what,
                 consequence: self.consequence(gap),
                 remedy: self.permissions_remedy(role),
@@ -324,9 +324,9 @@ impl Around<'_> {
     }
 
     /// Describes a permissions boundary that limits a role that the key policy names.
-    fn capped(&self, gap: &Gap) -> Told {
+    fn capped(&self, gap: &Gap) -> ProblemText {
         let Gap { function, role, key, .. } = gap;
-        Told {
+        ProblemText {
             what: format!(
                 "{}, whose permissions boundary does not allow {} on keys.{key}",
                 self.runs(function, role),
@@ -362,7 +362,7 @@ impl Around<'_> {
         }
     }
 
-    fn not_allowed(&self, gap: &Gap, seen: &key::Seen) -> Told {
+    fn not_allowed(&self, gap: &Gap, seen: &key::Seen) -> ProblemText {
         let Gap { function, role, key, lacks, cause: _ } = gap;
         let wanted = self.desired.functions.get(function);
         let swapped = wanted.is_some_and(|want| want.spec.config.role != *role);
@@ -385,7 +385,7 @@ impl Around<'_> {
             let remedy = format!("lockstep apply puts {} into the key policy{{line}}", use_sid(function));
             (remedy, format!("functions.{function}.keys.{key}"))
         };
-        Told { what, consequence: self.consequence(gap), remedy, field, blocker: Blocker::Key }
+        ProblemText { what, consequence: self.consequence(gap), remedy, field, blocker: Blocker::Key }
     }
 
     fn runs(&self, function: &Name, role: &str) -> String {

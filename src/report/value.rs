@@ -16,7 +16,7 @@ const SHOWN: usize = 72;
 const NAMED_BY_USERS: [&str; 4] = ["env", "variables", "request_parameters", "parameters"];
 
 /// Returns the fields that differ, as deep as both sides have fields, without their secrets.
-pub fn told(change: &Change) -> Vec<Change> {
+pub fn visible_changes(change: &Change) -> Vec<Change> {
     let Change { field, before, after } = change;
     let (owner, name) = field.split_once('.').unwrap_or(("", field));
     let mut leaves = Vec::new();
@@ -103,8 +103,8 @@ fn whole(names: &Names, field: &str, value: Option<&Value>) -> String {
             items.join(", ")
         }
         Some(other) => {
-            let told = part(other).or_else(|| permission(other)).unwrap_or_else(|| object(other));
-            printable(&with_known_after_apply(&told))
+            let text = part(other).or_else(|| permission(other)).unwrap_or_else(|| object(other));
+            printable(&with_known_after_apply(&text))
         }
     }
 }
@@ -286,7 +286,7 @@ mod tests {
     fn secrets_are_hidden_wherever_users_name_fields() {
         let change = |field: &str, after: Value| {
             let change = Change { field: field.to_owned(), before: None, after: Some(after) };
-            told(&change)[0].after.clone().unwrap()
+            visible_changes(&change)[0].after.clone().unwrap()
         };
         assert_eq!(change("env.TOKEN", json!("t")), json!(HIDDEN));
         assert_eq!(change("env.TABLE", json!("t")), json!("t"));
@@ -312,7 +312,7 @@ mod tests {
             after: Some(json!({"TOKEN": "b", "same": "x"})),
         };
         let told: Vec<_> =
-            told(&change).into_iter().map(|leaf| (leaf.field, leaf.before, leaf.after)).collect();
+            visible_changes(&change).into_iter().map(|leaf| (leaf.field, leaf.before, leaf.after)).collect();
         assert_eq!(
             told,
             [

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::shown;
 use crate::access::{
     Arn, Caller, Clause, Context, Decision, KeyFacts, Outcome, PolicyDocument, Principal, Readable, Request,
-    Statement, decide, key_actions, told_conditions,
+    Statement, decide, key_actions, shown_conditions,
 };
 use crate::kinds::{Name, key};
-use crate::plan::prove::Scene;
+use crate::plan::prove::AccessContext;
 
 /// All principals that may do something with one key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,13 +66,13 @@ pub enum Verdict {
 }
 
 /// Returns who may do what with every key of a world, or with one of them.
-pub fn matrix(scene: Scene<'_>, only: Option<&Name>) -> Vec<KeyAccess> {
+pub fn matrix(scene: AccessContext<'_>, only: Option<&Name>) -> Vec<KeyAccess> {
     let keys = scene.world.keys.iter().filter(|(name, _)| only.is_none_or(|only| only == *name));
     keys.map(|(name, seen)| of_key(scene, name, seen)).collect()
 }
 
 /// Lists the principals outside the stack that a matrix asks about, by ARN.
-pub fn outsiders(scene: Scene<'_>, only: Option<&Name>) -> BTreeSet<String> {
+pub fn outsiders(scene: AccessContext<'_>, only: Option<&Name>) -> BTreeSet<String> {
     let keys = scene.world.keys.iter().filter(|(name, _)| only.is_none_or(|only| only == *name));
     let named = keys.flat_map(|(name, seen)| named(scene, name, seen));
     let arns = named.filter_map(|principal| match principal {
@@ -86,7 +86,7 @@ pub fn outsiders(scene: Scene<'_>, only: Option<&Name>) -> BTreeSet<String> {
     .collect()
 }
 
-fn of_key(scene: Scene<'_>, name: &Name, seen: &key::Seen) -> KeyAccess {
+fn of_key(scene: AccessContext<'_>, name: &Name, seen: &key::Seen) -> KeyAccess {
     let facts = scene.key(name, seen);
     let mut rows: Vec<Row> =
         scene.world.roles.values().map(|role| of_caller(scene, &role.spec.arn, &facts)).collect();
@@ -114,7 +114,7 @@ fn of_key(scene: Scene<'_>, name: &Name, seen: &key::Seen) -> KeyAccess {
 }
 
 /// Lists the principals that the policy of a key and its grants name.
-fn named(scene: Scene<'_>, name: &Name, seen: &key::Seen) -> BTreeSet<Principal> {
+fn named(scene: AccessContext<'_>, name: &Name, seen: &key::Seen) -> BTreeSet<Principal> {
     let policy = seen.spec.policy.statements().iter().filter_map(|statement| match &statement.principals {
         Clause::Is(principals) => Some(principals),
         Clause::IsNot(_) | Clause::Absent => None,
@@ -130,7 +130,7 @@ fn named(scene: Scene<'_>, name: &Name, seen: &key::Seen) -> BTreeSet<Principal>
     all
 }
 
-fn of_caller(scene: Scene<'_>, arn: &str, facts: &KeyFacts) -> Row {
+fn of_caller(scene: AccessContext<'_>, arn: &str, facts: &KeyFacts) -> Row {
     let caller = scene.caller(arn);
     let is_known = Arn::split(arn).is_none() || scene.exists(arn);
     let gone = matches!(scene.evidence.outsiders.get(arn), Some(crate::kinds::Outsider::Gone));
@@ -143,7 +143,7 @@ fn of_caller(scene: Scene<'_>, arn: &str, facts: &KeyFacts) -> Row {
     Row { principal: arn.to_owned(), shown: shown(scene.desired, arn), note: note.to_owned(), cells }
 }
 
-fn of_account(scene: Scene<'_>, (partition, account): (&str, &str), facts: &KeyFacts) -> Row {
+fn of_account(scene: AccessContext<'_>, (partition, account): (&str, &str), facts: &KeyFacts) -> Row {
     let arn = format!("arn:{partition}:iam::{account}:root");
     let caller = scene.caller(&arn);
     let note = match account == scene.desired.place.account {
@@ -185,7 +185,7 @@ fn anybody(policy: &PolicyDocument) -> Row {
             Clause::Absent => BTreeSet::new(),
         };
         let sid = statement.sid.clone().unwrap_or_else(|| format!("#{index}"));
-        let depends: BTreeSet<String> = told_conditions(&statement.conditions).collect();
+        let depends: BTreeSet<String> = shown_conditions(&statement.conditions).collect();
         let verdict = if depends.is_empty() { Verdict::Allow } else { Verdict::Conditional };
         Cell { verdict, actions, statements: BTreeSet::from([format!("key_policy:{sid}")]), depends }
     });
@@ -283,7 +283,7 @@ fn conditions_of(cited: &BTreeSet<String>, caller: &Caller, facts: &KeyFacts) ->
         })
     });
     let meant = statements.filter(|(citation, _)| cited.contains(citation));
-    meant.flat_map(|(_, statement)| told_conditions(&statement.conditions)).collect()
+    meant.flat_map(|(_, statement)| shown_conditions(&statement.conditions)).collect()
 }
 
 #[cfg(test)]
@@ -300,7 +300,7 @@ mod tests {
         let policy = &mut world.keys.get_mut(&Name::from("k")).unwrap().spec.policy;
         *policy = PolicyDocument::new(policy.statements().iter().cloned().chain(extra));
         let evidence = Evidence::default();
-        let found = matrix(Scene { desired: &desired, world: &world, evidence: &evidence }, None);
+        let found = matrix(AccessContext { desired: &desired, world: &world, evidence: &evidence }, None);
         assert_eq!(found.len(), 1);
         found[0].rows.iter().map(|row| (row.shown.clone(), row.cells.clone())).collect()
     }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::{Decision, Layer, Outcome, Request, Says, Stop, decide, path};
 use crate::kinds::{Name, key};
-use crate::plan::prove::Scene;
+use crate::plan::prove::AccessContext;
 use crate::stack::desired::{Desired, Line};
 
 pub use cause::cited;
@@ -47,9 +47,9 @@ pub enum Moment {
 #[derive(Clone, Copy, Debug)]
 pub struct Known<'a> {
     /// The current state of AWS.
-    pub live: Scene<'a>,
+    pub live: AccessContext<'a>,
     /// The state after the plan; `None` if there is no plan.
-    pub planned: Option<Scene<'a>>,
+    pub planned: Option<AccessContext<'a>>,
 }
 
 /// The answer to a question.
@@ -149,7 +149,7 @@ pub fn explain(question: &Question, moment: Moment, known: Known<'_>) -> Option<
 /// A question with its answer, in one world.
 struct Asked<'a> {
     question: &'a Question,
-    scene: Scene<'a>,
+    scene: AccessContext<'a>,
     seen: &'a key::Seen,
     caller: crate::access::Caller,
     request: Request,
@@ -158,7 +158,7 @@ struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    fn new(question: &'a Question, scene: Scene<'a>, seen: &'a key::Seen) -> Self {
+    fn new(question: &'a Question, scene: AccessContext<'a>, seen: &'a key::Seen) -> Self {
         let facts = scene.key(&question.key, seen);
         let caller = scene.caller(&question.principal);
         let mut request = Request::new(&question.action, &caller, &facts)
@@ -192,7 +192,7 @@ impl<'a> Asked<'a> {
 
     /// Returns whether the principal is a role of the stack that does not exist.
     fn is_missing(&self) -> bool {
-        let Scene { desired, world, evidence } = self.scene;
+        let AccessContext { desired, world, evidence } = self.scene;
         let arn = self.caller.arn();
         let gone = matches!(evidence.outsiders.get(arn), Some(crate::kinds::Outsider::Gone));
         gone || desired.role_by_arn(arn).is_some() && !world.roles.values().any(|role| role.spec.arn == arn)

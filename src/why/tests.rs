@@ -32,7 +32,7 @@ pub(super) fn made(desired: &Desired) -> World {
 fn asked(desired: &Desired, world: &World, (who, action): (&str, &str)) -> Explanation {
     let evidence = Evidence::default();
     let planned = plan(desired, world).and_then(|plan| after(&plan, desired, world)).ok();
-    let scene = |world| Scene { desired, world, evidence: &evidence };
+    let scene = |world| AccessContext { desired, world, evidence: &evidence };
     let known = Known { live: scene(world), planned: planned.as_ref().map(scene) };
     let question = Question {
         principal: role_arn(who),

@@ -36,10 +36,10 @@ pub async fn observe(
     for (name, looked) in apis.keys().zip(join_all(looks).await) {
         let resource = ResourceId::new(Kind::Api, name);
         match looked? {
-            Looked::Absent => {}
-            Looked::Unread(why) => drop(found.unread.insert(resource, why)),
-            Looked::Foreign(what) => drop(found.foreign.insert(resource, what)),
-            Looked::Ours(mut seen, ids) => {
+            ReadResult::Absent => {}
+            ReadResult::Unread(why) => drop(found.unread.insert(resource, why)),
+            ReadResult::Foreign(what) => drop(found.foreign.insert(resource, what)),
+            ReadResult::Ours(mut seen, ids) => {
                 let wants = desired.apis.get(*name).is_some_and(wants_usage);
                 match usage.of(name, &seen.id) {
                     // If an existing usage plan cannot be seen, a second one would be created.
@@ -65,7 +65,7 @@ fn wants_usage(want: &Spec) -> bool {
     !want.usage_plans.is_empty() || !want.api_keys.is_empty()
 }
 
-enum Looked {
+enum ReadResult {
     Absent,
     Unread(String),
     Foreign(String),
@@ -73,35 +73,40 @@ enum Looked {
 }
 
 /// Reads all APIs that have the same address in their tags: a creation whose answer was lost leaves two of them.
-async fn look_at_all(aws: &Aws, desired: &Desired, name: &Name, ids: &[&str]) -> Result<Looked, AwsError> {
-    let mut looked = Looked::Absent;
+async fn look_at_all(
+    aws: &Aws,
+    desired: &Desired,
+    name: &Name,
+    ids: &[&str],
+) -> Result<ReadResult, AwsError> {
+    let mut looked = ReadResult::Absent;
     for id in ids {
         match (look(aws, desired, name, id).await?, &looked) {
-            (Looked::Ours(second, _), Looked::Ours(first, _)) => {
-                return Ok(Looked::Unread(format!(
+            (ReadResult::Ours(second, _), ReadResult::Ours(first, _)) => {
+                return Ok(ReadResult::Unread(format!(
                     "the APIs `{}` and `{}` both carry its tags; delete the one that is not in use",
                     first.id, second.id
                 )));
             }
-            (Looked::Absent, _) => {}
+            (ReadResult::Absent, _) => {}
             (found, _) => looked = found,
         }
     }
     Ok(looked)
 }
 
-async fn look(aws: &Aws, desired: &Desired, name: &Name, id: &str) -> Result<Looked, AwsError> {
+async fn look(aws: &Aws, desired: &Desired, name: &Name, id: &str) -> Result<ReadResult, AwsError> {
     let get = || aws.read.apigateway.get_rest_api().rest_api_id(id).send();
     let both = async { try_join!(aws.call("apigateway:GetRestApi", get), tree::read(aws, id)) };
     let (api, tree) = match both.await {
         Ok(both) => both,
-        Err(error) if error.is_not_found() => return Ok(Looked::Absent),
-        Err(error) if error.is_denied() => return Ok(Looked::Unread(error.reason())),
+        Err(error) if error.is_not_found() => return Ok(ReadResult::Absent),
+        Err(error) if error.is_denied() => return Ok(ReadResult::Unread(error.reason())),
         Err(error) => return Err(error),
     };
     let mut settings = read::settings(&api);
     if owned(desired, Kind::Api, &settings.tags).is_none() {
-        return Ok(Looked::Foreign(format!("API `{id}` {}", owner(&settings.tags))));
+        return Ok(ReadResult::Foreign(format!("API `{id}` {}", owner(&settings.tags))));
     }
     let want = desired.apis.get(name);
     let mut ids = Ids::default();
@@ -116,7 +121,7 @@ async fn look(aws: &Aws, desired: &Desired, name: &Name, id: &str) -> Result<Loo
         let wanted = want.and_then(|want| want.settings.policy.as_ref());
         match read::policy(escaped, &desired.place.partition) {
             Ok(policy) => settings.policy = Some(as_wanted(policy, wanted, &desired.place, &ids, id)),
-            Err(why) => return Ok(Looked::Unread(format!("the resource policy of API `{id}`: {why}"))),
+            Err(why) => return Ok(ReadResult::Unread(format!("the resource policy of API `{id}`: {why}"))),
         }
     }
     let seen = Seen {
@@ -129,7 +134,7 @@ async fn look(aws: &Aws, desired: &Desired, name: &Name, id: &str) -> Result<Loo
         api_keys: BTreeMap::new(),
         unread: BTreeMap::new(),
     };
-    Ok(Looked::Ours(Box::new(seen), ids))
+    Ok(ReadResult::Ours(Box::new(seen), ids))
 }
 
 /// Returns the policy as the stack wrote it where AWS only expanded an abbreviation: when the policy is saved,

@@ -37,10 +37,10 @@ pub async fn observe(
     for ((function, name), looked) in names.iter().zip(join_all(looks).await) {
         let resource = ResourceId::new(Kind::Function, name);
         match looked? {
-            Looked::Absent => {}
-            Looked::Unread(why) => drop(found.unread.insert(resource, why)),
-            Looked::Foreign(what) => drop(found.foreign.insert(resource, what)),
-            Looked::Ours(seen) => {
+            ReadResult::Absent => {}
+            ReadResult::Unread(why) => drop(found.unread.insert(resource, why)),
+            ReadResult::Foreign(what) => drop(found.foreign.insert(resource, what)),
+            ReadResult::Ours(seen) => {
                 found.ids.set(format!("functions.{name}.name"), *function);
                 found.ids.set(format!("functions.{name}.arn"), &seen.arn);
                 found.seen.insert((*name).clone(), *seen);
@@ -50,30 +50,30 @@ pub async fn observe(
     Ok(found)
 }
 
-enum Looked {
+enum ReadResult {
     Absent,
     Unread(String),
     Foreign(String),
     Ours(Box<Seen>),
 }
 
-async fn look(function: Function<'_>, desired: &Desired, name: &Name) -> Result<Looked, AwsError> {
+async fn look(function: Function<'_>, desired: &Desired, name: &Name) -> Result<ReadResult, AwsError> {
     let answer = match function.get().await {
         Ok(answer) => answer,
-        Err(error) if error.is_not_found() => return Ok(Looked::Absent),
-        Err(error) if error.is_denied() => return Ok(Looked::Unread(error.reason())),
+        Err(error) if error.is_not_found() => return Ok(ReadResult::Absent),
+        Err(error) if error.is_denied() => return Ok(ReadResult::Unread(error.reason())),
         Err(error) => return Err(error),
     };
     let GetFunctionOutput { configuration, tags, tags_error, concurrency, .. } = answer;
     let Some(config) = configuration else {
-        return Ok(Looked::Unread("AWS shows no configuration of the function".to_owned()));
+        return Ok(ReadResult::Unread("AWS shows no configuration of the function".to_owned()));
     };
     let mut tags = tags.as_ref().map(read::sorted).unwrap_or_default();
     let mut unread = BTreeMap::new();
     if let Some(error) = tags_error {
         unread.insert("tags".to_owned(), format!("{}: {}", error.error_code(), error.message()));
     } else if owned(desired, Kind::Function, &tags).is_none() {
-        return Ok(Looked::Foreign(format!("function `{}` {}", function.name, owner(&tags))));
+        return Ok(ReadResult::Foreign(format!("function `{}` {}", function.name, owner(&tags))));
     }
     if let Some(why) = read::env_error(&config) {
         unread.insert("env".to_owned(), why);
@@ -88,7 +88,7 @@ async fn look(function: Function<'_>, desired: &Desired, name: &Name) -> Result<
             (readable("aliases", Err(error), &mut unread)?, BTreeMap::new())
         }
     };
-    Ok(Looked::Ours(Box::new(Seen {
+    Ok(ReadResult::Ours(Box::new(Seen {
         arn: config.function_arn().unwrap_or_default().to_owned(),
         config: read::config(function.name, &config),
         architecture: read::architecture(&config),

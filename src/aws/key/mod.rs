@@ -11,8 +11,8 @@ pub(super) use observe::{aliases, observe};
 pub(super) use perform::perform;
 
 use super::clients::Aws;
+use super::complete::held;
 use super::error::AwsError;
-use super::whole::held;
 use crate::kinds::Tags;
 
 /// Reads the tags of a key, except for those of AWS itself.

@@ -6,8 +6,8 @@ use aws_sdk_ssm::types::ParameterType;
 
 use super::clock::ResponseClock;
 use crate::aws::clients::Aws;
+use crate::aws::complete::held;
 use crate::aws::error::AwsError;
-use crate::aws::whole::held;
 use crate::lock::Entry;
 use crate::lock::log::{Answer, Call, Found};
 

@@ -9,8 +9,8 @@ use futures::try_join;
 use percent_encoding::percent_decode_str;
 
 use crate::access::{PolicyDocument, PolicyKind};
+use crate::aws::complete::held;
 use crate::aws::discover::{denied, listing};
-use crate::aws::whole::held;
 use crate::aws::{Aws, AwsError, Found, owned, owner};
 use crate::kinds::role::{Seen, Spec, stand_in_name};
 use crate::kinds::{Kind, Name, ResourceId, Tags};

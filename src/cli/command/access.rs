@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use lockstep::access::{self, Checked};
 use lockstep::aws;
 use lockstep::kinds::{Name, World};
-use lockstep::plan::prove::{Evidence, Scene};
+use lockstep::plan::prove::{AccessContext, Evidence};
 use lockstep::report::Paint;
 use lockstep::report::access::Document;
 use lockstep::report::plan::Style;
@@ -81,7 +81,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
     };
     let only = options.key.as_deref().map(|key| known(&session, &world, key)).transpose()?;
     let evidence = evidence(&session, &world, only.as_ref()).await?;
-    let scene = Scene { desired: &session.engine.desired, world: &world, evidence: &evidence };
+    let scene = AccessContext { desired: &session.engine.desired, world: &world, evidence: &evidence };
     let document = Document::new(&session.engine.desired, moment, matrix::matrix(scene, only.as_ref()));
     let style = Style { paint: Paint { colour: context.output.colour }, verbose: context.global.verbose };
     context.output.result(&match options.format {
@@ -110,7 +110,7 @@ fn known(session: &Session, world: &World, key: &str) -> Result<Name, CliError> 
 async fn evidence(session: &Session, world: &World, only: Option<&Name>) -> Result<Evidence, CliError> {
     let grants = session.engine.grants(world, only).await?;
     let mut evidence = Evidence { grants, ..Evidence::default() };
-    let scene = Scene { desired: &session.engine.desired, world, evidence: &evidence };
+    let scene = AccessContext { desired: &session.engine.desired, world, evidence: &evidence };
     let asked = matrix::outsiders(scene, only);
     evidence.outsiders = aws::outsiders(&session.engine.aws, asked).await?;
     Ok(evidence)

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use futures::try_join;
-use lockstep::plan::prove::{Evidence, Scene};
+use lockstep::plan::prove::{AccessContext, Evidence};
 use lockstep::plan::{self, PlanError};
 use lockstep::report::drift::Observed;
 use lockstep::report::plan::Style;
@@ -47,7 +47,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
     let (claims, grants) =
         try_join!(session.engine.broken_claims(&world), session.engine.grants(&world, None))?;
     let evidence = Evidence { grants, ..Evidence::default() };
-    let scene = Scene { desired: &session.engine.desired, world: &world, evidence: &evidence };
+    let scene = AccessContext { desired: &session.engine.desired, world: &world, evidence: &evidence };
     let drift = Drift::new(Observed { scene, blocked: &blocked, claims: &claims });
     let text = match options.format {
         Format::Text => drift

@@ -7,7 +7,7 @@ use lockstep::aws;
 use lockstep::kinds::{Name, World};
 use lockstep::plan::claims;
 use lockstep::plan::parity::{self, Subject};
-use lockstep::plan::prove::{Evidence, Scene};
+use lockstep::plan::prove::{AccessContext, Evidence};
 use lockstep::report::Paint;
 use lockstep::report::parity::Document;
 use lockstep::report::plan::Style;
@@ -96,7 +96,7 @@ async fn subject(side: &Side, with_uses: bool) -> Result<Subject, CliError> {
     let name = Name::new(role.strip_prefix("roles.").unwrap_or(role));
     let none = Evidence::default();
     if let Some(role) = world.roles.get(&name) {
-        let scene = Scene { desired, world, evidence: &none };
+        let scene = AccessContext { desired, world, evidence: &none };
         return Ok(claims::seen(scene, (name.as_str(), &role.spec.arn), with_uses));
     }
     let declared: Vec<&str> = desired.roles.keys().map(Name::as_str).collect();
@@ -119,7 +119,7 @@ async fn subject(side: &Side, with_uses: bool) -> Result<Subject, CliError> {
     }
     let outsiders = aws::outsiders(&session.engine.aws, [arn.clone()].into()).await?;
     let evidence = Evidence { outsiders, grants: BTreeMap::new() };
-    let scene = Scene { desired, world, evidence: &evidence };
+    let scene = AccessContext { desired, world, evidence: &evidence };
     if !scene.exists(&arn) {
         return Err(CliError::failed(format!("there is no role `{arn}` that could be looked at")));
     }

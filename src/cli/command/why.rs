@@ -7,7 +7,7 @@ use clap::Args;
 use lockstep::access::Arn;
 use lockstep::aws;
 use lockstep::kinds::{Name, World};
-use lockstep::plan::prove::{Evidence, Scene};
+use lockstep::plan::prove::{AccessContext, Evidence};
 use lockstep::plan::{self};
 use lockstep::report::Paint;
 use lockstep::report::plan::Style;
@@ -104,7 +104,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit, CliError> 
         encryption_context: options.encryption_context.into_iter().collect(),
         context: options.when.into_iter().collect(),
     };
-    let scene = |world| Scene { desired, world, evidence: &evidence };
+    let scene = |world| AccessContext { desired, world, evidence: &evidence };
     let known = Known { live: scene(&world), planned: after.as_ref().map(scene) };
     let explanation = why::explain(&question, moment, known).ok_or_else(|| no_key(&question.key))?;
     let document = Document::new(desired, explanation);

@@ -42,7 +42,7 @@ pub fn allows_service(policy: &PolicyDocument, prefix: &str) -> bool {
 }
 
 /// Replaces the ARN of a deleted principal by the ID that remains, as KMS does.
-pub fn bury(policy: &mut PolicyDocument, arn: &str, id: &str) {
+pub fn replace_arn_with_unique_id(policy: &mut PolicyDocument, arn: &str, id: &str) {
     if !named_arns(policy).contains(arn) {
         return;
     }
@@ -53,7 +53,7 @@ pub fn bury(policy: &mut PolicyDocument, arn: &str, id: &str) {
 }
 
 /// Replaces the IDs of principals that exist by their ARNs.
-pub fn unearth(policy: &mut PolicyDocument, living: &BTreeMap<String, String>) {
+pub fn restore_arns_from_unique_ids(policy: &mut PolicyDocument, living: &BTreeMap<String, String>) {
     if !dead_ids(policy).into_iter().any(|id| living.contains_key(id)) {
         return;
     }

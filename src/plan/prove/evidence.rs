@@ -19,7 +19,7 @@ pub struct Evidence {
 
 /// A world to evaluate.
 #[derive(Clone, Copy, Debug)]
-pub struct Scene<'a> {
+pub struct AccessContext<'a> {
     /// The stack.
     pub desired: &'a Desired,
     /// The world.
@@ -28,7 +28,7 @@ pub struct Scene<'a> {
     pub evidence: &'a Evidence,
 }
 
-impl Scene<'_> {
+impl AccessContext<'_> {
     /// Returns the facts about a key of the world.
     pub fn key(&self, name: &Name, seen: &key::Seen) -> KeyFacts {
         let grants = self.evidence.grants.get(name).cloned();

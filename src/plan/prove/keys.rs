@@ -1,6 +1,6 @@
 //! Proof that a key can still be managed: by the principal that puts its policy now, and by someone permanently.
 
-use super::Scene;
+use super::AccessContext;
 use crate::access::{Decision, Outcome, PolicyDocument, Request, decide};
 use crate::kinds::{Kind, Name, ResourceId, key};
 use crate::plan::checks::Blocked;
@@ -25,7 +25,7 @@ pub(super) fn left_to_account(policy: &PolicyDocument, desired: &Desired) -> boo
 ///
 /// Source: KMS API reference, `BypassPolicyLockoutSafetyCheck` of PutKeyPolicy and CreateKey.
 pub(super) fn locked_out(
-    scene: Scene<'_>,
+    scene: AccessContext<'_>,
     (name, key): (&Name, &key::Seen),
     applier: &str,
 ) -> Option<Blocked> {
@@ -53,8 +53,8 @@ pub(super) fn locked_out(
 }
 
 /// Lists the keys for which no principal that will still exist is proved to be able to change the policy.
-pub(super) fn unmanageable(scene: Scene<'_>) -> Vec<Blocked> {
-    let Scene { desired, world, evidence: _ } = scene;
+pub(super) fn unmanageable(scene: AccessContext<'_>) -> Vec<Blocked> {
+    let AccessContext { desired, world, evidence: _ } = scene;
     let wanted = desired.keys.keys().filter_map(|name| Some((name, world.keys.get(name)?)));
     let alone = wanted.filter(|(name, key)| !is_manageable(scene, (name, key)));
     let blocked = alone.map(|(name, _)| Blocked {
@@ -69,13 +69,13 @@ pub(super) fn unmanageable(scene: Scene<'_>) -> Vec<Blocked> {
     blocked.collect()
 }
 
-fn is_manageable(scene: Scene<'_>, (name, key): (&Name, &key::Seen)) -> bool {
+fn is_manageable(scene: AccessContext<'_>, (name, key): (&Name, &key::Seen)) -> bool {
     let root = root(scene.desired);
     let named = super::named_directly(&key.spec.policy).filter(|arn| scene.exists(arn));
     std::iter::once(root).chain(named).any(|arn| may_put(scene, (name, key), &arn).is_allow())
 }
 
-fn may_put(scene: Scene<'_>, (name, key): (&Name, &key::Seen), arn: &str) -> Decision {
+fn may_put(scene: AccessContext<'_>, (name, key): (&Name, &key::Seen), arn: &str) -> Decision {
     let (caller, facts) = (scene.caller(arn), scene.key(name, key));
     let mut request = Request::new(PUT, &caller, &facts);
     request.context.set("kms:BypassPolicyLockoutSafetyCheck", "false");

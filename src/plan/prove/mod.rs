@@ -15,7 +15,7 @@ use crate::access::{Clause, Decision, Outcome, PolicyDocument, Principal, Reques
 use crate::kinds::{Kind, Name, Op, ResourceId, World, key, role};
 use crate::stack::desired::Desired;
 
-pub use evidence::{Evidence, Scene, caller, facts};
+pub use evidence::{AccessContext, Evidence, caller, facts};
 
 /// The outcome for actions on a key that the stack declares for a function, under one role of that function.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -44,8 +44,8 @@ impl Proof {
 }
 
 /// Evaluates every use that the stack declares, for every role that its functions run under.
-pub fn uses(scene: Scene<'_>) -> Vec<Proof> {
-    let Scene { desired, world, evidence: _ } = scene;
+pub fn uses(scene: AccessContext<'_>) -> Vec<Proof> {
+    let AccessContext { desired, world, evidence: _ } = scene;
     let mut proofs = Vec::new();
     for (function, want) in &desired.functions {
         let Some(seen) = world.functions.get(function) else { continue };
@@ -61,7 +61,7 @@ pub fn uses(scene: Scene<'_>) -> Vec<Proof> {
 
 /// Evaluates the use of one key by one function under one role; actions with the same outcome are grouped.
 fn used(
-    scene: Scene<'_>,
+    scene: AccessContext<'_>,
     (function, role): (&Name, &str),
     (name, key): (&Name, &key::Seen),
     actions: &BTreeSet<String>,
@@ -93,7 +93,7 @@ fn used(
 
 /// A plan to prove, with its surroundings.
 #[derive(Clone, Copy, Debug)]
-pub struct Course<'a> {
+pub struct ProofInput<'a> {
     /// The stack.
     pub desired: &'a Desired,
     /// The world before the plan.
@@ -105,8 +105,8 @@ pub struct Course<'a> {
 }
 
 /// Lists the principals outside the stack that a proof needs to know, by ARN.
-pub fn outsiders(course: Course<'_>) -> BTreeSet<String> {
-    let Course { desired, world, plan, applier } = course;
+pub fn outsiders(course: ProofInput<'_>) -> BTreeSet<String> {
+    let ProofInput { desired, world, plan, applier } = course;
     let puts: Vec<&PolicyDocument> = plan.steps().filter_map(put_policy).map(|(_, policy)| policy).collect();
     let mut asked: BTreeSet<String> = desired.assertions.iter().map(|one| one.principal.clone()).collect();
     if !puts.is_empty() {
@@ -155,35 +155,35 @@ fn named_directly(policy: &PolicyDocument) -> impl Iterator<Item = String> + '_ 
 /// # Errors
 ///
 /// [`PlanError::Refused`] for a plan that was not made for this world.
-pub fn unproved(course: Course<'_>, evidence: &Evidence) -> Result<Vec<Blocked>, PlanError> {
-    let Course { desired, world, plan, applier } = course;
+pub fn unproved(course: ProofInput<'_>, evidence: &Evidence) -> Result<Vec<Blocked>, PlanError> {
+    let ProofInput { desired, world, plan, applier } = course;
     let mut world = world.clone();
     world.role_arns.extend(desired.roles.values().map(|role| role.arn.clone()));
     let mut found: Vec<Blocked> = Vec::new();
-    let before = broken(Scene { desired, world: &world, evidence });
+    let before = broken(AccessContext { desired, world: &world, evidence });
     for (index, Phase { steps, .. }) in plan.phases.iter().enumerate() {
         for Step { op, .. } in steps {
             world.apply(op).map_err(PlanError::Refused)?;
             let put = put_policy_of(op).and_then(|name| Some((name, world.keys.get(name)?)));
-            let scene = Scene { desired, world: &world, evidence };
+            let scene = AccessContext { desired, world: &world, evidence };
             found.extend(put.and_then(|(name, key)| keys::locked_out(scene, (name, key), applier)));
         }
         if index + 1 < plan.phases.len() {
-            let meanwhile = broken(Scene { desired, world: &world, evidence }).into_iter();
+            let meanwhile = broken(AccessContext { desired, world: &world, evidence }).into_iter();
             found.extend(meanwhile.filter(|one| !before.contains(one)).map(|one| in_phase(one, index)));
         }
     }
-    let scene = Scene { desired, world: &world, evidence };
+    let scene = AccessContext { desired, world: &world, evidence };
     found.extend(broken(scene));
     found.extend(claims::twins(scene));
     found.extend(keys::unmanageable(scene));
-    let mut told = BTreeSet::new();
-    found.retain(|one| told.insert((one.resource.clone(), one.problem.clone())));
+    let mut seen = BTreeSet::new();
+    found.retain(|one| seen.insert((one.resource.clone(), one.problem.clone())));
     Ok(found)
 }
 
 /// Lists the statements that do not hold in one world, except twins.
-fn broken(scene: Scene<'_>) -> Vec<Blocked> {
+fn broken(scene: AccessContext<'_>) -> Vec<Blocked> {
     let failing = uses(scene).into_iter().filter(|proof| !proof.holds());
     let mut found: Vec<Blocked> = failing.map(|proof| unproved_use(scene.desired, &proof)).collect();
     found.extend(claims::assertions(scene));

@@ -45,7 +45,7 @@ fn evidence() -> Evidence {
 }
 
 fn problems(desired: &Desired, world: &World, plan: &Plan, evidence: &Evidence) -> Vec<String> {
-    let course = Course { desired, world, plan, applier: APPLIER };
+    let course = ProofInput { desired, world, plan, applier: APPLIER };
     unproved(course, evidence).unwrap().into_iter().map(|one| one.problem).collect()
 }
 
@@ -97,7 +97,7 @@ fn nobody_puts_a_policy_that_locks_him_out() {
     desired.keys.get_mut(&Name::from("k")).unwrap().spec.policy = PolicyDocument::new([only]);
     let world = nothing();
     let plan = plan(&desired, &world).unwrap();
-    let course = Course { desired: &desired, world: &world, plan: &plan, applier: APPLIER };
+    let course = ProofInput { desired: &desired, world: &world, plan: &plan, applier: APPLIER };
     assert_eq!(outsiders(course), [admin.clone(), APPLIER.to_owned()].into());
     let mut known = evidence();
     known.outsiders.insert(admin, Outsider::Gone);
@@ -133,7 +133,7 @@ fn an_unchanged_stack_asks_for_nobody() {
     let desired = stack("one");
     let world = made(&desired);
     let plan = plan(&desired, &world).unwrap();
-    let course = Course { desired: &desired, world: &world, plan: &plan, applier: APPLIER };
+    let course = ProofInput { desired: &desired, world: &world, plan: &plan, applier: APPLIER };
     assert!(plan.is_empty() && outsiders(course).is_empty());
 }
 
@@ -153,7 +153,7 @@ fn a_way_by_a_stand_in_is_proved_for_keys_that_are_not_left_to_the_account() {
     world.roles.get_mut(&Name::from("one")).unwrap().role_id = "AROANEW".to_owned();
     let way = plan(&desired, &world).unwrap();
     assert_eq!(way.phases.len(), 3);
-    let course = Course { desired: &desired, world: &world, plan: &way, applier: APPLIER };
+    let course = ProofInput { desired: &desired, world: &world, plan: &way, applier: APPLIER };
     assert_eq!(outsiders(course), BTreeSet::from([APPLIER.to_owned()]));
     assert_eq!(problems(&desired, &world, &way, &evidence()), Vec::<String>::new());
 }

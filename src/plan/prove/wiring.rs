@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Scene;
+use super::AccessContext;
 use crate::access::{Outcome, arn_like, may_assume};
 use crate::kinds::api::{Part, PartId};
 use crate::kinds::{Kind, Name, ResourceId, function, ids};
@@ -14,13 +14,13 @@ const LAMBDA: &str = "lambda.amazonaws.com";
 const API_GATEWAY: &str = "apigateway.amazonaws.com";
 
 /// Lists the calls that a service may not make, or for which this is unknown.
-pub(super) fn broken(scene: Scene<'_>) -> Vec<Blocked> {
+pub(super) fn broken(scene: AccessContext<'_>) -> Vec<Blocked> {
     roles(scene).into_iter().chain(calls(scene)).collect()
 }
 
 /// Checks that Lambda may assume every role: it refuses a function otherwise, and an edited trust policy stops a
 /// running one.
-fn roles(Scene { desired, world, evidence: _ }: Scene<'_>) -> Vec<Blocked> {
+fn roles(AccessContext { desired, world, evidence: _ }: AccessContext<'_>) -> Vec<Blocked> {
     let mut found = Vec::new();
     for name in desired.functions.keys() {
         let Some(seen) = world.functions.get(name) else { continue };
@@ -58,7 +58,7 @@ struct Call<'a> {
     field: String,
 }
 
-fn calls(Scene { desired, world, evidence: _ }: Scene<'_>) -> Vec<Blocked> {
+fn calls(AccessContext { desired, world, evidence: _ }: AccessContext<'_>) -> Vec<Blocked> {
     let mut found = Vec::new();
     for (name, api) in &desired.apis {
         let Some(seen) = world.apis.get(name) else { continue };

@@ -1,7 +1,7 @@
 //! The purpose of every edge of the order: without edges of that kind, a plan fails in at least one order of its ties.
 
 use super::scenarios::{self as way, Scenario};
-use super::{BOTH, Course, journey, settle};
+use super::{BOTH, ProofInput, journey, settle};
 use crate::kinds::Edge;
 use crate::plan::{Rules, Ties};
 
@@ -58,7 +58,7 @@ fn every_edge_is_there_for_a_reason() {
         let ways = guarded_by(edge);
         assert!(!ways.is_empty(), "{edge:?} guards nothing");
         for way in ways {
-            let (course, start) = (Course::new(&way.from, &way.to), way.start());
+            let (course, start) = (ProofInput::new(&way.from, &way.to), way.start());
             let without = BOTH.map(|rules| Rules { without: Some(edge), ..rules });
             if without.into_iter().all(|rules| settle(&course, &start, rules).is_ok()) {
                 needless.push((edge, way.name));
@@ -71,7 +71,7 @@ fn every_edge_is_there_for_a_reason() {
 #[test]
 fn every_way_is_safe_with_all_edges() {
     for way in way::all() {
-        let (course, start) = (Course::new(&way.from, &way.to), way.start());
+        let (course, start) = (ProofInput::new(&way.from, &way.to), way.start());
         let shuffled = (0..4).map(|seed| Rules { ties: Ties::Shuffled(seed), ..Rules::default() });
         for rules in BOTH.into_iter().chain(shuffled) {
             let passed = journey(&course, &start, rules);

@@ -29,12 +29,12 @@ pub enum Flaw {
 }
 
 /// The target stack and the stacks that were wanted before, latest first.
-pub struct Course<'a> {
+pub struct ProofInput<'a> {
     pub to: &'a Desired,
     pub before: Vec<&'a Desired>,
 }
 
-impl<'a> Course<'a> {
+impl<'a> ProofInput<'a> {
     pub fn new(from: &'a Desired, to: &'a Desired) -> Self {
         Self { to, before: vec![from] }
     }

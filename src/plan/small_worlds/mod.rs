@@ -12,7 +12,7 @@ mod stand_ins;
 use std::collections::{BTreeMap, BTreeSet};
 
 use fixtures::{alias, empty, nothing, permission};
-use flaws::{Course, Flaw, left_dead, lost};
+use flaws::{Flaw, ProofInput, left_dead, lost};
 
 use super::{Plan, PlanError, Purpose, Rules, Ties, plan_by};
 use crate::kinds::{Name, Op, World, api, function, function::Version, key, log_group, role};
@@ -92,7 +92,7 @@ enum Wrong {
 }
 
 /// Applies a plan step by step, and returns the world after each step.
-fn apply(plan: &Plan, course: &Course<'_>, start: &World) -> Result<Vec<World>, Fault> {
+fn apply(plan: &Plan, course: &ProofInput<'_>, start: &World) -> Result<Vec<World>, Fault> {
     let mut passed: Vec<World> = Vec::new();
     let mut flaws = course.flaws(start);
     for step in ops(plan) {
@@ -104,7 +104,7 @@ fn apply(plan: &Plan, course: &Course<'_>, start: &World) -> Result<Vec<World>, 
 
 /// Applies one step. `flaws` holds the flaws of the world before and is replaced by those of the world after.
 fn pass(
-    course: &Course<'_>,
+    course: &ProofInput<'_>,
     before: &World,
     flaws: &mut BTreeSet<Flaw>,
     (purpose, op): (Purpose, &Op),
@@ -187,7 +187,7 @@ fn check_settled(desired: &Desired, world: &World, rules: Rules) -> Result<(), F
 }
 
 /// Applies a plan to the target stack, and returns the worlds that it passes through.
-fn settle(course: &Course<'_>, start: &World, rules: Rules) -> Result<Vec<World>, Fault> {
+fn settle(course: &ProofInput<'_>, start: &World, rules: Rules) -> Result<Vec<World>, Fault> {
     let plan = plan_by(course.to, start, rules).map_err(Fault::Planning)?;
     let passed = apply(&plan, course, start)?;
     check_settled(course.to, passed.last().unwrap_or(start), rules)?;
@@ -196,13 +196,13 @@ fn settle(course: &Course<'_>, start: &World, rules: Rules) -> Result<Vec<World>
 
 /// Returns the world of a stack that was created from nothing.
 fn made(desired: &Desired) -> World {
-    let course = Course { to: desired, before: Vec::new() };
+    let course = ProofInput { to: desired, before: Vec::new() };
     settle(&course, &nothing(), BOTH[0]).unwrap().pop().unwrap_or_default()
 }
 
 /// Applies a plan to the target stack, and plans again from every world on the way, as after a crash. Returns the
 /// worlds that the plan passes through.
-fn journey(course: &Course<'_>, start: &World, rules: Rules) -> Result<Vec<World>, Fault> {
+fn journey(course: &ProofInput<'_>, start: &World, rules: Rules) -> Result<Vec<World>, Fault> {
     let plan = plan_by(course.to, start, rules).map_err(Fault::Planning)?;
     let passed = apply(&plan, course, start)?;
     check_settled(course.to, passed.last().unwrap_or(start), rules)?;
@@ -228,7 +228,7 @@ fn every_small_world_reaches_every_other_without_a_gap() {
         let start = made(from);
         let ways = stacks.iter().flat_map(|to| BOTH.map(|rules| (to, rules)));
         let points = ways.map(|((to_shape, to), rules)| {
-            journey(&Course::new(from, to), &start, rules)
+            journey(&ProofInput::new(from, to), &start, rules)
                 .unwrap_or_else(|fault| panic!("{shape:?} -> {to_shape:?}, {rules:?}: {fault:#?}"))
                 .len()
         });
@@ -253,8 +253,8 @@ fn a_change_of_mind_after_a_crash_leaves_no_gap() {
         .step_by(3)
     {
         let [first, second, third] = [from, to, other].map(|shape| stack(*shape));
-        for crashed in settle(&Course::new(&first, &second), &made(&first), BOTH[1]).unwrap() {
-            let course = Course { to: &third, before: vec![&second, &first] };
+        for crashed in settle(&ProofInput::new(&first, &second), &made(&first), BOTH[1]).unwrap() {
+            let course = ProofInput { to: &third, before: vec![&second, &first] };
             settle(&course, &crashed, BOTH[0])
                 .unwrap_or_else(|fault| panic!("{from:?} -> {to:?} -> {other:?}: {fault:#?}"));
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::fixtures::empty;
 use super::rich::{api_of, function_of, key_of, n, rich};
 use super::scenarios::{self as way, Scenario};
-use super::{BOTH, Course, made, ops, settle};
+use super::{BOTH, ProofInput, made, ops, settle};
 use crate::kinds::key::State;
 use crate::kinds::{Op, World, api, function, key, role};
 use crate::plan::{Blocked, Plan, PlanError, plan};
@@ -96,10 +96,10 @@ fn the_rotation_of_a_key_that_stays_disabled_is_left_alone() {
 fn whatever_a_run_leaves_behind_goes_but_for_keys_pending_deletion() {
     for way in way::all() {
         let (start, none) = (way.start(), empty());
-        let mut worlds = settle(&Course::new(&way.from, &way.to), &start, BOTH[0]).unwrap();
+        let mut worlds = settle(&ProofInput::new(&way.from, &way.to), &start, BOTH[0]).unwrap();
         worlds.push(start);
         for (step, world) in worlds.iter().enumerate() {
-            let course = Course { to: &none, before: vec![&way.to, &way.from] };
+            let course = ProofInput { to: &none, before: vec![&way.to, &way.from] };
             let passed = settle(&course, world, BOTH[step % 2])
                 .unwrap_or_else(|fault| panic!("{}, stopped after step {step}: {fault:#?}", way.name));
             let World { keys, roles, log_groups, functions, apis, .. } = passed.last().unwrap_or(world);
@@ -114,9 +114,9 @@ fn whatever_a_run_leaves_behind_goes_but_for_keys_pending_deletion() {
 #[test]
 fn every_way_can_be_turned_back_anywhere() {
     for way in way::all() {
-        let worlds = settle(&Course::new(&way.from, &way.to), &way.start(), BOTH[1]).unwrap();
+        let worlds = settle(&ProofInput::new(&way.from, &way.to), &way.start(), BOTH[1]).unwrap();
         for (step, world) in worlds.iter().enumerate() {
-            let course = Course { to: &way.from, before: vec![&way.to] };
+            let course = ProofInput { to: &way.from, before: vec![&way.to] };
             let back = settle(&course, world, BOTH[step % 2]);
             back.unwrap_or_else(|fault| panic!("{}, turned after step {step}: {fault:#?}", way.name));
         }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::fixtures::{alias as alias_to, role_arn};
 use super::rich::{function_of, key_of, n};
 use super::scenarios::{self as way, Scenario};
-use super::{BOTH, Course, apply, ops, settle};
+use super::{BOTH, ProofInput, apply, ops, settle};
 use crate::access::{PolicyDocument, Principal, Statement};
 use crate::kinds::{Ids, Name, Op, World, function, key, role};
 use crate::plan::access::actions;
@@ -92,7 +92,7 @@ fn ways() -> [Scenario; 7] {
 
 /// Returns the worlds that a plan passes through with the grants in each, including the start.
 fn followed(way: &Scenario, start: (World, Grants), rules: super::Rules) -> Vec<(World, Grants)> {
-    let course = Course::new(&way.from, &way.to);
+    let course = ProofInput::new(&way.from, &way.to);
     let plan = plan_by(&way.to, &start.0, rules).unwrap();
     let passed = apply(&plan, &course, &start.0).unwrap_or_else(|fault| panic!("{}: {fault:#?}", way.name));
     let mut all = vec![start];
@@ -124,7 +124,7 @@ fn lambda_gets_its_grant_back_wherever_a_run_ends() {
 fn mending_gives_nobody_more_and_names_nobody_dead() {
     for way in ways() {
         let plan = plan(&way.to, &way.start()).unwrap();
-        let worlds = settle(&Course::new(&way.from, &way.to), &way.start(), BOTH[0]).unwrap();
+        let worlds = settle(&ProofInput::new(&way.from, &way.to), &way.start(), BOTH[0]).unwrap();
         let last = worlds.last().unwrap().clone();
         for (name, stand_in) in worlds.iter().flat_map(|world| &world.roles) {
             let Some(original) = original(name) else { continue };
@@ -194,7 +194,7 @@ fn where_a_stand_in_would_not_do_everything_else_is_mended() {
         let plan = plan(&way.to, &start).unwrap();
         assert!(!plan.steps().any(|step| original(&step.resource.name).is_some()), "{why}");
         assert!(obstacle(&way.to, &start, &n("first")).unwrap().why.starts_with(why));
-        let end = apply(&plan, &Course::new(&way.from, &way.to), &start).unwrap().pop().unwrap();
+        let end = apply(&plan, &ProofInput::new(&way.from, &way.to), &start).unwrap().pop().unwrap();
         // An unrepaired function is reported until it is repaired.
         assert!(end.is_cut_off(&end.functions[&n("first")]), "{why}");
     }

@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use super::{Finding, Rank};
 use crate::access::{Grant, KeyFacts, Readable, Request, decide};
 use crate::kinds::{Kind, Name, ResourceId};
-use crate::plan::prove::Scene;
+use crate::plan::prove::AccessContext;
 use crate::report::{short, value};
 
 /// Lists grants by which someone may do more than the stack file says, and grants that could not be read.
-pub fn findings(scene: Scene<'_>) -> Vec<Finding> {
+pub fn findings(scene: AccessContext<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (key, grants) in &scene.evidence.grants {
         match grants {
@@ -26,7 +26,7 @@ pub fn findings(scene: Scene<'_>) -> Vec<Finding> {
     findings
 }
 
-fn found(scene: Scene<'_>, name: &Name, grant: &Grant) -> Option<Finding> {
+fn found(scene: AccessContext<'_>, name: &Name, grant: &Grant) -> Option<Finding> {
     let seen = scene.world.keys.get(name)?;
     let facts = KeyFacts { grants: Readable::Known(Vec::new()), ..scene.key(name, seen) };
     let grantee = grant.grantee_principal.as_deref();

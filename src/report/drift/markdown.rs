@@ -30,7 +30,7 @@ impl Drift {
             ));
             out.push_str(&format!("> {}\n", escaped(remedy)));
         }
-        let mut told = 0;
+        let mut listed = 0;
         'all: for (rank, findings) in self.by_rank() {
             let section = format!(
                 "\n<details><summary>{}: {}</summary>\n\n| resource | what | consequence | remedy |\n| --- | --- | --- | --- |\n",
@@ -52,11 +52,11 @@ impl Drift {
                     open = true;
                 }
                 out.push_str(&row);
-                told += 1;
+                listed += 1;
             }
             out.push_str("\n</details>\n");
         }
-        let left = self.findings.len() - told;
+        let left = self.findings.len() - listed;
         if left > 0 {
             out.push_str(&format!("\nand {left} more findings, which `lockstep drift` lists\n"));
         }

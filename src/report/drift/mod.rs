@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{FORMAT_VERSION, Place, short, value};
 use crate::kinds::{Change, Kind, ResourceId, World};
 use crate::plan::Blocked;
-use crate::plan::prove::Scene;
+use crate::plan::prove::AccessContext;
 use crate::stack::desired::Line;
 
 use sort::sorted;
@@ -115,7 +115,7 @@ pub struct Finding {
 #[derive(Clone, Copy, Debug)]
 pub struct Observed<'a> {
     /// The stack, AWS, and the grants on its keys.
-    pub scene: Scene<'a>,
+    pub scene: AccessContext<'a>,
     /// The problems that block a plan; everything else is reported as well.
     pub blocked: &'a [Blocked],
     /// The claims of the stack about access that do not hold in AWS.
@@ -126,17 +126,17 @@ impl Drift {
     /// Compares a stack with AWS.
     pub fn new(observed: Observed<'_>) -> Self {
         let Observed { scene, blocked, claims } = observed;
-        let Scene { desired, world, evidence: _ } = scene;
+        let AccessContext { desired, world, evidence: _ } = scene;
         let mut findings = sorted(scene);
         findings.extend(grants::findings(scene));
         findings.extend(claims.iter().map(not_kept));
         let unread = unread(world);
         // A problem that blocks a plan only because something could not be read is reported once.
-        let told = |blocked: &&Blocked| {
+        let reported = |blocked: &&Blocked| {
             let same = |finding: &&Finding| finding.resource == blocked.resource.to_string();
             !unread.iter().filter(same).any(|finding| finding.what.ends_with(reason(&blocked.problem)))
         };
-        findings.extend(blocked.iter().filter(told).map(in_the_way));
+        findings.extend(blocked.iter().filter(reported).map(blocking));
         findings.extend(unread);
         findings.sort_by_key(|finding| finding.rank);
         let mut counts = Counts::default();
@@ -171,7 +171,7 @@ impl Drift {
     }
 }
 
-fn in_the_way(Blocked { resource, problem, remedy, line }: &Blocked) -> Finding {
+fn blocking(Blocked { resource, problem, remedy, line }: &Blocked) -> Finding {
     Finding {
         id: format!("blocked:{resource}"),
         rank: Rank::Changed,

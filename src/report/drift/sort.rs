@@ -7,15 +7,15 @@ use super::{Finding, Rank};
 use crate::kinds::{
     Action, Change, Draft, Kind, Name, Op, ResourceId, World, api, function, key, role, world,
 };
-use crate::plan::prove::Scene;
-use crate::plan::{self, finally, original};
+use crate::plan::prove::AccessContext;
+use crate::plan::{self, final_target, original};
 use crate::report::problem::{self, Blocker, Problem};
 use crate::report::short::{self, Names};
 use crate::report::{policy, value};
 use crate::stack::desired::Desired;
 
 /// Maximum number of differences that are listed in the line of a finding; the others are counted.
-const TOLD: usize = 4;
+const MAX_LISTED: usize = 4;
 
 /// The parts of one finding.
 #[derive(Default)]
@@ -25,14 +25,14 @@ struct Group {
 }
 
 /// Lists everything that is broken, and every other difference.
-pub fn sorted(scene: Scene<'_>) -> Vec<Finding> {
-    let Scene { desired, world, evidence: _ } = scene;
+pub fn sorted(scene: AccessContext<'_>) -> Vec<Finding> {
+    let AccessContext { desired, world, evidence: _ } = scene;
     let problems = problem::problems(scene, true);
     let mut findings: Vec<Finding> = problems.iter().map(broken).collect();
-    let around = Around { desired, world, names: short::names(desired, world), problems };
+    let context = DriftContext { desired, world, names: short::names(desired, world), problems };
     let mut groups: BTreeMap<(ResourceId, Effect), Group> = BTreeMap::new();
     let mut kept = BTreeSet::new();
-    let mut drafts = world::steps(&finally(desired, world), world);
+    let mut drafts = world::steps(&final_target(desired, world), world);
     // A resource that has a name of the stack but does not belong to it is reported as a problem that blocks the plan.
     drafts.retain(|draft| {
         let ResourceId { kind, name } = &draft.resource;
@@ -44,7 +44,7 @@ pub fn sorted(scene: Scene<'_>) -> Vec<Finding> {
     for draft in drafts {
         if let Some(effect) = effect::of_whole(&draft) {
             // A resource that is missing or extra as a whole is reported once, no matter which steps would change that.
-            let cause = around.problems.iter().any(|problem| around.is_missed(problem, &draft));
+            let cause = context.problems.iter().any(|problem| context.is_missed(problem, &draft));
             if !cause {
                 groups.entry((draft.resource, effect)).or_default();
             }
@@ -53,17 +53,17 @@ pub fn sorted(scene: Scene<'_>) -> Vec<Finding> {
         if draft.changes.is_empty() {
             kept.insert(draft.resource.clone());
         }
-        let differing = draft.changes.iter().filter(|change| !around.follows(&draft, change));
+        let differing = draft.changes.iter().filter(|change| !context.follows(&draft, change));
         for change in differing {
-            let shown = value::told(change);
-            let cause = around.problems.iter().position(|problem| around.explains(problem, &draft, change));
+            let shown = value::visible_changes(change);
+            let cause = context.problems.iter().position(|problem| context.explains(problem, &draft, change));
             if let Some(finding) = cause.and_then(|index| findings.get_mut(index)) {
                 finding.changes.extend(shown);
                 continue;
             }
             let effect = effect::of(desired, world, &draft, change);
             let group = groups.entry((draft.resource.clone(), effect)).or_default();
-            group.says.extend(around.says(&draft, &shown));
+            group.says.extend(context.says(&draft, &shown));
             group.changes.extend(shown);
         }
     }
@@ -104,8 +104,8 @@ fn finding(desired: &Desired, (resource, effect): (&ResourceId, &Effect), group:
     let field = changes.first().map(|change| change.field.as_str()).unwrap_or_default();
     let extra = effect.rule == "extra" || effect.rule == "left-stand-in";
     let line = desired.line_of(&format!("{resource}.{field}")).filter(|_| !extra).cloned();
-    let more = says.len().saturating_sub(TOLD);
-    says.truncate(TOLD);
+    let more = says.len().saturating_sub(MAX_LISTED);
+    says.truncate(MAX_LISTED);
     if more > 0 {
         says.push(format!("{more} more"));
     }
@@ -131,14 +131,14 @@ fn finding(desired: &Desired, (resource, effect): (&ResourceId, &Effect), group:
     }
 }
 
-struct Around<'a> {
+struct DriftContext<'a> {
     desired: &'a Desired,
     world: &'a World,
     names: Names,
     problems: Vec<Problem>,
 }
 
-impl Around<'_> {
+impl DriftContext<'_> {
     /// Returns whether a difference is the cause of a problem that is already reported.
     fn explains(&self, problem: &Problem, draft: &Draft, change: &Change) -> bool {
         let key = |name: &Name| problem.key.as_ref() == Some(name);

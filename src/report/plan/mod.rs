@@ -8,7 +8,7 @@ use super::problem::{self, Problem};
 use super::short::{self, Names};
 use super::{AccessLine, FORMAT_VERSION, Place, PlanView, Summary, value};
 use crate::kinds::{Action, Change, Name, Op, ResourceId, role};
-use crate::plan::prove::{Evidence, Scene};
+use crate::plan::prove::{AccessContext, Evidence};
 use crate::plan::{AccessChange, Blocked, Gate, Phase, Plan, Purpose, Step};
 use crate::stack::desired::{Probe, ProbeTarget};
 
@@ -129,7 +129,7 @@ pub fn document(view: &PlanView<'_>) -> Document {
     Document {
         format_version: FORMAT_VERSION.to_owned(),
         place: Place::of(desired),
-        problems: problem::problems(Scene { desired, world, evidence: &evidence }, false),
+        problems: problem::problems(AccessContext { desired, world, evidence: &evidence }, false),
         phases: plan.phases.iter().map(|phase| phase_document(plan, phase)).collect(),
         access: access.to_vec(),
         unproved: unproved.cloned(),
@@ -185,7 +185,7 @@ fn resources(steps: &[Step]) -> Vec<ResourceDocument> {
         resource.access.extend(step.access.iter().cloned());
         // A field that stays unset has not changed.
         let set = step.changes.iter().filter(|change| change.before.is_some() || change.after.is_some());
-        resource.changes.extend(set.flat_map(value::told));
+        resource.changes.extend(set.flat_map(value::visible_changes));
         resource.calls.extend(call(step));
     }
     resources.into_values().collect()

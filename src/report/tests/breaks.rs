@@ -7,7 +7,7 @@ use super::{applied, stack};
 use crate::access::{Grant, PolicyDocument, Principal, Readable, Statement};
 use crate::kinds::{Name, World};
 use crate::plan::plan;
-use crate::plan::prove::{Evidence, Scene};
+use crate::plan::prove::{AccessContext, Evidence};
 use crate::plan::small_worlds::fixtures;
 use crate::report::Drift;
 use crate::report::drift::{Observed, Rank};
@@ -301,7 +301,7 @@ fn a_function_that_asks_for_another_key_breaks_where_it_may_not_use_that() {
 
 fn gaps(desired: &Desired, world: &World) -> Vec<crate::plan::invariant::Gap> {
     let evidence = Evidence::default();
-    crate::plan::invariant::gaps(Scene { desired, world, evidence: &evidence })
+    crate::plan::invariant::gaps(AccessContext { desired, world, evidence: &evidence })
 }
 
 #[test]
@@ -319,7 +319,7 @@ fn a_grant_that_gives_more_than_the_file_is_found_and_one_that_lets_a_function_w
     };
     let with = |world: &World, grants: Readable<Vec<Grant>>| {
         let evidence = Evidence { grants: [(Name::from("text"), grants)].into(), ..Evidence::default() };
-        let scene = Scene { desired: &stack, world, evidence: &evidence };
+        let scene = AccessContext { desired: &stack, world, evidence: &evidence };
         let drift = Drift::new(Observed { scene, blocked: &[], claims: &[] });
         let findings = drift.findings.into_iter();
         findings.map(|finding| (finding.rank, finding.what)).collect::<Vec<_>>()

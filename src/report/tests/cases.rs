@@ -11,7 +11,7 @@ use std::{fs, io};
 
 use super::applied;
 use crate::kinds::World;
-use crate::plan::prove::{Evidence, Scene};
+use crate::plan::prove::{AccessContext, Evidence};
 use crate::plan::{PlanError, plan};
 use crate::report::drift::Observed;
 use crate::report::plan::{Style, document, text};
@@ -53,7 +53,7 @@ fn outcome(case: &Path) -> io::Result<[(PathBuf, String); 2]> {
     };
     let drift = {
         let evidence = Evidence::default();
-        let scene = Scene { desired: &desired, world: &world, evidence: &evidence };
+        let scene = AccessContext { desired: &desired, world: &world, evidence: &evidence };
         Drift::new(Observed { scene, blocked: &blocked, claims: &[] }).text(Style::default())
     };
     Ok([(case.join("plan.txt"), plan), (case.join("drift.txt"), drift)])

@@ -6,7 +6,7 @@ use super::{applied, stack, swapped_by_hand};
 use crate::access::{PolicyDocument, Principal, Statement};
 use crate::kinds::function::RoleMark;
 use crate::kinds::{Name, World, function, key, role};
-use crate::plan::prove::{Evidence, Scene};
+use crate::plan::prove::{AccessContext, Evidence};
 use crate::plan::small_worlds::fixtures;
 use crate::plan::{PlanError, plan};
 use crate::report::Drift;
@@ -20,7 +20,7 @@ pub(super) fn drift(desired: &Desired, world: &World) -> Drift {
         _ => Vec::new(),
     };
     let evidence = Evidence::default();
-    let scene = Scene { desired, world, evidence: &evidence };
+    let scene = AccessContext { desired, world, evidence: &evidence };
     Drift::new(Observed { scene, blocked: &blocked, claims: &[] })
 }
 

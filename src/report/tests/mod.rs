@@ -110,7 +110,7 @@ fn mending_a_role_that_was_recreated_reads_like_two_swaps() {
     let mut world = applied(&stack);
     let role = world.roles.get_mut(&Name::from("encrypt-test")).unwrap();
     let key = world.keys.get_mut(&Name::from("text")).unwrap();
-    crate::kinds::key::policy::bury(&mut key.spec.policy, &role.spec.arn, "AROAOLD");
+    crate::kinds::key::policy::replace_arn_with_unique_id(&mut key.spec.policy, &role.spec.arn, "AROAOLD");
     role.role_id = "AROANEW".to_owned();
     let old = RoleMark::new("AROAOLD", &fixtures::role_arn("encrypt-test"));
     world.functions.get_mut(&Name::from("encrypt")).unwrap().marks.role = Some(old);

@@ -13,7 +13,7 @@ use super::http::{Answer, Request};
 use super::operation::Operation;
 use super::strict::Strict;
 use super::trail::Trail;
-use super::trap::{Calls, Course, Trap};
+use super::trap::{Calls, ProofInput, Trap};
 
 /// Operations that let roles in are made last of all concurrent calls: if the order of a plan does not enforce it, the
 /// calls that need them come first.
@@ -158,12 +158,12 @@ impl State {
             calls.silence().await?;
             let made = self.locking.lock().unwrap().len();
             match calls.course_of_lock(operation, &asked, made).await? {
-                Course::Answered(answer) => answer,
+                ProofInput::Answered(answer) => answer,
                 course => {
                     self.locking.lock().unwrap().push(asked);
                     let answer = self.pass(request, operation).await?;
                     match course {
-                        Course::Instead(instead) => instead.ok_or(io::ErrorKind::ConnectionReset)?,
+                        ProofInput::Instead(instead) => instead.ok_or(io::ErrorKind::ConnectionReset)?,
                         _ => answer,
                     }
                 }
@@ -186,7 +186,7 @@ impl State {
     async fn change(&self, calls: &Calls, request: &Request, operation: &Operation) -> io::Result<Answer> {
         let change = format!("{operation} {}", String::from_utf8_lossy(&request.body));
         let course = calls.course(operation, &change).await?;
-        if let Course::Answered(answer) = course {
+        if let ProofInput::Answered(answer) = course {
             return Ok(answer);
         }
         let answer = self.pass(request, operation).await?;
@@ -199,7 +199,7 @@ impl State {
         }
         calls.made(change);
         match course {
-            Course::Instead(instead) => instead.ok_or_else(|| io::ErrorKind::ConnectionReset.into()),
+            ProofInput::Instead(instead) => instead.ok_or_else(|| io::ErrorKind::ConnectionReset.into()),
             _ => Ok(answer),
         }
     }

@@ -56,7 +56,7 @@ pub enum Fault {
 }
 
 /// The handling of a call.
-pub enum Course {
+pub enum ProofInput {
     /// It is made, and its answer arrives.
     Made,
     /// It is answered without being made.
@@ -134,34 +134,34 @@ impl Calls {
     }
 
     /// Decides the handling of a call before it is made.
-    pub async fn course(&self, operation: &Operation, change: &str) -> io::Result<Course> {
+    pub async fn course(&self, operation: &Operation, change: &str) -> io::Result<ProofInput> {
         let fault = match self.trap {
             Trap::Each(fault) if !operation.is_of_lock() => fault,
             Trap::Of(operations, fault) if operations.contains(&operation.name.as_str()) => fault,
             Trap::Before(held) if held == operation.name => {
                 self.sprung.send_replace(true);
-                return self.until_not(&self.held).await.map(|()| Course::Made);
+                return self.until_not(&self.held).await.map(|()| ProofInput::Made);
             }
-            _ => return Ok(Course::Made),
+            _ => return Ok(ProofInput::Made),
         };
         if !self.sprung_for.lock().unwrap().insert(change.to_owned()) {
-            return Ok(Course::Made);
+            return Ok(ProofInput::Made);
         }
         self.faults.lock().unwrap().insert(change.to_owned());
         Ok(match fault {
-            Fault::Fails(status) => Course::Answered(failure(operation, status, "InternalFailure")),
+            Fault::Fails(status) => ProofInput::Answered(failure(operation, status, "InternalFailure")),
             Fault::Repeats(text) => {
                 let message =
                     format!("Value '{{{text}=}}' at 'environment.variables' failed to satisfy constraint");
-                Course::Answered(Answer::refusal(400, "ValidationException", &message))
+                ProofInput::Answered(Answer::refusal(400, "ValidationException", &message))
             }
-            Fault::Throttles => Course::Answered(failure(operation, 429, "TooManyRequestsException")),
+            Fault::Throttles => ProofInput::Answered(failure(operation, 429, "TooManyRequestsException")),
             Fault::Breaks => return Err(io::ErrorKind::ConnectionReset.into()),
-            Fault::LosesAnswer => Course::Instead(None),
-            Fault::FailsAfter => Course::Instead(Some(failure(operation, 500, "InternalFailure"))),
+            Fault::LosesAnswer => ProofInput::Instead(None),
+            Fault::FailsAfter => ProofInput::Instead(Some(failure(operation, 500, "InternalFailure"))),
             Fault::Slow(time) => {
                 tokio::time::sleep(time).await;
-                Course::Made
+                ProofInput::Made
             }
         })
     }
@@ -172,10 +172,10 @@ impl Calls {
         operation: &Operation,
         change: &str,
         made: usize,
-    ) -> io::Result<Course> {
+    ) -> io::Result<ProofInput> {
         match self.trap {
             Trap::LockFailsAfter(most) if made >= most => {
-                Ok(Course::Answered(failure(operation, 503, "InternalFailure")))
+                Ok(ProofInput::Answered(failure(operation, 503, "InternalFailure")))
             }
             _ => self.course(operation, change).await,
         }

@@ -139,7 +139,11 @@ pub fn role_gone() -> Scenario {
 fn delete_role(world: &mut World, name: &str) -> crate::kinds::role::Seen {
     let role = world.roles.remove(&n(name)).unwrap();
     for key in world.keys.values_mut() {
-        crate::kinds::key::policy::bury(&mut key.spec.policy, &role.spec.arn, &role.role_id);
+        crate::kinds::key::policy::replace_arn_with_unique_id(
+            &mut key.spec.policy,
+            &role.spec.arn,
+            &role.role_id,
+        );
     }
     role
 }

@@ -12,12 +12,12 @@ use super::error::{AwsError, ErrorKind};
 /// Refuses XML that is not closed. The SDK reads such XML up to its end, so that a list of policies would be shorter
 /// than it is. Truncated JSON is an error by itself, unless nothing is left of it.
 #[derive(Debug)]
-pub(super) struct Whole {
+pub(super) struct CompleteResponse {
     /// Whether the calls are reads: AWS answers every read with a body that is not empty.
     pub reads: bool,
 }
 
-impl Intercept for Whole {
+impl Intercept for CompleteResponse {
     fn name(&self) -> &'static str {
         "whole answers"
     }
