@@ -1,4 +1,4 @@
-//! Rules of the house that the compiler does not know.
+//! Tests of the architecture: rules about modules, files and the manifest that the compiler does not check.
 
 use std::path::{Path, PathBuf};
 
