@@ -5,22 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::kinds::{Kind, ResourceId};
 use crate::plan::Step;
 
-/// Returns the maximum number of concurrent steps of one kind. All callers of an account share its rates, so these
-/// numbers stay well below the limits.
-const fn at_once(kind: Kind) -> usize {
-    match kind {
-        Kind::Key => 4,
-        Kind::Role | Kind::LogGroup => 5,
-        Kind::Function | Kind::Api => 8,
-    }
-}
-
-/// Returns whether a service cannot handle concurrent calls on one resource: Lambda refuses a second update and loses
-/// statements of a policy, API Gateway answers with a conflict, IAM with a concurrent modification.
-const fn one_by_one(kind: Kind) -> bool {
-    matches!(kind, Kind::Role | Kind::Function | Kind::Api | Kind::LogGroup)
-}
-
 /// The steps of a phase, by their state.
 #[derive(Debug)]
 pub struct Schedule<'a> {
@@ -56,8 +40,8 @@ impl<'a> Schedule<'a> {
         let may_begin = |step: &Step| {
             let kind = step.resource.kind;
             step.after.keys().all(|before| self.done.contains(before))
-                && counts.get(&kind).copied().unwrap_or_default() < at_once(kind)
-                && !(one_by_one(kind) && busy.contains(&step.resource))
+                && counts.get(&kind).copied().unwrap_or_default() < kind.at_once()
+                && !(kind.one_by_one() && busy.contains(&step.resource))
         };
         let mut waiting = self.waiting.difference(&self.left_out).copied();
         let place = waiting.find(|&place| self.steps.get(place).is_some_and(&may_begin))?;

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use lockstep::aws::{Trail, changes};
-use lockstep::kinds::{Name, World, role};
+use lockstep::kinds::{ResourceId, World};
 use lockstep::lock;
+use lockstep::plan::final_target;
 use lockstep::plan::saved::Moved;
 use tokio::time::{Instant, timeout_at};
 
@@ -106,29 +107,7 @@ fn event_lines(trail: &Trail) -> Vec<String> {
 
 /// Returns the names that CloudTrail may record for a resource, and whether its service is global.
 fn names(session: &Session, world: &World, address: &str) -> (Vec<String>, bool) {
-    let Some((section, name)) = address.split_once('.') else { return (Vec::new(), false) };
-    let (desired, name) = (&session.engine.desired, &Name::from(name));
-    match section {
-        "keys" => {
-            let key = world.keys.get(name).map(|key| vec![key.arn.clone(), key.id.clone()]);
-            (key.unwrap_or_default(), false)
-        }
-        "roles" => {
-            let arn = world.roles.get(name).map(|role| &role.spec.arn);
-            let arn = arn.or_else(|| desired.roles.get(name).map(|role| &role.arn));
-            (arn.map(|arn| role::name_in(arn).to_owned()).into_iter().collect(), true)
-        }
-        "functions" => {
-            let arn = world.functions.get(name).map(|function| function.arn.clone());
-            let seen = arn.as_ref().and_then(|arn| arn.rsplit(':').next()).map(str::to_owned);
-            let wanted = || desired.functions.get(name).map(|want| want.spec.function_name.clone());
-            (arn.into_iter().chain(seen.or_else(wanted)).collect(), false)
-        }
-        "apis" => (world.apis.get(name).map(|api| api.id.clone()).into_iter().collect(), false),
-        "log_groups" => {
-            let group = world.log_groups.get(name).map(|group| group.spec.group_name.clone());
-            (group.into_iter().collect(), false)
-        }
-        _ => (Vec::new(), false),
-    }
+    let Some(resource) = ResourceId::parse(address) else { return (Vec::new(), false) };
+    let target = final_target(&session.engine.desired, world);
+    (world.trail_names(&target, &resource), resource.kind.is_global())
 }

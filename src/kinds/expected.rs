@@ -1,6 +1,6 @@
 //! The state that an operation is about to overwrite, so that it can be checked right before the call.
 
-use super::{Op, World, function, key, role};
+use super::function;
 use crate::access::PolicyDocument;
 
 /// The state that AWS should have before an operation overwrites it, as far as overwriting could lose something.
@@ -20,53 +20,13 @@ pub enum Expected {
     Alias(String, Option<(String, u32)>),
 }
 
-impl World {
-    /// Returns the state that an operation overwrites in this world.
-    pub fn expected(&self, op: &Op) -> Expected {
-        let found = match op {
-            Op::Key { name, op: key::Op::PutPolicy { .. } } => self
-                .keys
-                .get(name)
-                .filter(|seen| !seen.unread.contains_key("policy"))
-                .map(|seen| Expected::Policy(Box::new(seen.spec.policy.clone()))),
-            Op::Function { name, op: function::Op::Configure { .. } } => self
-                .functions
-                .get(name)
-                .filter(|seen| !seen.unread.contains_key("env"))
-                .map(|seen| Expected::Config(Box::new(seen.config.clone()))),
-            Op::Function { name, op: function::Op::UpdateCode { .. } } => {
-                self.functions.get(name).map(|seen| Expected::Code(seen.code_sha256.clone()))
-            }
-            Op::Function { name, op: function::Op::MoveAlias { alias, .. } } => {
-                let seen = self.functions.get(name).and_then(|seen| seen.aliases.get(alias));
-                // A version that this run itself published has a number that only Lambda knows.
-                let observed = seen.filter(|alias| !alias.revision.is_empty());
-                observed.map(|alias| Expected::Alias(alias.version.clone(), alias.additional.clone()))
-            }
-            Op::Role { name, op } => self.roles.get(name).and_then(|seen| of_role(seen, op)),
-            _ => None,
-        };
-        found.unwrap_or(Expected::Anything)
-    }
-}
-
-fn of_role(seen: &role::Seen, op: &role::Op) -> Option<Expected> {
-    match op {
-        role::Op::PutTrust { .. } => Some(Expected::Policy(Box::new(seen.spec.trust.clone()))),
-        role::Op::PutInline { policy, .. } | role::Op::DeleteInline { policy } => {
-            let read = !seen.unread.contains_key("inline_policies");
-            read.then(|| Expected::Inline(seen.spec.inline.get(policy).cloned().map(Box::new)))
-        }
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
     use crate::access::Statement;
+    use crate::kinds::{Op, World, key, role};
     use crate::plan::small_worlds::fixtures;
 
     fn policy(sid: &str) -> PolicyDocument {

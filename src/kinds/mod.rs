@@ -13,6 +13,7 @@ pub mod log_group;
 pub mod names;
 pub mod outsider;
 mod references;
+mod resource;
 pub mod role;
 pub mod secret;
 pub mod step;
@@ -21,10 +22,11 @@ pub mod world;
 
 pub use expected::Expected;
 pub use ids::Ids;
-pub use names::{Kind, Name, ResourceId};
+pub use names::{Name, ResourceId};
 pub use outsider::Outsider;
-pub use step::{Action, Change, Draft, Edge, Fact, Op};
-pub use world::{Refused, Target, World};
+pub use resource::{Kind, Op, Resource, Target, Visitor, Without, World};
+pub use step::{Action, Change, Draft, Edge, Fact};
+pub use world::Refused;
 
 use std::collections::BTreeMap;
 

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::Kind;
+
 /// Name of a resource in the stack file, unique within its kind.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -30,38 +32,6 @@ impl fmt::Display for Name {
 impl From<&str> for Name {
     fn from(name: &str) -> Self {
         Self(name.to_owned())
-    }
-}
-
-/// The resource kinds, in the order in which plans show them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// A KMS key with its policy and aliases.
-    Key,
-    /// An IAM role.
-    Role,
-    /// A CloudWatch Logs log group.
-    LogGroup,
-    /// A Lambda function with its versions, aliases and permissions.
-    Function,
-    /// An API Gateway REST API with its stage.
-    Api,
-}
-
-impl Kind {
-    /// Every kind, in display order.
-    pub const ALL: [Self; 5] = [Self::Key, Self::Role, Self::LogGroup, Self::Function, Self::Api];
-
-    /// Returns the section of the stack file that declares this kind.
-    pub const fn section(self) -> &'static str {
-        match self {
-            Self::Key => "keys",
-            Self::Role => "roles",
-            Self::LogGroup => "log_groups",
-            Self::Function => "functions",
-            Self::Api => "apis",
-        }
     }
 }
 

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
-
 use super::step::Aspect;
-use super::{Fact, Op, ResourceId, function, ids, key, role};
+use super::{Fact, Op, ResourceId, ids};
 
 impl Op {
     /// Lists the facts that must hold before the references in the operation can be filled in.
@@ -13,20 +11,7 @@ impl Op {
     /// Only the arguments of the call itself count: a role is created without its policies.
     pub fn refers_to(&self) -> BTreeSet<Fact> {
         let own = self.resource();
-        let taken = match self {
-            Self::Key { op: key::Op::Create { spec }, .. } => {
-                json(&(&spec.policy, &spec.description, &spec.tags))
-            }
-            Self::Role { op: role::Op::Create { spec }, .. } => {
-                json(&(&spec.trust, &spec.description, &spec.boundary, &spec.tags))
-            }
-            Self::Function { op: function::Op::Create { spec }, .. } => json(&(&spec.config, &spec.tags)),
-            Self::Key { op, .. } => json(op),
-            Self::Role { op, .. } => json(op),
-            Self::LogGroup { op, .. } => json(op),
-            Self::Function { op, .. } => json(op),
-            Self::Api { op, .. } => json(op),
-        };
+        let taken = self.arguments();
         let facts = ids::open_in(&taken).into_iter().filter_map(|reference| {
             let (address, attribute) = reference.rsplit_once('.')?;
             let resource = ResourceId::parse(address).filter(|resource| *resource != own)?;
@@ -38,18 +23,13 @@ impl Op {
     }
 }
 
-/// A value that cannot be serialized contains no reference.
-fn json<T: Serialize>(value: &T) -> String {
-    serde_json::to_string(value).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
     use crate::access::{PolicyDocument, Statement};
-    use crate::kinds::{Kind, Name};
+    use crate::kinds::{Kind, Name, key, role};
 
     fn put_inline(resource: &str) -> role::Op {
         let statement = Statement::allow("Use").actions(["kms:Decrypt"]).resource(resource);

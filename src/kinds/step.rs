@@ -5,48 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{ResourceId, api, function, key, log_group, names::Name, role};
-
-/// One mutating operation on one resource.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Op {
-    /// On a key.
-    Key {
-        /// The key.
-        name: Name,
-        /// The call.
-        op: key::Op,
-    },
-    /// On a role.
-    Role {
-        /// The role.
-        name: Name,
-        /// The call.
-        op: role::Op,
-    },
-    /// On a log group.
-    LogGroup {
-        /// The log group.
-        name: Name,
-        /// The call.
-        op: log_group::Op,
-    },
-    /// On a function.
-    Function {
-        /// The function.
-        name: Name,
-        /// The call.
-        op: function::Op,
-    },
-    /// On an API.
-    Api {
-        /// The API.
-        name: Name,
-        /// The call.
-        op: api::Op,
-    },
-}
+use super::{Op, ResourceId, api};
 
 /// The effect of a plan on a resource, displayed as a glyph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

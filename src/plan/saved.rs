@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Plan, final_target};
-use crate::kinds::{Kind, ResourceId, World};
+use crate::kinds::{Kind, Name, Resource, ResourceId, Visitor, World};
 use crate::stack::desired::Desired;
 use crate::stack::digest as sha256;
 
@@ -228,15 +228,16 @@ fn wanted(desired: &Desired, world: &World) -> String {
 }
 
 fn base(world: &World) -> BTreeMap<String, String> {
-    let World { keys, roles, log_groups, functions, apis, .. } = world;
-    let mut digests = BTreeMap::new();
-    let mut add = |kind, name: &_, digest| digests.insert(ResourceId::new(kind, name).to_string(), digest);
-    keys.iter().for_each(|(name, seen)| drop(add(Kind::Key, name, digest(seen))));
-    roles.iter().for_each(|(name, seen)| drop(add(Kind::Role, name, digest(seen))));
-    log_groups.iter().for_each(|(name, seen)| drop(add(Kind::LogGroup, name, digest(seen))));
-    functions.iter().for_each(|(name, seen)| drop(add(Kind::Function, name, digest(seen))));
-    apis.iter().for_each(|(name, seen)| drop(add(Kind::Api, name, digest(seen))));
-    digests
+    struct Digests(BTreeMap<String, String>);
+    impl Visitor for Digests {
+        fn visit<R: Resource>(&mut self, kind: Kind, resources: &BTreeMap<Name, R::Seen>) {
+            let address = |name: &Name| ResourceId::new(kind, name).to_string();
+            self.0.extend(resources.iter().map(|(name, seen)| (address(name), digest(seen))));
+        }
+    }
+    let mut digests = Digests(BTreeMap::new());
+    world.visit(&mut digests);
+    digests.0
 }
 
 fn digest(value: &impl Serialize) -> String {

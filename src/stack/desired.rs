@@ -201,7 +201,26 @@ impl Desired {
 
     /// Returns the same stack without resources, which is the target of a removal.
     pub fn emptied(&self) -> Self {
+        // Every field is named, so that a new kind cannot be forgotten.
+        let Self {
+            stack,
+            env,
+            place,
+            protect,
+            keys: _,
+            roles: _,
+            twins: _,
+            log_groups: _,
+            functions: _,
+            apis: _,
+            assertions: _,
+            lines,
+        } = self;
         Self {
+            stack: stack.clone(),
+            env: env.clone(),
+            place: place.clone(),
+            protect: *protect,
             keys: BTreeMap::new(),
             roles: BTreeMap::new(),
             twins: Vec::new(),
@@ -209,7 +228,7 @@ impl Desired {
             functions: BTreeMap::new(),
             apis: BTreeMap::new(),
             assertions: Vec::new(),
-            ..self.clone()
+            lines: lines.clone(),
         }
     }
 

@@ -10,11 +10,64 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::access::PolicyDocument;
+use crate::kinds::step::Aspect;
 use crate::kinds::{Change, Tags, Text};
+use crate::kinds::{Draft, Expected, Name, Resource, Without, World};
 
 pub use op::Op;
 pub use predict::predict;
 pub use steps::{KEPT_DEPLOYMENTS, steps};
+
+/// API Gateway REST APIs.
+#[derive(Clone, Copy, Debug)]
+pub struct Api;
+
+impl Resource for Api {
+    type Want = Spec;
+    type Seen = Seen;
+    type Op = Op;
+
+    const AT_ONCE: usize = 8;
+    // API Gateway answers with a conflict.
+    const ONE_BY_ONE: bool = true;
+    const WITHOUT: Without = Without::NoRequests;
+    const IS_GLOBAL: bool = false;
+
+    fn steps(name: &Name, want: Option<&Spec>, seen: Option<&Seen>) -> Vec<Draft> {
+        steps(name, want, seen)
+    }
+
+    fn predict(seen: Option<Seen>, op: &Op) -> Result<Option<Seen>, String> {
+        predict(seen, op)
+    }
+
+    fn check(_world: &World, _name: &Name, _op: &Op) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn settle(_world: &mut World, _name: &Name, _op: &Op, _before: Option<Seen>) {}
+
+    fn expected(_seen: &Seen, _op: &Op) -> Option<Expected> {
+        None
+    }
+
+    fn arguments(op: &Op) -> serde_json::Result<String> {
+        serde_json::to_string(op)
+    }
+
+    fn knows(seen: &Seen, aspect: &Aspect) -> bool {
+        // The address of an API is that of its stage.
+        *aspect != Aspect::Served || !seen.stages.is_empty()
+    }
+
+    fn unread(seen: &Seen) -> &BTreeMap<String, String> {
+        &seen.unread
+    }
+
+    fn trail_names(_want: Option<&Spec>, seen: Option<&Seen>) -> Vec<String> {
+        seen.map(|api| api.id.clone()).into_iter().collect()
+    }
+}
 
 /// A REST API as declared in the stack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

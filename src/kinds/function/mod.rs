@@ -8,6 +8,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::kinds::step::Aspect;
+use crate::kinds::{Draft, Expected, Name, Resource, Without, World};
 use crate::kinds::{Tags, Text, role};
 
 pub use predict::{predict, uploaded};
@@ -15,6 +17,85 @@ pub use steps::{mark, newest_version, steps};
 
 /// Description that identifies the aliases created by lockstep, because aliases have no tags.
 pub const ALIAS_MARK: &str = "managed by lockstep";
+
+/// Lambda functions.
+#[derive(Clone, Copy, Debug)]
+pub struct Function;
+
+impl Resource for Function {
+    type Want = Spec;
+    type Seen = Seen;
+    type Op = Op;
+
+    const AT_ONCE: usize = 8;
+    // Lambda refuses a second update and loses statements of a policy.
+    const ONE_BY_ONE: bool = true;
+    const WITHOUT: Without = Without::NoRequestsToIt;
+    const IS_GLOBAL: bool = false;
+
+    fn steps(name: &Name, want: Option<&Spec>, seen: Option<&Seen>) -> Vec<Draft> {
+        steps(name, want, seen)
+    }
+
+    fn predict(seen: Option<Seen>, op: &Op) -> Result<Option<Seen>, String> {
+        predict(seen, op)
+    }
+
+    fn check(world: &World, _name: &Name, op: &Op) -> Result<(), String> {
+        match op {
+            Op::Create { spec } => world.check_config(&spec.config),
+            Op::Configure { config } => world.check_config(config),
+            Op::Mark { role: Some(role), .. } if world.lacks_role(role) => {
+                Err(format!("the role `{role}` has no id: it does not exist"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn settle(world: &mut World, name: &Name, op: &Op, _before: Option<Seen>) {
+        if let Op::Mark { role: Some(role), .. } = op {
+            world.mark_role(name, role);
+        }
+    }
+
+    fn expected(seen: &Seen, op: &Op) -> Option<Expected> {
+        match op {
+            Op::Configure { .. } => {
+                let read = !seen.unread.contains_key("env");
+                read.then(|| Expected::Config(Box::new(seen.config.clone())))
+            }
+            Op::UpdateCode { .. } => Some(Expected::Code(seen.code_sha256.clone())),
+            Op::MoveAlias { alias, .. } => {
+                // A version that this run itself published has a number that only Lambda knows.
+                let observed = seen.aliases.get(alias).filter(|alias| !alias.revision.is_empty());
+                observed.map(|alias| Expected::Alias(alias.version.clone(), alias.additional.clone()))
+            }
+            _ => None,
+        }
+    }
+
+    fn arguments(op: &Op) -> serde_json::Result<String> {
+        match op {
+            Op::Create { spec } => serde_json::to_string(&(&spec.config, &spec.tags)),
+            op => serde_json::to_string(op),
+        }
+    }
+
+    fn knows(_seen: &Seen, _aspect: &Aspect) -> bool {
+        true
+    }
+
+    fn unread(seen: &Seen) -> &BTreeMap<String, String> {
+        &seen.unread
+    }
+
+    fn trail_names(want: Option<&Spec>, seen: Option<&Seen>) -> Vec<String> {
+        let arn = seen.map(|function| function.arn.clone());
+        let named = arn.as_ref().and_then(|arn| arn.rsplit(':').next()).map(str::to_owned);
+        let named = named.or_else(|| want.map(|want| want.function_name.clone()));
+        arn.into_iter().chain(named).collect()
+    }
+}
 
 /// A function as declared in the stack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,10 +9,82 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::access::PolicyDocument;
+use crate::kinds::step::Aspect;
 use crate::kinds::{Change, Tags};
+use crate::kinds::{Draft, Expected, Name, Resource, Without, World};
 
 pub use predict::predict;
 pub use steps::{move_aliases, steps};
+
+/// KMS keys.
+#[derive(Clone, Copy, Debug)]
+pub struct Key;
+
+impl Resource for Key {
+    type Want = Spec;
+    type Seen = Seen;
+    type Op = Op;
+
+    const AT_ONCE: usize = 4;
+    const ONE_BY_ONE: bool = false;
+    const WITHOUT: Without = Without::NoDependents;
+    const IS_GLOBAL: bool = false;
+
+    fn steps(name: &Name, want: Option<&Spec>, seen: Option<&Seen>) -> Vec<Draft> {
+        steps(name, want, seen)
+    }
+
+    fn predict(seen: Option<Seen>, op: &Op) -> Result<Option<Seen>, String> {
+        predict(seen, op)
+    }
+
+    fn check(world: &World, name: &Name, op: &Op) -> Result<(), String> {
+        match op {
+            Op::Create { spec: Spec { policy, .. } } | Op::PutPolicy { policy } => {
+                world.check_principals(policy)
+            }
+            Op::CreateAlias { alias } => match world.holder(alias) {
+                Some((holder, _)) => {
+                    Err(format!("`{alias}` exists already, on keys.{holder} and not on {name}"))
+                }
+                None => Ok(()),
+            },
+            Op::MoveAlias { alias } => world.check_move(name, alias),
+            _ => Ok(()),
+        }
+    }
+
+    fn settle(world: &mut World, name: &Name, op: &Op, _before: Option<Seen>) {
+        if let Op::MoveAlias { alias } = op {
+            world.leave_alias_to(name, alias);
+        }
+    }
+
+    fn expected(seen: &Seen, op: &Op) -> Option<Expected> {
+        let Op::PutPolicy { .. } = op else { return None };
+        let read = !seen.unread.contains_key("policy");
+        read.then(|| Expected::Policy(Box::new(seen.spec.policy.clone())))
+    }
+
+    fn arguments(op: &Op) -> serde_json::Result<String> {
+        match op {
+            Op::Create { spec } => serde_json::to_string(&(&spec.policy, &spec.description, &spec.tags)),
+            op => serde_json::to_string(op),
+        }
+    }
+
+    fn knows(_seen: &Seen, _aspect: &Aspect) -> bool {
+        true
+    }
+
+    fn unread(seen: &Seen) -> &BTreeMap<String, String> {
+        &seen.unread
+    }
+
+    fn trail_names(_want: Option<&Spec>, seen: Option<&Seen>) -> Vec<String> {
+        seen.map(|key| vec![key.arn.clone(), key.id.clone()]).unwrap_or_default()
+    }
+}
 
 /// A key as declared in the stack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,10 +7,66 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::kinds::{Change, Tags, Text};
+use crate::kinds::step::Aspect;
+use crate::kinds::{Change, Tags, Text, key};
+use crate::kinds::{Draft, Expected, Name, Resource, Without, World};
 
 pub use predict::predict;
 pub use steps::steps;
+
+/// CloudWatch Logs log groups.
+#[derive(Clone, Copy, Debug)]
+pub struct LogGroup;
+
+impl Resource for LogGroup {
+    type Want = Spec;
+    type Seen = Seen;
+    type Op = Op;
+
+    const AT_ONCE: usize = 5;
+    const ONE_BY_ONE: bool = true;
+    const WITHOUT: Without = Without::NoDependents;
+    const IS_GLOBAL: bool = false;
+
+    fn steps(name: &Name, want: Option<&Spec>, seen: Option<&Seen>) -> Vec<Draft> {
+        steps(name, want, seen)
+    }
+
+    fn predict(seen: Option<Seen>, op: &Op) -> Result<Option<Seen>, String> {
+        predict(seen, op)
+    }
+
+    fn check(world: &World, _name: &Name, op: &Op) -> Result<(), String> {
+        match op {
+            Op::Create { spec: Spec { kms_key: Some(key), .. } } | Op::AssociateKey { arn: key } => {
+                world.check_key(key, |key| key::policy::allows_service(&key.spec.policy, "logs."))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn settle(_world: &mut World, _name: &Name, _op: &Op, _before: Option<Seen>) {}
+
+    fn expected(_seen: &Seen, _op: &Op) -> Option<Expected> {
+        None
+    }
+
+    fn arguments(op: &Op) -> serde_json::Result<String> {
+        serde_json::to_string(op)
+    }
+
+    fn knows(_seen: &Seen, _aspect: &Aspect) -> bool {
+        true
+    }
+
+    fn unread(seen: &Seen) -> &BTreeMap<String, String> {
+        &seen.unread
+    }
+
+    fn trail_names(_want: Option<&Spec>, seen: Option<&Seen>) -> Vec<String> {
+        seen.map(|group| group.spec.group_name.clone()).into_iter().collect()
+    }
+}
 
 /// A log group as declared in the stack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

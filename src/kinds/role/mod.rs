@@ -9,11 +9,82 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::access::PolicyDocument;
-use crate::kinds::{Change, Ids, Name, Tags};
+use crate::kinds::step::Aspect;
+use crate::kinds::{Change, Ids, Tags};
+use crate::kinds::{Draft, Expected, Name, Resource, Without, World};
 
 pub use predict::{predict, predicted_id};
 pub use stand_in::{STAND_IN, stand_in_name};
 pub use steps::steps;
+
+/// IAM roles.
+#[derive(Clone, Copy, Debug)]
+pub struct Role;
+
+impl Resource for Role {
+    type Want = Spec;
+    type Seen = Seen;
+    type Op = Op;
+
+    const AT_ONCE: usize = 5;
+    // IAM answers with a concurrent modification.
+    const ONE_BY_ONE: bool = true;
+    const WITHOUT: Without = Without::NoDependents;
+    const IS_GLOBAL: bool = true;
+
+    fn steps(name: &Name, want: Option<&Spec>, seen: Option<&Seen>) -> Vec<Draft> {
+        steps(name, want, seen)
+    }
+
+    fn predict(seen: Option<Seen>, op: &Op) -> Result<Option<Seen>, String> {
+        predict(seen, op)
+    }
+
+    fn check(_world: &World, _name: &Name, _op: &Op) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn settle(world: &mut World, name: &Name, op: &Op, before: Option<Seen>) {
+        match (op, before) {
+            (Op::Create { .. }, _) => world.identify(name),
+            (Op::Delete, Some(deleted)) => world.replace_arn_with_unique_id(deleted),
+            _ => {}
+        }
+    }
+
+    fn expected(seen: &Seen, op: &Op) -> Option<Expected> {
+        match op {
+            Op::PutTrust { .. } => Some(Expected::Policy(Box::new(seen.spec.trust.clone()))),
+            Op::PutInline { policy, .. } | Op::DeleteInline { policy } => {
+                let read = !seen.unread.contains_key("inline_policies");
+                read.then(|| Expected::Inline(seen.spec.inline.get(policy).cloned().map(Box::new)))
+            }
+            _ => None,
+        }
+    }
+
+    fn arguments(op: &Op) -> serde_json::Result<String> {
+        match op {
+            Op::Create { spec } => {
+                serde_json::to_string(&(&spec.trust, &spec.description, &spec.boundary, &spec.tags))
+            }
+            op => serde_json::to_string(op),
+        }
+    }
+
+    fn knows(_seen: &Seen, _aspect: &Aspect) -> bool {
+        true
+    }
+
+    fn unread(seen: &Seen) -> &BTreeMap<String, String> {
+        &seen.unread
+    }
+
+    fn trail_names(want: Option<&Spec>, seen: Option<&Seen>) -> Vec<String> {
+        let arn = seen.map(|role| &role.spec.arn).or_else(|| want.map(|role| &role.arn));
+        arn.map(|arn| name_in(arn).to_owned()).into_iter().collect()
+    }
+}
 
 /// A role as declared in the stack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use super::Rank;
 use crate::access::{self, PolicyDocument, PolicyKind};
-use crate::kinds::{Action, Change, Draft, Kind, Op, World, function, key, role};
+use crate::kinds::{Action, Change, Draft, Kind, Op, Without, World, function, key, role};
 use crate::plan::original;
 use crate::stack::desired::Desired;
 
@@ -110,10 +110,10 @@ pub fn of(desired: &Desired, world: &World, draft: &Draft, change: &Change) -> E
 }
 
 const fn missing(kind: Kind) -> Effect {
-    match kind {
-        Kind::Function => MISSING_FUNCTION,
-        Kind::Api => MISSING_API,
-        Kind::Key | Kind::Role | Kind::LogGroup => MISSING,
+    match kind.without() {
+        Without::NoRequestsToIt => MISSING_FUNCTION,
+        Without::NoRequests => MISSING_API,
+        Without::NoDependents => MISSING,
     }
 }
 

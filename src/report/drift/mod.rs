@@ -6,10 +6,12 @@ mod markdown;
 mod sort;
 mod text;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{FORMAT_VERSION, Place, short, value};
-use crate::kinds::{Change, Kind, ResourceId, World};
+use crate::kinds::{Change, Kind, Name, Resource, ResourceId, Visitor, World};
 use crate::plan::Blocked;
 use crate::plan::prove::AccessContext;
 use crate::stack::desired::Line;
@@ -207,15 +209,17 @@ fn reason(problem: &str) -> &str {
 fn unread(world: &World) -> Vec<Finding> {
     let mut findings: Vec<Finding> =
         world.unread.iter().map(|(resource, why)| could_not_read(resource, None, why)).collect();
-    let mut fields = |kind, name, unread: &std::collections::BTreeMap<String, String>| {
-        let resource = ResourceId::new(kind, name);
-        findings.extend(unread.iter().map(|(field, why)| could_not_read(&resource, Some(field), why)));
-    };
-    world.keys.iter().for_each(|(name, seen)| fields(Kind::Key, name, &seen.unread));
-    world.roles.iter().for_each(|(name, seen)| fields(Kind::Role, name, &seen.unread));
-    world.log_groups.iter().for_each(|(name, seen)| fields(Kind::LogGroup, name, &seen.unread));
-    world.functions.iter().for_each(|(name, seen)| fields(Kind::Function, name, &seen.unread));
-    world.apis.iter().for_each(|(name, seen)| fields(Kind::Api, name, &seen.unread));
+    struct Fields<'a>(&'a mut Vec<Finding>);
+    impl Visitor for Fields<'_> {
+        fn visit<R: Resource>(&mut self, kind: Kind, resources: &BTreeMap<Name, R::Seen>) {
+            for (name, seen) in resources {
+                let resource = ResourceId::new(kind, name);
+                let unread = R::unread(seen).iter();
+                self.0.extend(unread.map(|(field, why)| could_not_read(&resource, Some(field), why)));
+            }
+        }
+    }
+    world.visit(&mut Fields(&mut findings));
     findings
 }
 
