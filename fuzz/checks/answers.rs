@@ -8,7 +8,7 @@ use std::panic::resume_unwind;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
-use lockstep::aws::{self, Aws, AwsError, Locker};
+use lockstep::aws::{Aws, AwsError, Locker};
 use lockstep::kinds::World;
 use lockstep::lock::{Holder, Intent};
 use lockstep::plan::prove::{AccessContext, Evidence};
@@ -66,7 +66,7 @@ pub fn check(data: &[u8]) {
 
 /// Reads the stack.
 pub async fn look(aws: &Aws) -> Result<World, AwsError> {
-    aws::observe(aws, wanted()).await
+    lockstep::kinds::aws::observe(aws, wanted()).await
 }
 
 /// Checks that everything that was read can be compared, planned from and shown.
@@ -101,9 +101,9 @@ fn tells(error: &AwsError) {
 
 /// Reads the resources that other commands read.
 async fn beside(aws: &Arc<Aws>) {
-    let outsiders = aws::outsiders(aws, OUTSIDERS.map(str::to_owned).into()).await;
-    let key = aws::key(aws, wanted(), KEY).await;
-    let grants = aws::grants(aws, KEY).await;
+    let outsiders = lockstep::kinds::aws::outsiders(aws, OUTSIDERS.map(str::to_owned).into()).await;
+    let key = lockstep::kinds::aws::key(aws, wanted(), KEY).await;
+    let grants = lockstep::kinds::aws::grants(aws, KEY).await;
     let lock = Locker::new(Arc::clone(aws), "s", "t").turn(Intent::Look, nobody(), 0).await;
     let errors = [outsiders.err(), key.err(), grants.err(), lock.err()];
     errors.iter().flatten().for_each(tells);

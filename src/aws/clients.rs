@@ -102,7 +102,7 @@ pub struct Aws {
     pub endpoint: Option<String>,
     /// Stops all waiting.
     pub halt: Halt,
-    pub(super) limits: Limits,
+    pub(crate) limits: Limits,
     policy_in_effect: Duration,
     identity: OnceCell<Identity>,
     seen: Seen,
@@ -188,13 +188,13 @@ impl Aws {
 
     /// Returns the pace at which to wait for a change that was just made: AWS answers reads from replicas, a local one
     /// does not.
-    pub(super) fn settled(&self) -> Pace {
+    pub(crate) fn settled(&self) -> Pace {
         Pace::TWO_MINUTES.in_a_row(if self.endpoint.is_some() { 1 } else { 3 })
     }
 
     /// Returns the pace at which to wait until a key policy is in effect: no read shows whether it is, so all reads
     /// have to show it for as long as that may take.
-    pub(super) fn in_effect(&self) -> Pace {
+    pub(crate) fn in_effect(&self) -> Pace {
         let settled = self.settled();
         let looks = self.policy_in_effect.as_secs_f64() / settled.every.as_secs_f64();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time is not negative")]
@@ -273,7 +273,7 @@ struct Seen {
 }
 
 /// Returns the time of an answer, in seconds since 1970 by the clock of AWS.
-pub(super) fn date(answer: &HttpResponse) -> Option<i64> {
+pub(crate) fn date(answer: &HttpResponse) -> Option<i64> {
     let date = DateTime::from_str(answer.headers().get("date")?, Format::HttpDate);
     date.ok().map(|date| date.secs())
 }

@@ -12,7 +12,7 @@ use super::error::{AwsError, ErrorKind};
 /// Refuses XML that is not closed. The SDK reads such XML up to its end, so that a list of policies would be shorter
 /// than it is. Truncated JSON is an error by itself, unless nothing is left of it.
 #[derive(Debug)]
-pub(super) struct CompleteResponse {
+pub(crate) struct CompleteResponse {
     /// Whether the calls are reads: AWS answers every read with a body that is not empty.
     pub reads: bool,
 }
@@ -64,7 +64,7 @@ fn is_closed(body: &[u8]) -> bool {
 ///
 /// # Errors
 /// The answer does not contain it.
-pub(super) fn held<T>(operation: &str, what: Option<T>) -> Result<T, AwsError> {
+pub(crate) fn held<T>(operation: &str, what: Option<T>) -> Result<T, AwsError> {
     what.ok_or_else(|| {
         AwsError::new(operation, ErrorKind::Invalid, "the answer of AWS is not whole").with_hint(
             "run the command again; check what answers at AWS_ENDPOINT_URL, and any proxy on the way",

@@ -146,7 +146,7 @@ impl AwsError {
     }
 
     /// Records what was waited for without success, and for how long.
-    pub(super) fn after_waiting(mut self, awaited: Awaited, waited: Duration) -> Self {
+    pub(crate) fn after_waiting(mut self, awaited: Awaited, waited: Duration) -> Self {
         self.detail.waited = Some((awaited, waited));
         self
     }
@@ -195,7 +195,7 @@ impl AwsError {
     }
 
     /// Returns the time after which AWS asks to retry.
-    pub(super) fn retry_after(&self) -> Option<Duration> {
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
         self.detail.retry_after
     }
 
@@ -340,4 +340,4 @@ fn classify(operation: &str, code: Option<&str>, message: Option<&str>, status: 
 
 #[cfg(test)]
 #[path = "error_tests.rs"]
-pub(super) mod tests;
+pub(crate) mod tests;

@@ -27,12 +27,12 @@ impl Halt {
     }
 
     /// Waits for some time; returns false if the wait was cut short.
-    pub(super) async fn sleep(&self, time: Duration) -> bool {
+    pub(crate) async fn sleep(&self, time: Duration) -> bool {
         self.sleep_until(Instant::now() + time).await
     }
 
     /// Waits until an instant; returns false if the wait was cut short.
-    pub(super) async fn sleep_until(&self, at: Instant) -> bool {
+    pub(crate) async fn sleep_until(&self, at: Instant) -> bool {
         let mut halted = self.0.subscribe();
         tokio::select! {
             biased;

@@ -71,7 +71,7 @@ static ROWS: &[Row] = &[
 ];
 
 /// Returns what to do next.
-pub(super) fn of(operation: &str, kind: ErrorKind, code: Option<&str>, message: &str) -> Option<String> {
+pub(crate) fn of(operation: &str, kind: ErrorKind, code: Option<&str>, message: &str) -> Option<String> {
     let message = message.to_ascii_lowercase();
     let row = ROWS.iter().find(|(service, row_code, says, _)| {
         operation.starts_with(service) && code == Some(*row_code) && message.contains(says)
@@ -96,7 +96,7 @@ pub(super) fn of(operation: &str, kind: ErrorKind, code: Option<&str>, message: 
 }
 
 /// Returns the IAM action of an operation: API Gateway has one action per HTTP verb instead of one per operation.
-pub(super) fn action(operation: &str) -> &str {
+pub(crate) fn action(operation: &str) -> &str {
     let Some(name) = operation.strip_prefix("apigateway:") else { return operation };
     let verbs = [
         ("Get", "apigateway:GET"),

@@ -49,7 +49,7 @@ static RATES: &[(&[&str], u64, u32)] = &[
 ];
 
 /// One bucket per name; empty if nothing is limited.
-pub(super) struct Limits {
+pub(crate) struct Limits {
     buckets: BTreeMap<&'static str, Bucket>,
 }
 
@@ -62,12 +62,12 @@ struct Bucket {
 
 impl Limits {
     /// Creates limits that limit nothing, for an AWS on this machine.
-    pub(super) const fn none() -> Self {
+    pub(crate) const fn none() -> Self {
         Self { buckets: BTreeMap::new() }
     }
 
     /// Creates the limits that AWS sets.
-    pub(super) fn of_aws() -> Self {
+    pub(crate) fn of_aws() -> Self {
         let now = Instant::now();
         let bucket = |interval: u64, burst: u32| {
             let interval = Duration::from_millis(interval);
@@ -80,7 +80,7 @@ impl Limits {
     }
 
     /// Waits until the operation may be called; returns false if the wait was cut short.
-    pub(super) async fn take(&self, operation: &str, halt: &Halt) -> bool {
+    pub(crate) async fn take(&self, operation: &str, halt: &Halt) -> bool {
         let now = Instant::now();
         let at = self.reserve(operation, now);
         at <= now || halt.sleep_until(at).await

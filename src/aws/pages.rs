@@ -20,10 +20,10 @@ tokio::task_local! {
 /// The error of a call that needs more requests than it may send.
 #[derive(Debug, thiserror::Error)]
 #[error("the call needs more than {MOST} requests")]
-pub(super) struct TooMany;
+pub(crate) struct TooMany;
 
 /// Carries out a call; returns `None` if it was cut short because it would not end.
-pub(super) async fn bounded<T>(call: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn bounded<T>(call: impl Future<Output = T>) -> Option<T> {
     let call = async {
         let output = call.await;
         LEFT.with(Cell::get).map(|_| output)
@@ -35,7 +35,7 @@ pub(super) async fn bounded<T>(call: impl Future<Output = T>) -> Option<T> {
 ///
 /// # Errors
 /// The request exceeds the limit, and must not be sent.
-pub(super) fn count() -> Result<(), TooMany> {
+pub(crate) fn count() -> Result<(), TooMany> {
     let counted = LEFT.try_with(|left| {
         left.set(left.get().and_then(|left| left.checked_sub(1)));
         left.get().map(|_| ()).ok_or(TooMany)
@@ -45,7 +45,7 @@ pub(super) fn count() -> Result<(), TooMany> {
 }
 
 /// Returns the error of a call that would not end.
-pub(super) fn endless(operation: &str) -> AwsError {
+pub(crate) fn endless(operation: &str) -> AwsError {
     let message = format!("after {MOST} requests AWS still names another page");
     AwsError::new(operation, ErrorKind::Invalid, message).with_hint(
         "no account has this many; check what answers at AWS_ENDPOINT_URL, and any proxy on the way",

@@ -61,7 +61,7 @@ impl Aws {
 ///
 /// # Errors
 /// Those of [`Aws::until`].
-pub(super) async fn until<T, Look>(
+pub(crate) async fn until<T, Look>(
     halt: &Halt,
     (what, pace): (&str, Pace),
     mut look: impl FnMut() -> Look,

@@ -38,9 +38,10 @@ use std::time::Duration;
 use futures::future::try_join_all;
 
 use crate::access::{Grant, Readable};
-use crate::aws::{self, Archives, Aws, Identity};
+use crate::aws::{Aws, Identity};
 use crate::build::{self, BuildOptions};
 use crate::call::{Caller, Http};
+use crate::kinds::aws::Archives;
 use crate::kinds::{Ids, Name, Op, World, function};
 use crate::lock::Holder;
 use crate::plan::prove::{self, AccessContext, Evidence, ProofInput};
@@ -187,7 +188,7 @@ impl Engine {
     ///
     /// No credentials or no answer. What may not be read is part of the world.
     pub async fn observe(&self) -> Result<World, EngineError> {
-        Ok(aws::observe(&self.aws, &self.desired).await?)
+        Ok(crate::kinds::aws::observe(&self.aws, &self.desired).await?)
     }
 
     /// Plans the way from `world` to `desired`, and decides every claim of the stack about access in every state that
@@ -199,7 +200,7 @@ impl Engine {
     pub async fn plan<'a>(&self, desired: &'a Desired, world: &'a World) -> Result<Change<'a>, EngineError> {
         let plan = plan::plan(desired, world)?;
         let course = ProofInput { desired, world, plan: &plan, applier: &self.caller };
-        let outsiders = aws::outsiders(&self.aws, prove::outsiders(course)).await?;
+        let outsiders = crate::kinds::aws::outsiders(&self.aws, prove::outsiders(course)).await?;
         let evidence = Evidence { outsiders, ..Evidence::default() };
         let after = plan::after(&plan, desired, world)?;
         let uses = prove::uses(AccessContext { desired, world: &after, evidence: &evidence });
@@ -225,7 +226,7 @@ impl Engine {
     pub async fn broken_claims(&self, world: &World) -> Result<Vec<Blocked>, EngineError> {
         let (desired, nothing) = (&self.desired, Plan::default());
         let course = ProofInput { desired, world, plan: &nothing, applier: &self.caller };
-        let outsiders = aws::outsiders(&self.aws, prove::outsiders(course)).await?;
+        let outsiders = crate::kinds::aws::outsiders(&self.aws, prove::outsiders(course)).await?;
         let evidence = Evidence { outsiders, ..Evidence::default() };
         Ok(claims::broken(AccessContext { desired, world, evidence: &evidence }))
     }
@@ -243,7 +244,7 @@ impl Engine {
         let keys = world.keys.iter().filter(|(name, _)| only.is_none_or(|only| only == *name));
         // A key that does not exist yet has no ARN and no grants.
         let reads = keys.filter(|(_, seen)| !seen.arn.is_empty()).map(|(name, seen)| async move {
-            Ok::<_, EngineError>((name.clone(), aws::grants(&self.aws, &seen.arn).await?))
+            Ok::<_, EngineError>((name.clone(), crate::kinds::aws::grants(&self.aws, &seen.arn).await?))
         });
         Ok(try_join_all(reads).await?.into_iter().collect())
     }

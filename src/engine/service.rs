@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::{Change, Engine, EngineError, Stop};
 use crate::apply::Actor;
-use crate::aws::{self, Archives, AwsError};
+use crate::aws::AwsError;
 use crate::call::{self, CallError, Http, ProbeFailure, ProbeOutcome};
+use crate::kinds::aws::Archives;
 use crate::kinds::secret::{HIDDEN, is_secret};
 use crate::kinds::{Expected, Ids, Name, Op, World};
 use crate::stack::desired::Probe;
@@ -67,7 +68,7 @@ impl Actor for AwsService<'_> {
     async fn perform(&self, ids: &Ids, op: &Op) -> Result<Ids, AwsError> {
         let expected = self.world().as_ref().map_or(Expected::Anything, |world| world.expected(op));
         let result = tokio::select! {
-            result = aws::perform(&self.engine.aws, ids, (op, &expected), &self.archives) => result,
+            result = crate::kinds::aws::perform(&self.engine.aws, ids, (op, &expected), &self.archives) => result,
             // A call that hangs is not waited for; the next run finds out its effect.
             () = self.stop.grace() => Err(AwsError::halted("waiting for an answer of AWS")),
         };

@@ -1,9 +1,10 @@
 //! The resource kinds. Each one has the state that the stack wants, the state that AWS has, the operations between the
 //! two, and a model of how AWS applies or refuses an operation.
 //!
-//! Everything here is pure. Reading from and writing to AWS is `crate::aws`.
+//! Everything here is pure but for the modules named `aws`, which read from and write to AWS.
 
 pub mod api;
+pub mod aws;
 mod expected;
 pub mod function;
 mod identity;

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use lockstep::access::{self, Checked};
-use lockstep::aws;
 use lockstep::kinds::{Name, World};
 use lockstep::plan::prove::{AccessContext, Evidence};
 use lockstep::report::Paint;
@@ -112,7 +111,7 @@ async fn evidence(session: &Session, world: &World, only: Option<&Name>) -> Resu
     let mut evidence = Evidence { grants, ..Evidence::default() };
     let scene = AccessContext { desired: &session.engine.desired, world, evidence: &evidence };
     let asked = matrix::outsiders(scene, only);
-    evidence.outsiders = aws::outsiders(&session.engine.aws, asked).await?;
+    evidence.outsiders = lockstep::kinds::aws::outsiders(&session.engine.aws, asked).await?;
     Ok(evidence)
 }
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use lockstep::aws;
 use lockstep::kinds::{Name, World};
 use lockstep::plan::claims;
 use lockstep::plan::parity::{self, Subject};
@@ -117,7 +116,7 @@ async fn subject(side: &Side, with_uses: bool) -> Result<Subject, CliError> {
     if lockstep::access::Arn::split(&arn).is_none() {
         return Err(unknown());
     }
-    let outsiders = aws::outsiders(&session.engine.aws, [arn.clone()].into()).await?;
+    let outsiders = lockstep::kinds::aws::outsiders(&session.engine.aws, [arn.clone()].into()).await?;
     let evidence = Evidence { outsiders, grants: BTreeMap::new() };
     let scene = AccessContext { desired, world, evidence: &evidence };
     if !scene.exists(&arn) {

@@ -5,7 +5,6 @@ use std::io::Read;
 
 use clap::Args;
 use lockstep::access::Arn;
-use lockstep::aws;
 use lockstep::kinds::{Name, World};
 use lockstep::plan::prove::{AccessContext, Evidence};
 use lockstep::plan::{self};
@@ -202,7 +201,7 @@ async fn which(
     if let Some((name, _)) = world.keys.iter().find(|(_, seen)| is_it(seen)) {
         return Ok(name.clone());
     }
-    let seen = aws::key(&session.engine.aws, desired, named).await?;
+    let seen = lockstep::kinds::aws::key(&session.engine.aws, desired, named).await?;
     let arn = Name::new(seen.arn.as_str());
     world.keys.insert(arn.clone(), seen);
     Ok(arn)
@@ -254,7 +253,7 @@ async fn evidence(
         });
     let is_somebody = Arn::split(principal).is_some_and(|arn| arn.resource != "root");
     let asked = if ours || !is_somebody { Vec::new() } else { vec![principal.to_owned()] };
-    let outsiders = aws::outsiders(&session.engine.aws, asked.into_iter().collect()).await?;
+    let outsiders = lockstep::kinds::aws::outsiders(&session.engine.aws, asked.into_iter().collect()).await?;
     let grants = session.engine.grants(world, Some(key)).await?;
     Ok(Evidence { outsiders, grants })
 }

@@ -1,5 +1,6 @@
 //! API Gateway REST APIs: the editable tree, deployments, the stage, usage plans and API keys.
 
+pub(crate) mod aws;
 mod op;
 mod predict;
 mod steps;

@@ -1,5 +1,6 @@
 //! Lambda functions: configuration, code, versions, aliases and invoke permissions.
 
+pub(crate) mod aws;
 mod predict;
 mod steps;
 

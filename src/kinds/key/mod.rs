@@ -1,5 +1,6 @@
 //! KMS keys: settings, key policy, rotation and aliases.
 
+pub(crate) mod aws;
 pub mod policy;
 mod predict;
 mod steps;

@@ -1,5 +1,6 @@
 //! CloudWatch Logs log groups of functions and of API access logs.
 
+pub(crate) mod aws;
 mod predict;
 mod steps;
 

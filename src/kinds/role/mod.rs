@@ -1,5 +1,6 @@
 //! IAM roles: trust policy, permissions and permissions boundary.
 
+pub(crate) mod aws;
 mod predict;
 mod stand_in;
 mod steps;
