@@ -41,6 +41,11 @@ static RATES: &[(&[&str], u64, u32)] = &[
     (&["apigateway:CreateRestApi"], 3_000, 1),
     (&["apigateway:DeleteRestApi"], 30_000, 1),
     (&["apigateway:CreateDeployment"], 5_000, 1),
+    (
+        &["apigateway:CreateDomainName", "apigateway:UpdateDomainName", "apigateway:DeleteDomainName"],
+        30_000,
+        1,
+    ),
     (&["apigateway:CreateResource", "apigateway:DeleteResource"], 200, 5),
     (&["apigateway:CreateApiKey", "apigateway:DeleteApiKey"], 200, 5),
     (&["apigateway:GetResources"], 400, 5),

@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod aws;
+pub mod domain;
 mod expected;
 pub mod function;
 mod identity;

@@ -9,7 +9,7 @@ use std::fmt::Debug;
 use serde::{Deserialize, Serialize};
 
 use super::step::Aspect;
-use super::{Draft, Expected, Ids, Name, ResourceId, api, function, key, log_group, role};
+use super::{Draft, Expected, Ids, Name, ResourceId, api, domain, function, key, log_group, role};
 use crate::access::PolicyDocument;
 
 /// A resource kind.
@@ -283,4 +283,6 @@ kinds! {
     functions: function::Function,
     /// API Gateway REST APIs with their stages.
     apis: api::Api,
+    /// API Gateway custom domain names of APIs.
+    domains: domain::Domain,
 }

@@ -202,6 +202,12 @@ edges! {
     StageBeforeDeploymentRemoval,
     /// A usage plan releases a stage before the stage is deleted.
     UsagePlanBeforeStageRemoval,
+    /// A domain serves a stage that exists.
+    StageBeforeDomain,
+    /// API Gateway refuses to delete an API that a domain serves.
+    DomainBeforeApiRemoval,
+    /// A domain is deleted once nothing is served under it.
+    DomainUnmappedBeforeRemoval,
     /// API keys and usage plans are found through their API, so the API is deleted last.
     ApiKeyBeforeApiRemoval,
     /// A function is deleted only when no route calls it.

@@ -74,6 +74,20 @@ impl World {
         self.carry_out(op).map_err(refused)
     }
 
+    /// Checks that an API has a stage. Nothing is known about APIs outside the stack, so these pass.
+    pub(super) fn check_stage(&self, api: &str, stage: &str) -> Result<(), String> {
+        let found = self
+            .apis
+            .iter()
+            .find(|(name, seen)| seen.id == api || ids::to(&format!("apis.{name}.id")) == api);
+        match found {
+            Some((name, seen)) if !seen.stages.contains_key(stage) => {
+                Err(format!("apis.{name} has no stage `{stage}`"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Finds the key of the stack that an alias points to.
     pub(super) fn holder(&self, alias: &str) -> Option<(&Name, &key::Seen)> {
         self.keys.iter().find(|(_, key)| key.spec.aliases.contains(alias))

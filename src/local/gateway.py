@@ -6,6 +6,9 @@ Every value of a patch is text in AWS's protocol and gets the type of its field;
 a slash; members of lists are added and removed one by one; a tag shows in the resource that carries it.
 """
 
+import json
+from urllib.parse import unquote
+
 from ministack.services import apigateway_v1 as gateway
 
 BOOLEANS = {"apiKeyRequired", "disableExecuteApiEndpoint", "enabled", "tracingEnabled", "cacheClusterEnabled"}
@@ -82,7 +85,12 @@ def tagged(arn):
     name, _, stage = rest.partition("/stages/")
     if kind == "restapis":
         return gateway._stages_v1.get(name, {}).get(stage) if stage else gateway._rest_apis.get(name)
-    return {"usageplans": gateway._usage_plans, "apikeys": gateway._api_keys}.get(kind, {}).get(name)
+    stores = {
+        "usageplans": gateway._usage_plans,
+        "apikeys": gateway._api_keys,
+        "domainnames": gateway._domain_names,
+    }
+    return stores.get(kind, {}).get(name)
 
 
 def showing(call):
@@ -184,3 +192,44 @@ def without_default_identity(call):
 
 
 gateway._create_authorizer = without_default_identity(gateway._create_authorizer)
+
+
+known_paths = gateway.handle_request
+
+
+def patched_domain(parts, data):
+    """Changes a domain, or one of its base path mappings. The latest truststore is the one without a version."""
+    domain = gateway._domain_names.get(parts[1])
+    if domain is None:
+        return gateway._v1_error("NotFoundException", "Invalid domain name identifier specified", 404)
+    patches = data.get("patchOperations", [])
+    if len(parts) == 2:
+        return gateway._v1_response(apply_patch(domain, patches))
+    mapping = gateway._base_path_mappings.get(parts[1], {}).get(parts[3])
+    if mapping is None:
+        return gateway._v1_error("NotFoundException", "Invalid base path mapping identifier specified", 404)
+    for patch in patches:
+        # AWS writes this path, and no other, without a capital letter.
+        name = {"/restapiId": "restApiId"}.get(patch["path"], patch["path"][1:])
+        mapping[name] = patch["value"]
+    return gateway._v1_response(mapping)
+
+
+async def handle_domains(method, path, headers, body, query):
+    parts = [unquote(part) for part in path.strip("/").split("/")]
+    if method == "PATCH" and parts[0] == "domainnames" and len(parts) in (2, 4):
+        return patched_domain(parts, json.loads(body))
+    return await known_paths(method, path, headers, body, query)
+
+
+gateway.handle_request = handle_domains
+gateway._create_domain_name = refusing(
+    gateway._create_domain_name,
+    lambda data: data.get("domainName") in gateway._domain_names,
+    "The domain name you provided already exists.",
+)
+gateway._create_base_path_mapping = refusing(
+    gateway._create_base_path_mapping,
+    lambda domain, data: data.get("basePath", "(none)") in gateway._base_path_mappings.get(domain, {}),
+    "Base path already exists for this domain name",
+)

@@ -8,6 +8,7 @@ from functools import partial
 from urllib.parse import parse_qs
 
 from ministack.core.responses import error_response_json, json_response
+from ministack.services import apigateway_v1 as gateway
 from ministack.services import cloudwatch_logs as logs
 from ministack.services import iam, tagging
 
@@ -39,3 +40,12 @@ def log_groups_with_tags():
 
 
 tagging._COLLECTORS["logs"] = log_groups_with_tags
+
+
+def domains_with_tags():
+    for domain in gateway._domain_names.values():
+        arn = f"arn:aws:apigateway:{gateway.get_region()}::/domainnames/{domain['domainName']}"
+        yield arn, tagging._normalise_flat(domain["tags"])
+
+
+tagging._COLLECTORS["apigateway"] = domains_with_tags

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::stand_in::is_stand_in;
 use crate::access::MAX_KEY_POLICY_BYTES;
-use crate::kinds::{Kind, Name, ResourceId, Target, World, api, key, log_group, role};
+use crate::kinds::{Kind, Name, ResourceId, Target, World, api, domain, key, log_group, role};
 use crate::stack::desired::{Desired, Line};
 
 /// One problem that must be fixed before a plan can be made.
@@ -113,6 +113,20 @@ fn immutable_settings(desired: &Desired, world: &World, found: &mut Vec<Blocked>
                     "endpoint_type" => "apply `REGIONAL` in between".to_owned(),
                     _ => "declare a second model under another name, and use that one".to_owned(),
                 },
+            ));
+        }
+    }
+    for (name, want) in &desired.domains {
+        let Some(seen) = world.domains.get(name) else { continue };
+        for change in domain::immutable(want, seen) {
+            found.push(desired.block(
+                ResourceId::new(Kind::Domain, name),
+                &change.field,
+                replaced(
+                    &change,
+                    "callers would lose the name that they use, or DNS the name that it points to",
+                ),
+                "declare a second domain under another name, move DNS to it, then remove this one".to_owned(),
             ));
         }
     }

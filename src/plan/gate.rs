@@ -120,7 +120,7 @@ pub fn cleanup(world: &World, narrow: &[Step]) -> BTreeSet<usize> {
         Op::Key { op: key::Op::PutPolicy { .. }, .. } => {
             !step.access.iter().any(|change| !change.loses.is_empty() && runs(&change.principal))
         }
-        Op::Key { .. } | Op::LogGroup { .. } | Op::Api { .. } => false,
+        Op::Key { .. } | Op::LogGroup { .. } | Op::Api { .. } | Op::Domain { .. } => false,
     };
     let found = narrow.iter().enumerate().filter(|(_, step)| step.action == Action::Update && cleans(step));
     found.map(|(place, _)| place).collect()

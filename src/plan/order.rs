@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use super::{PlanError, Rules, Step, Ties, access};
 use crate::kinds::step::Aspect;
 use crate::kinds::{
-    Draft, Edge, Fact, Kind, Name, Op, ResourceId, World, api, function, key, log_group, role,
+    Draft, Edge, Fact, Kind, Name, Op, ResourceId, World, api, domain, function, key, log_group, role,
 };
 use crate::stack::desired::Desired;
 
@@ -125,6 +125,7 @@ struct Names<'a> {
     all_keys: BTreeSet<&'a Name>,
     all_functions: BTreeSet<&'a Name>,
     all_apis: BTreeSet<&'a Name>,
+    all_domains: BTreeSet<&'a Name>,
 }
 
 impl<'a> Names<'a> {
@@ -147,6 +148,7 @@ impl<'a> Names<'a> {
             all_keys: desired.keys.keys().chain(world.keys.keys()).collect(),
             all_functions: desired.functions.keys().chain(world.functions.keys()).collect(),
             all_apis: desired.apis.keys().chain(world.apis.keys()).collect(),
+            all_domains: desired.domains.keys().chain(world.domains.keys()).collect(),
         }
     }
 
@@ -179,6 +181,7 @@ fn across(names: &Names<'_>, draft: &mut Draft) {
         Op::LogGroup { op, .. } => log_group_needs(names, draft, &op),
         Op::Function { name, op } => function_needs(names, draft, (&name, &op)),
         Op::Api { name, op } => api_needs(names, draft, (&name, &op)),
+        Op::Domain { op, .. } => domain_needs(names, draft, &op),
     }
 }
 
@@ -299,6 +302,14 @@ fn function_start_needs(names: &Names<'_>, draft: &mut Draft, config: &function:
     }
 }
 
+fn domain_needs(names: &Names<'_>, draft: &mut Draft, op: &domain::Op) {
+    if let domain::Op::Map { .. } | domain::Op::Remap { .. } = op {
+        for api in &names.all_apis {
+            need(draft, Edge::StageBeforeDomain, ResourceId::new(Kind::Api, api), Aspect::Served);
+        }
+    }
+}
+
 fn api_needs(names: &Names<'_>, draft: &mut Draft, (name, op): (&Name, &api::Op)) {
     let stage = match op {
         api::Op::CreateStage { stage, .. } => Some(&**stage),
@@ -310,6 +321,16 @@ fn api_needs(names: &Names<'_>, draft: &mut Draft, (name, op): (&Name, &api::Op)
         if let Some((_, group)) = group {
             let group = ResourceId::new(Kind::LogGroup, group);
             need(draft, Edge::LogGroupBeforeStage, group, Aspect::Exists);
+        }
+    }
+    if matches!(op, api::Op::Delete | api::Op::DeleteStage { .. }) {
+        for domain in &names.all_domains {
+            need(
+                draft,
+                Edge::DomainBeforeApiRemoval,
+                ResourceId::new(Kind::Domain, domain),
+                Aspect::Detached,
+            );
         }
     }
     if matches!(op, api::Op::CreateStage { .. } | api::Op::MoveStage { .. }) {

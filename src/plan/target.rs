@@ -18,6 +18,7 @@ pub fn final_target(desired: &Desired, world: &World) -> Target {
         log_groups: desired.log_groups.clone(),
         functions: functions.collect(),
         apis: desired.apis.clone(),
+        domains: desired.domains.clone(),
     };
     if world.ids.is_empty() {
         return target;

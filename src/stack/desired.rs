@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::kinds::{Name, ResourceId, api, function, key, log_group, role};
+use crate::kinds::{Name, ResourceId, api, domain, function, key, log_group, role};
 
 /// The account and region that the stack is deployed to, which compiling needs besides the file itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +45,8 @@ pub struct Desired {
     pub functions: BTreeMap<Name, FunctionWant>,
     /// APIs.
     pub apis: BTreeMap<Name, api::Spec>,
+    /// Custom domain names of APIs.
+    pub domains: BTreeMap<Name, domain::Spec>,
     /// Statements about access that must hold.
     pub assertions: Vec<Assertion>,
     /// Place of each resource and field in the file, by path such as `functions.encrypt.role`.
@@ -213,6 +215,7 @@ impl Desired {
             log_groups: _,
             functions: _,
             apis: _,
+            domains: _,
             assertions: _,
             lines,
         } = self;
@@ -227,6 +230,7 @@ impl Desired {
             log_groups: BTreeMap::new(),
             functions: BTreeMap::new(),
             apis: BTreeMap::new(),
+            domains: BTreeMap::new(),
             assertions: Vec::new(),
             lines: lines.clone(),
         }

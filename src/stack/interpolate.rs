@@ -14,12 +14,13 @@ use crate::kinds::ids;
 const BUILT_IN: [&str; 5] = ["env", "stack", "account", "region", "partition"];
 
 /// The attributes of each kind of resource.
-const ATTRIBUTES: [(&str, &[&str]); 5] = [
+const ATTRIBUTES: [(&str, &[&str]); 6] = [
     ("keys", &["arn", "id", "alias"]),
     ("roles", &["arn", "name"]),
     ("functions", &["arn", "name"]),
     ("apis", &["id", "url", "name"]),
     ("log_groups", &["arn", "name"]),
+    ("domains", &["target", "name"]),
 ];
 
 /// Longest chain of references to references.
@@ -199,6 +200,7 @@ impl<'a> Filler<'a> {
             }
             ("functions", Some("arn")) => names.function_arn(name),
             ("log_groups", Some("name")) => self.log_group(name)?,
+            ("domains", Some("name")) => self.field(&["domains", name, "name"], String::new)?,
             ("log_groups", _) => names.log_group_arn(&self.log_group(name)?),
             (_, Some("name")) => names.physical(name),
             // AWS assigns the IDs of keys and APIs.

@@ -7,6 +7,7 @@
 
 mod command;
 mod crash;
+mod domains;
 mod edits;
 mod failures;
 mod local;

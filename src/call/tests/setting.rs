@@ -322,6 +322,7 @@ pub(super) fn desired() -> Desired {
             (Name::from("encrypt"), function("encrypt", &[])),
         ]),
         apis: BTreeMap::from([(Name::from("text"), api)]),
+        domains: BTreeMap::new(),
         assertions: Vec::new(),
         lines: BTreeMap::new(),
     }

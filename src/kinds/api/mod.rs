@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::PolicyDocument;
 use crate::kinds::step::Aspect;
-use crate::kinds::{Change, Tags, Text};
+use crate::kinds::{Change, Tags, Text, ids};
 use crate::kinds::{Draft, Expected, Name, Resource, Without, World};
 
 pub use op::Op;
@@ -42,8 +42,22 @@ impl Resource for Api {
         predict(seen, op)
     }
 
-    fn check(_world: &World, _name: &Name, _op: &Op) -> Result<(), String> {
-        Ok(())
+    fn check(world: &World, name: &Name, op: &Op) -> Result<(), String> {
+        let serves = |stage: Option<&String>| {
+            let own = world.apis.get(name).map(|seen| seen.id.as_str());
+            let mut mappings = world.domains.values().flat_map(|domain| domain.spec.mappings.values());
+            mappings.any(|mapping| {
+                (Some(mapping.api.as_str()) == own || mapping.api == ids::to(&format!("apis.{name}.id")))
+                    && stage.is_none_or(|stage| *stage == mapping.stage)
+            })
+        };
+        match op {
+            Op::Delete if serves(None) => Err("a domain still serves it".to_owned()),
+            Op::DeleteStage { stage } if serves(Some(stage)) => {
+                Err(format!("a domain still serves the stage `{stage}`"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn settle(_world: &mut World, _name: &Name, _op: &Op, _before: Option<Seen>) {}

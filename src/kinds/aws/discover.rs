@@ -101,10 +101,29 @@ async fn rest_apis(aws: &Aws, desired: &Desired) -> Result<Vec<Tagged>, AwsError
     Ok(apis.into_iter().filter_map(read).collect())
 }
 
+async fn domains(aws: &Aws, desired: &Desired) -> Result<Vec<Tagged>, AwsError> {
+    let pages = aws.call("apigateway:GetDomainNames", || {
+        aws.read.apigateway.get_domain_names().limit(500).into_paginator().items().send().try_collect()
+    });
+    let domains: Vec<aws_sdk_apigateway::types::DomainName> = pages.await?;
+    let read = |domain: aws_sdk_apigateway::types::DomainName| {
+        let resource = owned(desired, Kind::Domain, &domain.tags?.into_iter().collect())?;
+        let place = &desired.place;
+        let name = domain.domain_name?;
+        let arn = format!("arn:{}:apigateway:{}::/domainnames/{name}", place.partition, place.region);
+        Some(Tagged { resource, arn })
+    };
+    Ok(domains.into_iter().filter_map(read).collect())
+}
+
 async fn list(aws: &Aws, desired: &Desired, discovered: &mut Discovered) -> Result<(), AwsError> {
-    let (keys, functions) = try_join!(denied(keys(aws, desired)), denied(functions(aws, desired)))?;
+    let (keys, functions, domains) = try_join!(
+        denied(keys(aws, desired)),
+        denied(functions(aws, desired)),
+        denied(domains(aws, desired))
+    )?;
     discovered.all_keys = keys.is_ok();
-    for (kind, found) in [(Kind::Key, keys), (Kind::Function, functions)] {
+    for (kind, found) in [(Kind::Key, keys), (Kind::Function, functions), (Kind::Domain, domains)] {
         match found {
             Ok(found) => discovered.tagged.extend(found),
             Err(reason) => drop(discovered.unread.insert(listing(kind), reason)),

@@ -10,7 +10,7 @@ use super::found::Found;
 use crate::aws::clients::Aws;
 use crate::aws::error::AwsError;
 use crate::kinds::{Kind, Name, ResourceId, World};
-use crate::kinds::{api, function, key, log_group, role};
+use crate::kinds::{api, domain, function, key, log_group, role};
 use crate::stack::desired::Desired;
 
 /// Number of times that roles which seem to be gone are read before they count as gone.
@@ -61,17 +61,19 @@ async fn all_but_roles(aws: &Aws, desired: &Desired) -> Result<World, AwsError> 
         key::aws::aliases(aws, desired),
         log_group::aws::names(aws, desired)
     )?;
-    let ((keys, foreign_aliases), log_groups, functions, apis) = try_join!(
+    let ((keys, foreign_aliases), log_groups, functions, apis, domains) = try_join!(
         key::aws::observe(aws, desired, aliases, &discovered),
         log_group::aws::observe(aws, desired, groups, &discovered),
         function::aws::observe(aws, desired, &discovered.tagged),
         api::aws::observe(aws, desired, &discovered.tagged),
+        domain::aws::observe(aws, desired, &discovered),
     )?;
     let mut world = World { foreign_aliases, unread: discovered.unread, ..World::default() };
     world.keys = take(&mut world, keys);
     world.log_groups = take(&mut world, log_groups);
     world.functions = take(&mut world, functions);
     world.apis = take(&mut world, apis);
+    world.domains = take(&mut world, domains);
     hide_missing(&mut world.unread, Kind::Key, &desired.keys, &world.keys);
     hide_missing(&mut world.unread, Kind::Api, &desired.apis, &world.apis);
     Ok(world)

@@ -4,7 +4,7 @@ use super::Archives;
 use crate::aws::clients::Aws;
 use crate::aws::error::{AwsError, ErrorKind};
 use crate::kinds::{Expected, Ids, Op};
-use crate::kinds::{api, function, key, log_group, role};
+use crate::kinds::{api, domain, function, key, log_group, role};
 
 /// Performs one operation whose references are filled in, and waits until its effect can be relied upon.
 ///
@@ -26,6 +26,7 @@ pub async fn perform(
         Op::LogGroup { name, op } => log_group::aws::perform(aws, name, op, ids).await,
         Op::Function { name, op } => function::aws::perform(aws, (ids, archives), name, (op, expected)).await,
         Op::Api { name, op } => api::aws::perform(aws, ids, name, op).await,
+        Op::Domain { name, op } => domain::aws::perform(aws, name, op, ids).await,
     }
 }
 

@@ -47,6 +47,9 @@ fn guarded_by(edge: Edge) -> Vec<Scenario> {
         Edge::FunctionBeforeLogGroupRemoval => vec![way::function_removed(), way::stage_renamed()],
         Edge::DetachBeforeRoleRemoval => vec![way::role_unused()],
         Edge::FunctionBeforeKeyRemoval => vec![way::destruction(), way::key_removed()],
+        Edge::StageBeforeDomain => vec![way::domain_added(), way::domain_follows_its_stage()],
+        Edge::DomainBeforeApiRemoval => vec![way::domain_removed_with_its_api()],
+        Edge::DomainUnmappedBeforeRemoval => vec![way::domain_removed_with_its_api()],
         Edge::UpdateBeforeMark => vec![way::code_and_configuration()],
     }
 }

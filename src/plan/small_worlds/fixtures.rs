@@ -27,6 +27,7 @@ pub fn empty() -> Desired {
         log_groups: BTreeMap::new(),
         functions: BTreeMap::new(),
         apis: BTreeMap::new(),
+        domains: BTreeMap::new(),
         assertions: Vec::new(),
         lines: BTreeMap::new(),
     }

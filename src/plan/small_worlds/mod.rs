@@ -15,7 +15,7 @@ use fixtures::{alias, empty, nothing, permission};
 use flaws::{Flaw, ProofInput, left_dead, lost};
 
 use super::{Plan, PlanError, Purpose, Rules, Ties, plan_by};
-use crate::kinds::{Name, Op, World, api, function, function::Version, key, log_group, role};
+use crate::kinds::{Name, Op, World, api, domain, function, function::Version, key, log_group, role};
 use crate::stack::desired::Desired;
 
 const ROLES: [&str; 3] = ["a", "b", "c"];
@@ -161,6 +161,7 @@ fn takes_away(op: &Op) -> bool {
                 | api::Op::RemoveUsagePlan { .. }
                 | api::Op::RemoveApiKey { .. }
         ),
+        Op::Domain { op, .. } => matches!(op, domain::Op::Unmap { .. } | domain::Op::Delete),
     }
 }
 

@@ -105,7 +105,7 @@ pub fn of(desired: &Desired, world: &World, draft: &Draft, change: &Change) -> E
             function(op, change, recorded.is_some() && recorded == wanted)
         }
         Op::Api { .. } if guards(change) => OTHER_GUARD,
-        Op::Api { .. } | Op::Key { .. } | Op::LogGroup { .. } => CHANGED,
+        Op::Api { .. } | Op::Key { .. } | Op::LogGroup { .. } | Op::Domain { .. } => CHANGED,
     }
 }
 

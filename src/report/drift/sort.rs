@@ -174,7 +174,7 @@ impl DriftContext<'_> {
                         && problem.function == *name
                         && before.is_some_and(|arn| short::role(&self.names, arn) == problem.role)
             }
-            Op::Key { .. } | Op::LogGroup { .. } | Op::Api { .. } => false,
+            Op::Key { .. } | Op::LogGroup { .. } | Op::Api { .. } | Op::Domain { .. } => false,
         }
     }
 
@@ -184,7 +184,7 @@ impl DriftContext<'_> {
         let missed = match kind {
             Kind::Key => problem.key.as_ref() == Some(name),
             Kind::Role => problem.role == name.as_str(),
-            Kind::LogGroup | Kind::Function | Kind::Api => false,
+            Kind::LogGroup | Kind::Function | Kind::Api | Kind::Domain => false,
         };
         missed && draft.action == Action::Create
     }

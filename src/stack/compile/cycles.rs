@@ -78,6 +78,9 @@ fn needs(cx: &Context<'_>, desired: &Desired) -> Needs {
         add(format!("apis.{name}"), json!(api.settings));
         add(format!("apis.{name}.stage"), json!([api.stage, api.parts]));
     }
+    for (name, domain) in &desired.domains {
+        add(format!("domains.{name}"), json!([domain.certificate, domain.truststore, domain.tags]));
+    }
     for (name, model) in &cx.file.apis {
         let routes = model.routes.values().filter_map(|route| route.function.as_ref());
         let authorizers = model.authorizers.values().filter_map(|authorizer| authorizer.function.as_ref());

@@ -7,6 +7,7 @@ mod authorizers;
 mod context;
 mod cors;
 mod cycles;
+mod domains;
 mod fingerprint;
 mod function_parts;
 mod functions;
@@ -52,6 +53,7 @@ pub(super) fn compile(
     let log_groups = log_groups::compile(&cx);
     let mut functions = functions::compile(&cx);
     let apis = apis::compile(&cx);
+    let domains = domains::compile(&cx, &apis);
     routes::permit(&cx, &mut functions);
     keys::serve(&cx, &mut keys, &log_groups, &functions);
     let twins = roles::twins(&cx);
@@ -68,6 +70,7 @@ pub(super) fn compile(
         log_groups,
         functions,
         apis,
+        domains,
         assertions,
         lines: lines(tree, file),
     };

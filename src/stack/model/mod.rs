@@ -5,6 +5,7 @@
 //! durations) is checked by [`super::compile`].
 
 mod api;
+mod domain;
 mod function;
 mod key;
 mod role;
@@ -14,6 +15,7 @@ pub use api::{
     Api, ApiKeySource, Authorizer, AuthorizerType, Cors, EndpointType, GatewayResponse, HttpMethod, Mock,
     Model, OneOrMany, Response, Route, Validator,
 };
+pub use domain::{Domain, DomainEndpoint, SecurityPolicy, Truststore};
 pub use function::{
     Alias, AliasTarget, Architecture, Code, Function, Latest, Log, Probe, ProbeStep, Use, VersionWord, Vpc,
 };
@@ -77,6 +79,9 @@ pub struct File {
     /// API Gateway REST APIs.
     #[serde(default)]
     pub apis: BTreeMap<String, Api>,
+    /// Custom domain names of APIs.
+    #[serde(default)]
+    pub domains: BTreeMap<String, Domain>,
     /// Statements about access that must hold in every plan.
     #[serde(default)]
     pub assert: Vec<Assert>,

@@ -252,6 +252,7 @@ mod tests {
             log_groups: BTreeMap::new(),
             functions: BTreeMap::new(),
             apis: BTreeMap::new(),
+            domains: BTreeMap::new(),
             assertions: Vec::new(),
             lines: BTreeMap::new(),
         }

@@ -1,6 +1,7 @@
 //! Scenarios that lead from one rich stack to another, each of which depends on some order of its steps.
 
 mod apis;
+mod domains;
 mod keys;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use crate::stack::desired::Desired;
 
 use apis::redeploy;
 pub use apis::*;
+pub use domains::*;
 pub use keys::*;
 
 /// A change from one stack to another.
@@ -297,6 +299,10 @@ pub fn role_widened() -> Scenario {
 /// Lists all scenarios.
 pub fn all() -> Vec<Scenario> {
     vec![
+        domain_added(),
+        domain_follows_its_stage(),
+        domain_removed_with_its_api(),
+        domain_removed(),
         creation(),
         destruction(),
         role_swap(),
